@@ -1,0 +1,3 @@
+module github.com/sojourn-go/sojourn
+
+go 1.26
