@@ -44,8 +44,9 @@ type Store interface {
 	// Rotate ends the live record at old, if its version is ifVersion, and inserts
 	// rec at rec.Key with Version ifVersion+1, in one atomic step. old and
 	// rec.Key share their tag and differ in their ID. rec.User must be the
-	// user of the old record. If tail is not nil, *tail is left at old with
-	// Version 1; tail.Key must be old and tail.User empty.
+	// user of the old record. If tail is not nil, *tail is left at old, also with
+	// Version ifVersion+1, so that no writer who still holds the old version can
+	// change it; tail.Key must be old and tail.User empty.
 	// Errors: [ErrConflict], [ErrNotFound], [ErrExists], [ErrFull].
 	// If the record at rec.Key has version ifVersion+1 and rec.Writer, the rotation
 	// was applied before, and nil is returned.
@@ -90,7 +91,8 @@ type Admission struct {
 	// records (by Created, then by ID) to make room, false returns [ErrLimit].
 	Evict bool
 	// Age says how long ago the sign-in began, at most [GuardFor]. A
-	// Revoke (without Only) since then makes Create fail with [ErrRevoked].
+	// Revoke (without Only) since then makes Create fail with [ErrRevoked]: one
+	// at or after now-Age. An Age of 0 asks for no such check.
 	Age time.Duration
 }
 

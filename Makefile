@@ -1,0 +1,42 @@
+# Every target goes over the modules that go.work lists; see scripts/each.sh.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+# Without it go fails in a clone that belongs to another user (containers, CI).
+export GOFLAGS := $(strip $(GOFLAGS) -buildvcs=false)
+# How long make fuzz runs each target.
+export FUZZTIME ?= 30s
+
+.PHONY: help demo setup test bench fuzz lint vuln tidy
+
+help: ## list the targets (this is the default)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s%s\n", $$1, $$2}' Makefile
+
+demo: ## run the example shop and print its address
+	@cd examples/shop && GOWORK=off go run . $(ARGS)
+
+setup: ## install what the tests need and this machine lacks (Debian packages)
+	@scripts/setup.sh
+
+test: setup ## test every module with the race detector; ARGS='-run X' are passed on
+	@GOWORK=off go build -C tools -o ../bin/ ./testlines
+	@scripts/each.sh go test -race -shuffle=on -json $(ARGS) ./... | bin/testlines
+
+bench: ## run every benchmark; ARGS='-bench X' chooses
+	@scripts/each.sh go test -run '^$$' -bench . -benchmem $(ARGS) ./...
+
+fuzz: ## run every fuzz target for FUZZTIME (30s)
+	@scripts/fuzz.sh
+
+lint: ## gofmt, vet, staticcheck, tidy go.mod files and this repository's own rules
+	@scripts/lint.sh
+
+vuln: ## look for known vulnerabilities; VULNDB=url names another database
+	@scripts/vuln.sh
+
+tidy: ## format the code and tidy every go.mod
+	@gofmt -w .
+	@scripts/each.sh go mod tidy

@@ -1,0 +1,167 @@
+package sojourn
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// MaxCookieAge is the longest a browser keeps a cookie (RFC 6265bis section 5.5).
+const MaxCookieAge = 400 * day
+
+// maxCookieBytes bounds name and value together (RFC 6265bis section 5.6).
+const maxCookieBytes = 4096
+
+// CookieOptions describe the session cookie. It is always HttpOnly, and
+// always Secure but for [Options.InsecureLoopbackHTTP]. The zero value is
+// "__Host-session; Path=/; Secure; HttpOnly; SameSite=Lax" until the browser closes.
+type CookieOptions struct {
+	// Name is the cookie's name. It begins with "__Host-" (or "__Host-Http-"), or,
+	// where Domain or Path say more, with "__Secure-" (or "__Http-"). Browsers hold the site to what
+	// these prefixes promise (RFC 6265bis section 4.1.3).
+	Name string
+	// Domain shares the cookie with all hosts below it. "" keeps it to this host.
+	Domain string
+	// Path restricts the cookie to URLs below it; it separates nobody from anybody. "" means "/".
+	Path string
+	// SameSite is Lax by default, or Strict. None needs InsecureSameSiteNone.
+	SameSite http.SameSite
+	// InsecureSameSiteNone is the written reason for SameSite None: other sites' requests
+	// carry the cookie then.
+	InsecureSameSiteNone string
+	// Partitioned keeps one cookie for each embedding site (CHIPS); needs SameSite None.
+	Partitioned bool
+	// Persistent keeps every session's cookie when the browser closes, not only
+	// remembered ones.
+	Persistent bool
+	// InsecureName allows a name without prefix, which a sister domain can
+	// overwrite.
+	InsecureName bool
+}
+
+// complete checks the cookie's attributes against each other.
+func (c *CookieOptions) complete(plainHTTP bool) error {
+	if c.Path == "" {
+		c.Path = "/"
+	}
+	if c.SameSite == 0 || c.SameSite == http.SameSiteDefaultMode {
+		c.SameSite = http.SameSiteLaxMode
+	}
+	hostOnly := c.Domain == "" && c.Path == "/"
+	if c.Name == "" {
+		switch {
+		case plainHTTP:
+			c.Name = "session"
+		case hostOnly:
+			c.Name = "__Host-session"
+		default:
+			c.Name = "__Secure-session"
+		}
+	}
+	if err := c.checkName(plainHTTP, hostOnly); err != nil {
+		return err
+	}
+	if c.SameSite == http.SameSiteNoneMode && (c.InsecureSameSiteNone == "" || plainHTTP) {
+		return bad("Cookie.SameSite None needs a reason in Cookie.InsecureSameSiteNone, and TLS")
+	}
+	if c.Partitioned && c.SameSite != http.SameSiteNoneMode {
+		return bad("Cookie.Partitioned needs SameSite None")
+	}
+	if len(c.Path) > 1024 || len(c.Domain) > 1024 || c.Path[0] != '/' {
+		return bad("Cookie.Path must begin with / and, like Cookie.Domain, have at most 1024 bytes")
+	}
+	// Valid finds what http.SetCookie would silently drop.
+	if err := c.cookie(plainHTTP).Valid(); err != nil {
+		return bad("Cookie: %w", err)
+	}
+	return nil
+}
+
+func (c *CookieOptions) checkName(plainHTTP, hostOnly bool) error {
+	lower := strings.ToLower(c.Name)
+	switch {
+	case len(c.Name) > 128:
+		return bad("Cookie.Name has %d bytes, at most 128", len(c.Name))
+	case strings.HasPrefix(c.Name, "__Host-"):
+		if !hostOnly {
+			return bad("Cookie.Name %q forbids Domain and any Path but /: use __Secure- or drop them", c.Name)
+		}
+	case strings.HasPrefix(c.Name, "__Secure-"), strings.HasPrefix(c.Name, "__Http-"):
+	case strings.HasPrefix(lower, "__host-"), strings.HasPrefix(lower, "__secure-"), strings.HasPrefix(lower, "__http-"):
+		return bad("Cookie.Name %q: browsers know the prefix in this spelling only: __Host-, __Secure-, __Http-", c.Name)
+	default:
+		if plainHTTP || c.InsecureName {
+			return nil
+		}
+		return bad("Cookie.Name %q has no __Host- or __Secure- prefix: add one, or set InsecureName", c.Name)
+	}
+	if plainHTTP {
+		return bad("Cookie.Name %q promises Secure, which InsecureLoopbackHTTP cannot keep: leave Name empty", c.Name)
+	}
+	return nil
+}
+
+func (c *CookieOptions) cookie(plainHTTP bool) *http.Cookie {
+	return &http.Cookie{
+		Name: c.Name, Value: "x", Path: c.Path, Domain: c.Domain, Secure: !plainHTTP,
+		HttpOnly: true, SameSite: c.SameSite, Partitioned: c.Partitioned,
+	}
+}
+
+// cookieJar writes one manager's cookies: the attributes are spelled once, by net/http.
+type cookieJar struct {
+	name  string
+	attrs string // "; Path=/; HttpOnly; Secure; SameSite=Lax"
+}
+
+func newCookieJar(c *CookieOptions, plainHTTP bool) cookieJar {
+	_, attrs, _ := strings.Cut(c.cookie(plainHTTP).String(), ";")
+	return cookieJar{name: c.Name, attrs: ";" + attrs}
+}
+
+// set puts the cookie into h in place of any other of its name. life 0 lasts until the
+// browser closes; below 0 the cookie is removed.
+func (j *cookieJar) set(h http.Header, name, value string, life time.Duration) {
+	line := name + "=" + value + j.attrs
+	switch {
+	case life < 0:
+		line = name + "=" + j.attrs + "; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
+	case life > 0:
+		life = min(life, MaxCookieAge)
+		line += "; Max-Age=" + strconv.FormatInt(int64((life+time.Second-1)/time.Second), 10)
+	}
+	lines := h["Set-Cookie"]
+	kept := lines[:0:0]
+	for _, l := range lines {
+		if n, _, _ := strings.Cut(l, "="); n != name {
+			kept = append(kept, l)
+		}
+	}
+	h["Set-Cookie"] = append(kept, line)
+}
+
+// maxCandidates bounds how many cookies of one name are looked at.
+const maxCandidates = 4
+
+// cookieValues collects the values of cookies named name, compared byte for byte, out of all Cookie
+// headers. net/http's parser allocates, trims and unquotes; a token needs none of it.
+func cookieValues(h http.Header, name string, into *[maxCandidates]string) (n int) {
+	for _, line := range h["Cookie"] {
+		for len(line) > 0 {
+			var pair string
+			pair, line, _ = strings.Cut(line, ";")
+			for len(pair) > 0 && (pair[0] == ' ' || pair[0] == '\t') {
+				pair = pair[1:]
+			}
+			if len(pair) <= len(name) || pair[len(name)] != '=' || pair[:len(name)] != name {
+				continue
+			}
+			if n < maxCandidates {
+				into[n] = strings.TrimRight(pair[len(name)+1:], " \t")
+			}
+			n++
+		}
+	}
+	return n
+}

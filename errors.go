@@ -1,0 +1,85 @@
+package sojourn
+
+import (
+	"errors"
+
+	"github.com/sojourn-go/sojourn/store"
+)
+
+// Outages. The client is still signed in when the store answers again: reply
+// 503 and leave the cookie alone, which is what [Manager.Handler] does.
+var (
+	// ErrUnavailable: the store could not be reached; nothing was written.
+	ErrUnavailable = store.ErrUnavailable
+	// ErrIndeterminate: the store's answer was lost; the write may have happened.
+	ErrIndeterminate = store.ErrIndeterminate
+	// ErrFull: the store has no room for another session or more data.
+	ErrFull = store.ErrFull
+	// ErrCorrupt: the session's stored bytes are damaged.
+	ErrCorrupt = store.ErrCorrupt
+	// ErrClock: the record comes from the future by more than the tolerated
+	// skew. It matches ErrUnavailable too.
+	ErrClock = errors.New("sojourn: record is from the future; check the clocks")
+)
+
+// Outcomes of a request's own acts.
+var (
+	// ErrEnded: the session was signed out, revoked or expired while the request
+	// ran; none of its changes was written.
+	ErrEnded = errors.New("sojourn: session has ended")
+	// ErrConflict: other requests kept changing the session, or took a value that this
+	// one took too; none of this request's changes was written.
+	ErrConflict = store.ErrConflict
+	// ErrLimit: the user has as many sessions as the manager allows.
+	ErrLimit = store.ErrLimit
+	// ErrRevoked: the user's sessions were revoked after this sign-in began.
+	ErrRevoked = store.ErrRevoked
+	// ErrTooLarge: the session's data would outgrow what its store or cookie holds.
+	ErrTooLarge = errors.New("sojourn: session data too large")
+	// ErrDecode: a stored value does not fit its Go type any more.
+	ErrDecode = errors.New("sojourn: value does not decode")
+	// ErrNoUser: the act needs a signed-in session, or a user id that is not empty.
+	ErrNoUser = errors.New("sojourn: no user")
+	// ErrNoToken: a change needs a token that can no longer be sent, or that this
+	// request's transport cannot send.
+	ErrNoToken = errors.New("sojourn: token cannot be sent")
+	// ErrInsecure: the request came over plain HTTP, over which no session travels.
+	ErrInsecure = errors.New("sojourn: plain HTTP carries no session: serve TLS, name your proxy in Options.TrustedProxies, or set Options.InsecureLoopbackHTTP while developing")
+)
+
+// Refusals of a request.
+var (
+	// ErrAmbiguous: the request carries tokens in two transports, or two Authorization headers.
+	ErrAmbiguous = errors.New("sojourn: more than one token in the request")
+	// ErrCrossSite: an unsafe request did not prove that it comes from this site.
+	ErrCrossSite = errors.New("sojourn: cross-site request refused")
+	// ErrNotFresh: the sign-in is too old, or too weak, for this route.
+	ErrNotFresh = errors.New("sojourn: sign-in is not fresh enough")
+)
+
+// ErrOptions: New refuses the options; the text says what to change.
+var ErrOptions = errors.New("sojourn: bad options")
+
+// Error says which act failed. Err matches one of this package's sentinels, or is the
+// store's own. It never holds a token, a key or data.
+type Error struct {
+	Op  string // "load", "commit", "login", "logout", "renew", "revoke", "list"
+	Err error
+}
+
+// Error is the operation and its cause.
+func (e *Error) Error() string { return "sojourn: " + e.Op + ": " + e.Err.Error() }
+
+// Unwrap gives the cause to errors.Is.
+func (e *Error) Unwrap() error { return e.Err }
+
+func opError(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return err // named by the inner act already
+	}
+	return &Error{Op: op, Err: err}
+}

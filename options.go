@@ -1,0 +1,266 @@
+package sojourn
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/sojourn-go/sojourn/store"
+)
+
+// Options configure a [Manager]. The zero value, or nil, is safe; New copies and checks
+// it. Fields that weaken a promise begin with Insecure.
+type Options struct {
+	// Name tells managers apart that share keys: a token of one never opens a
+	// session of another. "" is a name like any other.
+	Name string
+
+	// Keys seal the tokens, usually a [KeyRing]. nil makes a random key, which
+	// only a store that forgets everything with the process accepts.
+	Keys Sealer
+
+	// Lifetime ends a session that long after its sign-in, whatever its use
+	// (OWASP "absolute timeout"). 0 means 12 h, or what Assurance allows; Unlimited means no such limit.
+	Lifetime time.Duration
+	// Idle ends a session that long after its last use. 0 means 30 min, or
+	// what Assurance allows; Unlimited means no such limit.
+	Idle time.Duration
+	// MaxRemember bounds [Remember]. 0 means 30 days; at most [MaxCookieAge].
+	MaxRemember time.Duration
+	// TouchEvery is how seldom a use is written down; it delays no expiry by
+	// more than itself. 0 means the greater of 60 s and Idle/20, at most Idle/2.
+	TouchEvery time.Duration
+	// RenewAfter gives a signed-in session a new token when its present one is that
+	// old. 0 means 1 h; Unlimited means never. Only cookies are renewed unasked.
+	RenewAfter time.Duration
+	// RenewGrace is how long the token before a renewal still leads to the
+	// session, for requests under way. 0 means 30 s, which is also the most.
+	RenewGrace time.Duration
+
+	// Assurance bounds Lifetime and Idle by a level of NIST SP 800-63B-4
+	// (sections 2.1.3, 2.2.3, 2.3.3) and sets what they leave at 0.
+	Assurance Assurance
+	// Deviation is the written reason for exceeding what Assurance
+	// recommends; without one New refuses. AAL3's lifetime cannot be exceeded.
+	Deviation string
+
+	// MaxSessions limits the live sessions of a user. 0 means no limit.
+	MaxSessions int
+	// AtLimit says what a sign-in beyond MaxSessions does; the zero value evicts the oldest.
+	AtLimit LimitPolicy
+
+	// Cookie describes the cookie. Its zero value is right for most.
+	Cookie CookieOptions
+	// Bearer, if not nil, also accepts tokens in the Authorization header (RFC 6750).
+	Bearer *BearerOptions
+	// Custom, if not nil, replaces the cookie by the program's own way to
+	// receive, send and delete tokens.
+	Custom *CustomTransport
+
+	// Codec encodes values. nil means [JSON].
+	Codec Codec
+	// OnDecodeError decides about a stored value that does not fit its Go type any
+	// more. nil means [DropValue]: the value reads as absent until it is set again.
+	OnDecodeError DecodeErrorFunc
+
+	// Observe is called for each [Event], on the goroutine of the request. nil discards them.
+	Observe func(context.Context, Event)
+	// OnError writes the answer to a request that failed in a way that its handler
+	// could not report: an outage, a failed commit. nil means [DefaultOnError].
+	OnError func(http.ResponseWriter, *http.Request, error)
+
+	// OnAnonymous answers for [Manager.RequireUser] when nobody is signed in, for
+	// example with a redirect to the sign-in page. nil means status 401.
+	OnAnonymous http.Handler
+	// OnStale answers for [Manager.RequireFresh] and [Manager.RequireLevel] when the sign-in is too old or too
+	// weak. nil means status 401 with a hint (RFC 9470).
+	OnStale http.Handler
+
+	// Timeout bounds each act on the store, retries included. 0 means 5 s.
+	Timeout time.Duration
+	// MaxRevocationLag is the longest time that a revoked session may still be served;
+	// New refuses a configuration that cannot promise it, see
+	// [Manager.RevocationLag]. 0 means no demand.
+	MaxRevocationLag time.Duration
+	// ClockSkew is the tolerated difference between clocks of several nodes. It
+	// matters to sealed sessions, and to a store whose clock jumped. 0 means 60 s, which is also the most.
+	ClockSkew time.Duration
+
+	// OmitClient keeps no address and no browser name with a session.
+	OmitClient bool
+	// ClientRetention forgets them that long after the token was issued. 0
+	// means 30 days.
+	ClientRetention time.Duration
+
+	// TrustedProxies are the peers whose X-Forwarded-Proto and X-Forwarded-For
+	// are believed.
+	TrustedProxies []netip.Prefix
+	// TrustedOrigins are origins ("https://pay.example.com") besides the site's own whose unsafe
+	// requests are accepted.
+	TrustedOrigins []string
+	// ClearSiteData is sent as Clear-Site-Data after a sign-out, for example
+	// {"cache", "storage"}. "cookies" clears the whole registrable
+	// domain, sister subdomains too. Empty sends nothing.
+	ClearSiteData []string
+
+	// InsecureLoopbackHTTP lets sessions travel over plain HTTP between
+	// loopback addresses, for development. The cookie then loses its prefix and Secure.
+	InsecureLoopbackHTTP bool
+	// InsecureCSRFBypass, if not nil, exempts the requests that it accepts from
+	// the cross-site check.
+	InsecureCSRFBypass func(*http.Request) bool
+}
+
+// Unlimited stands for "no such limit" where 0 means a default.
+const Unlimited time.Duration = -1
+
+// LimitPolicy says what a sign-in does when the user has [Options.MaxSessions].
+type LimitPolicy int
+
+// The policies at the limit.
+const (
+	EvictOldest LimitPolicy = iota // the oldest session ends; the observer is told
+	RefuseNew                      // Login fails with ErrLimit
+)
+
+// Assurance is an authenticator assurance level of NIST SP 800-63B-4, as a
+// bound on lifetimes.
+type Assurance int
+
+// The levels and their bounds: lifetime, idle.
+const (
+	NoAssurance Assurance = iota
+	AAL1                  // 30 days, no idle bound
+	AAL2                  // 24 h, 1 h
+	AAL3                  // 12 h, 15 min
+)
+
+const day = 24 * time.Hour
+
+// bounds gives what the level recommends; 0 is no bound.
+func (a Assurance) bounds() (lifetime, idle time.Duration) {
+	switch a {
+	case AAL1:
+		return 30 * day, 0
+	case AAL2:
+		return day, time.Hour
+	case AAL3:
+		return 12 * time.Hour, 15 * time.Minute
+	}
+	return 0, 0
+}
+
+func bad(format string, args ...any) error {
+	return fmt.Errorf("%w: "+format, append([]any{ErrOptions}, args...)...)
+}
+
+// complete checks the options and fills what was left at zero.
+func (o *Options) complete() error {
+	if err := o.lifetimes(); err != nil {
+		return err
+	}
+	if err := o.durations(); err != nil {
+		return err
+	}
+	if o.MaxSessions < 0 || o.MaxSessions > 10000 {
+		return bad("MaxSessions %d is not within 0 and 10000", o.MaxSessions)
+	}
+	if o.AtLimit != EvictOldest && o.AtLimit != RefuseNew {
+		return bad("AtLimit %d is no policy", o.AtLimit)
+	}
+	if o.Codec == nil {
+		o.Codec = JSON
+	}
+	if o.OnDecodeError == nil {
+		o.OnDecodeError = DropValue
+	}
+	if o.Observe == nil {
+		o.Observe = func(context.Context, Event) {}
+	}
+	if o.OnError == nil {
+		o.OnError = DefaultOnError
+	}
+	if len(o.Name) > 64 {
+		return bad("Name has %d bytes, at most 64", len(o.Name))
+	}
+	if err := o.origins(); err != nil {
+		return err
+	}
+	return o.transports()
+}
+
+// setDuration replaces zero by its default and refuses what is out of range.
+func setDuration(name string, d *time.Duration, def, least, most time.Duration) error {
+	if *d == 0 {
+		*d = def
+	}
+	if *d < least || *d > most {
+		return bad("%s %v is not within %v and %v", name, *d, least, most)
+	}
+	return nil
+}
+
+func (o *Options) lifetimes() error {
+	if o.Assurance < NoAssurance || o.Assurance > AAL3 {
+		return bad("Assurance %d is no level", o.Assurance)
+	}
+	maxLife, maxIdle := o.Assurance.bounds()
+	life, idle := 12*time.Hour, 30*time.Minute
+	if maxLife > 0 {
+		life = maxLife
+	}
+	if maxIdle > 0 {
+		idle = maxIdle
+	}
+	for _, l := range []struct {
+		name      string
+		d         *time.Duration
+		def, most time.Duration
+		hard      bool
+	}{{"Lifetime", &o.Lifetime, life, maxLife, o.Assurance == AAL3}, {"Idle", &o.Idle, idle, maxIdle, false}} {
+		unlimited := *l.d == Unlimited
+		if unlimited {
+			*l.d = 0
+		} else if err := setDuration(l.name, l.d, l.def, time.Millisecond, store.MaxLife); err != nil {
+			return err
+		}
+		if l.most > 0 && (unlimited || *l.d > l.most) && (l.hard || o.Deviation == "") {
+			return bad("%s exceeds the %v of AAL%d (NIST SP 800-63B-4): shorten it, or write the reason into Deviation where the level allows one", l.name, l.most, o.Assurance)
+		}
+	}
+	return nil
+}
+
+func (o *Options) durations() error {
+	touch := max(time.Minute, o.Idle/20)
+	if o.Idle > 0 {
+		touch = min(touch, o.Idle/2)
+	}
+	most := store.MaxLife
+	if o.Idle > 0 {
+		most = o.Idle
+	}
+	if o.RenewAfter == Unlimited {
+		o.RenewAfter = store.MaxLife
+	}
+	for _, err := range []error{
+		setDuration("TouchEvery", &o.TouchEvery, touch, 0, most),
+		setDuration("MaxRemember", &o.MaxRemember, 30*day, time.Minute, MaxCookieAge),
+		setDuration("RenewAfter", &o.RenewAfter, time.Hour, time.Second, store.MaxLife),
+		setDuration("RenewGrace", &o.RenewGrace, 30*time.Second, time.Millisecond, 30*time.Second),
+		setDuration("Timeout", &o.Timeout, 5*time.Second, time.Millisecond, 5*time.Minute),
+		setDuration("ClockSkew", &o.ClockSkew, time.Minute, 0, time.Minute),
+		setDuration("ClientRetention", &o.ClientRetention, 30*day, time.Second, store.MaxLife),
+		setDuration("MaxRevocationLag", &o.MaxRevocationLag, 0, 0, store.MaxLife),
+	} {
+		if err != nil {
+			return err
+		}
+	}
+	if mostLife, _ := o.Assurance.bounds(); mostLife > 0 && o.MaxRemember > mostLife && o.Deviation == "" {
+		o.MaxRemember = mostLife
+	}
+	return nil
+}

@@ -1,0 +1,325 @@
+package sojourn
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/sojourn-go/sojourn/store"
+)
+
+// Session is what a handler holds during one request. It may be used by several
+// goroutines of that request, until the handler returns.
+//
+// Methods that read the session need it loaded, by [Manager.Load] or by a
+// middleware such as [Manager.RequireUser], and panic otherwise: a programming
+// error that shows on the first try, whereas an empty answer could be mistaken
+// for "not signed in".
+type Session struct {
+	m     *Manager
+	r     *http.Request
+	began time.Time // for Admission.Age; zero after this request itself revoked the user
+	call  callContext
+
+	mu      sync.Mutex
+	loaded  bool
+	loadErr error
+	got     received
+	st      store.Store // the manager's, or this request's sealed record
+
+	live    bool // rec is a live record
+	exact   bool // rec's instants are the store's own
+	rec     store.Record
+	meta    meta
+	cred    credential
+	now, at time.Time // the store's clock and ours, at the last read
+
+	view view
+	ops  []op
+
+	peek  bool
+	send  sendState
+	late  bool // the response's header is gone
+	clear bool // send Clear-Site-Data
+}
+
+// view is the session as this request has changed it.
+type view struct {
+	values
+	idle, life time.Duration
+}
+
+// An op is one change of the request. It is applied to the view at once, and again to
+// the fresh record when another request has come between.
+type op func(*view) error
+
+// sendState says what the response tells the client about its token.
+type sendState byte
+
+const (
+	sendNothing sendState = iota
+	sendToken
+	sendRemoval
+)
+
+// Level is the strength of a sign-in, as the program defines it; greater is stronger.
+type Level uint8
+
+// Suggested levels.
+const (
+	LevelNone   Level = 0 // not signed in
+	LevelSingle Level = 1 // one factor; what Login sets
+	LevelMulti  Level = 2 // several factors
+)
+
+func (s *Session) init(m *Manager, r *http.Request) {
+	s.m, s.r, s.st, s.began = m, r, m.store, time.Now()
+}
+
+// Load reads the session's record, once. See [Manager.Load].
+func (s *Session) Load(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.load(ctx)
+}
+
+func (s *Session) load(ctx context.Context) error {
+	if s.loaded {
+		return s.loadErr
+	}
+	s.loaded = true
+	if s.got, s.loadErr = s.m.receive(s.r); s.loadErr != nil {
+		s.loadErr = opError("load", s.loadErr)
+		return s.loadErr
+	}
+	if s.got.reissue {
+		s.event(ctx, DuplicateCookie, "", nil)
+	}
+	s.reset()
+	if s.m.sealed != nil && s.got.from != fromBearer {
+		s.st = newSealedStore(s.m, s.got.sealed)
+	}
+	if !s.got.genuine {
+		if s.got.from != fromNowhere {
+			s.event(ctx, TokenRefused, "", nil)
+		}
+		return nil
+	}
+	s.cred = s.got.cred
+	err := s.fetch(ctx)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		s.event(ctx, StoreFailed, "load", err)
+		s.loadErr = opError("load", err)
+		return s.loadErr
+	}
+	if s.got.reissue {
+		s.send = sendToken
+	}
+	return nil
+}
+
+// reset makes the session a new, anonymous one.
+func (s *Session) reset() {
+	s.live, s.exact, s.rec, s.meta, s.ops = false, false, store.Record{}, meta{}, nil
+	s.view = view{idle: s.m.opts.Idle, life: s.m.opts.Lifetime}
+}
+
+// maxHops bounds how many renewals in a row an old token is led through.
+const maxHops = 4
+
+// fetch reads the record of s.cred, follows renewals within their grace, and makes the result
+// the session's state. It gives store.ErrNotFound for every way of having no session.
+func (s *Session) fetch(ctx context.Context) error {
+	for range maxHops {
+		rec, now, err := s.get(ctx, s.cred.key())
+		if errors.Is(err, store.ErrNotFound) {
+			s.event(ctx, SessionUseAfterExpire, "", nil)
+		}
+		if err != nil {
+			return err
+		}
+		if rec.Created.After(now.Add(s.m.opts.ClockSkew)) {
+			return errors.Join(ErrUnavailable, ErrClock)
+		}
+		if !rec.Live(now) { // a store that leaves this to its engine's sweeper is wrong; do not trust it
+			s.expired(ctx, &rec)
+			return store.ErrNotFound
+		}
+		mt, err := decodeMeta(rec.Meta)
+		if err == nil {
+			err = checkEnvelope(rec.Data)
+		}
+		if err != nil {
+			return errors.Join(ErrCorrupt, errors.New(rec.String()), err)
+		}
+		if mt.tail == nil {
+			s.adopt(rec, mt, now)
+			return nil
+		}
+		if now.Sub(rec.Created) > s.m.opts.RenewGrace {
+			s.event(ctx, SessionReuse, "", nil)
+			return store.ErrNotFound
+		}
+		s.cred = s.cred.successor(mt.tail)
+		s.send = sendToken // the answer with the new token may have been lost
+	}
+	return store.ErrNotFound
+}
+
+func (s *Session) get(ctx context.Context, key store.Key) (rec store.Record, now time.Time, err error) {
+	// The first try is spelled out: a closure would cost every read an allocation.
+	if s.m.breaker.closed() {
+		s.call = callContext{}
+		s.call.Context, s.call.timeout = ctx, s.m.opts.Timeout
+		rec, now, err = s.st.Get(&s.call, key)
+		s.call.stop()
+		if err == nil {
+			s.m.breaker.done(nil)
+			return rec, now, nil
+		}
+		if err = known(err); !outage(err) {
+			return rec, now, err
+		}
+	}
+	err = s.m.call(ctx, func(ctx context.Context) (err error) {
+		rec, now, err = s.st.Get(ctx, key)
+		return err
+	})
+	return rec, now, err
+}
+
+func (s *Session) adopt(rec store.Record, mt meta, now time.Time) {
+	s.rec, s.meta, s.now, s.at = rec, mt, now, time.Now()
+	s.live, s.exact = true, true
+	s.view = view{values: values{data: rec.Data}, idle: rec.Idle, life: rec.Lifetime}
+}
+
+func (s *Session) expired(ctx context.Context, rec *store.Record) {
+	reason := "idle"
+	if rec.Lifetime > 0 && rec.Expires().Equal(rec.Created.Add(rec.Lifetime)) {
+		reason = "lifetime"
+	}
+	s.m.event(ctx, SessionExpired, rec.Handle, rec.User, reason, nil)
+}
+
+func (s *Session) event(ctx context.Context, name EventName, reason string, err error) {
+	s.m.event(ctx, name, s.rec.Handle, s.rec.User, reason, err)
+}
+
+// storeNow is the store's present time, from its last answer and the time passed since.
+func (s *Session) storeNow() time.Time {
+	if s.at.IsZero() {
+		return time.Now()
+	}
+	return s.now.Add(time.Since(s.at))
+}
+
+// ready locks the session for reading and panics if it is not loaded.
+func (s *Session) ready() {
+	s.mu.Lock()
+	if !s.loaded || s.loadErr != nil {
+		s.mu.Unlock()
+		panic("sojourn: session is not loaded: call Manager.Load and check its error, or put the route below Manager.RequireLoaded or RequireUser")
+	}
+}
+
+// read gives one fact of a loaded session.
+func read[T any](s *Session, f func() T) T {
+	s.ready()
+	defer s.mu.Unlock()
+	return f()
+}
+
+// User is the id of the signed-in user, "" for a visitor.
+func (s *Session) User() string { return read(s, func() string { return s.rec.User }) }
+
+// SignedIn tells whether a user is signed in.
+func (s *Session) SignedIn() bool { return s.User() != "" }
+
+// Exists tells whether the session has a record: a visitor's has none until a value is kept.
+func (s *Session) Exists() bool { return read(s, func() bool { return s.live }) }
+
+// Handle is the session's public name; zero if the session has no record.
+func (s *Session) Handle() store.Handle {
+	return read(s, func() store.Handle { return s.rec.Handle })
+}
+
+// Info describes the session as [Manager.Sessions] does.
+func (s *Session) Info() Info {
+	return read(s, func() Info { return s.m.info(&s.rec, &s.meta, s.storeNow()) })
+}
+
+// AuthTime is when the user signed in or confirmed it, in the store's clock; zero
+// for a visitor.
+func (s *Session) AuthTime() time.Time { return s.Info().AuthTime }
+
+// Level is the strength of the sign-in; LevelNone for a visitor.
+func (s *Session) Level() Level { return read(s, func() Level { return s.meta.level }) }
+
+// Fresh tells whether the user signed in, or confirmed it, less than d ago.
+func (s *Session) Fresh(d time.Duration) bool {
+	return read(s, func() bool {
+		return s.rec.User != "" && s.storeNow().Sub(s.rec.Created.Add(s.meta.auth)) <= d
+	})
+}
+
+// ExpiresIn is the time left if the session is not used again; [Forever] if it has no limit,
+// 0 if it has no record.
+func (s *Session) ExpiresIn() time.Duration {
+	return read(s, func() time.Duration {
+		if !s.live {
+			return 0
+		}
+		return s.left()
+	})
+}
+
+func (s *Session) left() time.Duration {
+	e := s.rec.Expires()
+	if e.IsZero() {
+		return Forever
+	}
+	return max(0, e.Sub(s.storeNow()))
+}
+
+// Peek keeps this request from counting as use of the session: for polling and
+// health checks. See [Manager.Peek].
+func (s *Session) Peek() {
+	s.mu.Lock()
+	s.peek = true
+	s.mu.Unlock()
+}
+
+// SetIdle changes this session's idle limit. 0 < d <= its lifetime. It needs a loaded session.
+func (s *Session) SetIdle(d time.Duration) error {
+	return s.setLife(d, func(v *view) error { v.idle = d; return nil })
+}
+
+// SetLifetime changes this session's absolute life, counted from its sign-in. It can shorten it and
+// never lengthen it: only signing in again does (NIST SP 800-63B-4 section 2.1.3).
+func (s *Session) SetLifetime(d time.Duration) error {
+	return s.setLife(d, func(v *view) error { v.life = d; return nil })
+}
+
+func (s *Session) setLife(d time.Duration, change op) error {
+	s.ready()
+	defer s.mu.Unlock()
+	if d <= 0 || s.view.life > 0 && d > s.view.life {
+		return bad("limit %v is not within 0 and the session's lifetime %v", d, s.view.life)
+	}
+	return s.apply(change)
+}
+
+// apply does one change now, and keeps it for a replay.
+func (s *Session) apply(change op) error {
+	if err := change(&s.view); err != nil {
+		return err
+	}
+	s.ops = append(s.ops, change)
+	return nil
+}

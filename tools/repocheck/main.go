@@ -1,0 +1,37 @@
+// Command repocheck checks what the compiler and the usual linters cannot know
+// about this repository: which room may import which, what every module must
+// have, and that the README's code is code that compiles.
+//
+// Usage: repocheck [directory]. It prints one finding a line and exits with 1 if there is any.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/sojourn-go/sojourn/tools/repocheck/rules"
+)
+
+func main() {
+	root := "."
+	if len(os.Args) > 1 {
+		root = os.Args[1]
+	}
+	repo, err := rules.Load(root)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "repocheck:", err)
+		os.Exit(2)
+	}
+	found := 0
+	for _, rule := range rules.All {
+		for _, f := range rule.Check(repo) {
+			fmt.Printf("%s: %s (%s)\n", f.Where, f.Text, rule.Name)
+			found++
+		}
+	}
+	if found > 0 {
+		fmt.Fprintf(os.Stderr, "repocheck: %d findings in %d Go files\n", found, len(repo.Files))
+		os.Exit(1)
+	}
+	fmt.Printf("repocheck: %d rules hold in %d Go files of %d modules\n", len(rules.All), len(repo.Files), len(repo.Modules))
+}

@@ -1,0 +1,35 @@
+// Package rules holds the rules of this repository, each as one function over
+// the parsed files. They read syntax only, so that they still answer when
+// something does not compile.
+package rules
+
+// Core is the path of the module that everything here stands on.
+const Core = "github.com/sojourn-go/sojourn"
+
+// A Finding is one place where a rule is broken.
+type Finding struct {
+	Where string // path from the repository's root, with a line where there is one
+	Text  string
+}
+
+// A Rule is one check of the whole repository.
+type Rule struct {
+	Name  string
+	Check func(*Repo) []Finding
+}
+
+// All is every rule, in the order in which repocheck runs them.
+var All = []Rule{
+	{"imports", Imports},
+	{"core-stdlib", CoreStandardLibrary},
+	{"core-no-require", CoreRequiresNothing},
+	{"workspace", Workspace},
+	{"environment", Environment},
+	{"logging", Logging},
+	{"random", Random},
+	{"sleep", Sleep},
+	{"names", Names},
+	{"length", Length},
+	{"docs", Docs},
+	{"readme", Readme},
+}

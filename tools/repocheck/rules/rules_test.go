@@ -1,0 +1,228 @@
+package rules
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// sound is a small repository in which every rule holds. Each case of
+// TestRules puts files over it and breaks one rule.
+var sound = map[string]string{
+	"go.work":                    "go 1.26\n\nuse (\n\t.\n\t./redisstore\n\t./cqlstore\n\t./examples/shop\n)\n",
+	"go.mod":                     "module " + Core + "\n\ngo 1.26\n",
+	"doc.go":                     "// Package sojourn is here.\npackage sojourn\n\nimport (\n\t_ \"" + Core + "/internal/x\"\n\t_ \"" + Core + "/store\"\n)\n",
+	"example_test.go":            "package sojourn_test\n\nimport _ \"" + Core + "/memstore\"\n",
+	"internal/x/x.go":            "package x\n\nfunc Undocumented() {}\n",
+	"store/doc.go":               "// Package store is the contract.\npackage store\n",
+	"store/storetest/kit.go":     "// Package storetest is the kit.\npackage storetest\n\nimport _ \"" + Core + "/store\"\n",
+	"memstore/mem.go":            "// Package memstore keeps records in memory.\npackage memstore\n\nimport _ \"" + Core + "/store\"\n",
+	"memstore/mem_test.go":       "package memstore\n\nimport (\n\t\"flag\"\n\t\"os\"\n\t\"" + Core + "/store/storetest\"\n)\n",
+	"memstore/testdata/bad.go":   "not Go at all",
+	"redisstore/go.mod":          "module " + Core + "/redisstore\n\ngo 1.26\n\nrequire example.com/client v1.0.0\n",
+	"redisstore/redis.go":        "// Package redisstore keeps records in Redis.\npackage redisstore\n\nimport (\n\t_ \"" + Core + "/redisstore/internal/lua\"\n\t_ \"" + Core + "/store\"\n\t_ \"example.com/client\"\n)\n",
+	"redisstore/internal/lua.go": "package internal\n",
+	"cqlstore/go.mod":            "module " + Core + "/cqlstore\n\ngo 1.26\n",
+	"cqlstore/cql.go":            "// Package cqlstore keeps records in Cassandra.\npackage cqlstore\n",
+	"examples/shop/go.mod":       "module " + Core + "/examples/shop\n\ngo 1.26\n",
+	"examples/shop/main.go":      "package main\n\nimport (\n\t\"flag\"\n\t\"log\"\n\t\"os\"\n\t_ \"" + Core + "\"\n\t_ \"" + Core + "/redisstore\"\n)\n\nvar addr = os.Getenv(\"ADDR\")\n",
+	"examples/quick/main.go":     "// Command quick is in the README.\npackage main\n\nfunc main() {\n\tprintln(1)\n}\n",
+	"README.md": "# Sojourn\n\n<!-- file: examples/quick/main.go -->\n\n```go\npackage main\n\nfunc main() {\n  println(1)\n}\n```\n\n" +
+		"```sh\nmake demo\n```\n",
+}
+
+// tree writes the sound repository with files put over it ("" takes one away).
+func tree(t *testing.T, over map[string]string) string {
+	t.Helper()
+	files := maps.Clone(sound)
+	maps.Copy(files, over)
+	root := t.TempDir()
+	for name, text := range files {
+		if text == "" {
+			continue
+		}
+		name = filepath.Join(root, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+func load(t *testing.T, over map[string]string) *Repo {
+	t.Helper()
+	r, err := Load(tree(t, over))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestSound(t *testing.T) {
+	r := load(t, nil)
+	for _, rule := range All {
+		for _, f := range rule.Check(r) {
+			t.Errorf("%s: %s: %s", rule.Name, f.Where, f.Text)
+		}
+	}
+}
+
+// readme is a README with the one block, under the comment.
+func readme(comment, block string) map[string]string {
+	return map[string]string{"README.md": "# Sojourn\n\n" + comment + "\n```go\n" + block + "```\n"}
+}
+
+// file is a tree with one more Go file; import lines are written out by hand
+// in the body, so that a case shows what it breaks.
+func file(name, body string) map[string]string { return map[string]string{name: body} }
+
+func imports(name, pkg string) map[string]string {
+	return file(name, "// Package p is new.\npackage p\n\nimport _ \""+pkg+"\"\n")
+}
+
+var cases = []struct {
+	name, rule string
+	over       map[string]string
+	where      string // "" = no finding
+	text       string
+}{
+	{"store imports internal", "imports", imports("store/n.go", Core+"/internal/x"), "store/n.go:4", "imports nothing of ours"},
+	{"store imports a room below it", "imports", imports("store/n.go", Core+"/store/storetest"), "store/n.go:4", "imports nothing of ours"},
+	{"store's test uses the kit", "imports", imports("store/n_test.go", Core+"/store/storetest"), "", ""},
+	{"storetest imports memstore", "imports", imports("store/storetest/n.go", Core+"/memstore"), "store/storetest/n.go:4", "contract only"},
+	{"storetest's test imports memstore", "imports", imports("store/storetest/n_test.go", Core+"/memstore"), "", ""},
+	{"memstore imports storetest", "imports", imports("memstore/n.go", Core+"/store/storetest"), "memstore/n.go:4", "contract only"},
+	{"memstore imports the root", "imports", imports("memstore/n.go", Core), "memstore/n.go:4", "contract only"},
+	{"memstore's test imports the root", "imports", imports("memstore/n_test.go", Core), "memstore/n_test.go:4", "contract only"},
+	{"diskstore imports internal", "imports", imports("diskstore/n.go", Core+"/internal/x"), "diskstore/n.go:4", "contract only"},
+	{"sqlstore imports memstore", "imports", imports("sqlstore/n.go", Core+"/memstore"), "sqlstore/n.go:4", "contract only"},
+	{"sqlstore imports its own", "imports", imports("sqlstore/n.go", Core+"/sqlstore/dialect"), "", ""},
+	{"kvstore imports diskstore", "imports", imports("kvstore/n.go", Core+"/diskstore"), "kvstore/n.go:4", "contract only"},
+	{"root imports memstore", "imports", imports("n.go", Core+"/memstore"), "n.go:4", "not the engines"},
+	{"root imports storetest", "imports", imports("n.go", Core+"/store/storetest"), "n.go:4", "not the engines"},
+	{"internal imports the root", "imports", imports("internal/y/n.go", Core), "internal/y/n.go:4", "below the root"},
+	{"sojourntest imports memstore", "imports", imports("sojourntest/n.go", Core+"/memstore"), "", ""},
+	{"sojourntest imports internal", "imports", imports("sojourntest/n.go", Core+"/internal/x"), "sojourntest/n.go:4", "users' test helpers"},
+	{"core imports a leaf", "imports", imports("n_test.go", Core+"/redisstore"), "n_test.go:4", "does not know its leaves"},
+	{"core has a new room", "imports", file("cellar/n.go", "// Package cellar is new.\npackage cellar\n"), "cellar/n.go:2", "no import rule yet"},
+	{"leaf imports core's internal", "imports", imports("redisstore/n.go", Core+"/internal/x"), "redisstore/n.go:4", "only the core"},
+	{"leaf imports a leaf", "imports", imports("redisstore/n.go", Core+"/cqlstore"), "redisstore/n.go:4", "core alone"},
+	{"leaf's test imports a leaf", "imports", imports("redisstore/n_test.go", Core+"/cqlstore"), "redisstore/n_test.go:4", "core alone"},
+	{"leaf imports the root", "imports", imports("redisstore/n.go", Core), "", ""},
+	{"example imports core's internal", "imports", imports("examples/shop/n.go", Core+"/internal/x"), "examples/shop/n.go:4", "only the core"},
+	{"example in the core imports internal", "imports", imports("examples/quick/n.go", Core+"/internal/x"), "examples/quick/n.go:4", "only the core"},
+
+	{"core imports a stranger", "core-stdlib", imports("memstore/n.go", "example.com/client"), "memstore/n.go:4", "standard library only"},
+	{"core's test imports a stranger", "core-stdlib", imports("n_test.go", "golang.org/x/sync/errgroup"), "n_test.go:4", "standard library only"},
+
+	{"core requires", "core-no-require", file("go.mod", "module "+Core+"\n\ngo 1.26\n\nrequire example.com/x v1.0.0 // indirect\n"), "go.mod", "requires example.com/x"},
+	{"no core", "core-no-require", file("go.mod", "module example.com/other\n\ngo 1.26\n"), "go.mod", "no module"},
+
+	{"module not in go.work", "workspace", file("go.work", "go 1.26\n\nuse (\n\t.\n\t./redisstore\n\t./examples/shop\n)\n"), "cqlstore/go.mod", "does not list"},
+	{"go.work lists too much", "workspace", map[string]string{"cqlstore/go.mod": "", "cqlstore/cql.go": ""}, "go.work", "lists cqlstore"},
+
+	{"library has flags", "environment", imports("memstore/n.go", "flag"), "memstore/n.go:4", "imports flag"},
+	{"library reads the environment", "environment", file("redisstore/n.go", "package redisstore\n\nimport \"os\"\n\nvar x, _ = os.LookupEnv(\"X\")\n"), "redisstore/n.go:5", "reads the environment"},
+	{"under another name", "environment", file("n.go", "package sojourn\n\nimport sys \"os\"\n\nvar get = sys.Getenv\n"), "n.go:5", "reads the environment"},
+	{"by a dot import", "environment", file("n.go", "package sojourn\n\nimport . \"os\"\n\nvar x = Getenv(\"X\")\n"), "n.go:3", "reads the environment"},
+	{"library opens a file", "environment", file("n.go", "package sojourn\n\nimport \"os\"\n\nvar open = os.Open\n"), "", ""},
+
+	{"library logs", "logging", imports("store/n.go", "log"), "store/n.go:4", "imports log"},
+	{"library logs by slog", "logging", file("n.go", "package sojourn\n\nimport \"log/slog\"\n\nfunc f() { slog.Info(\"x\") }\n"), "n.go:5", "default logger"},
+	{"library redacts for slog", "logging", file("n.go", "package sojourn\n\nimport \"log/slog\"\n\nvar v = slog.StringValue(\"x\")\n"), "", ""},
+
+	{"core imports math/rand", "random", imports("internal/x/n.go", "math/rand"), "internal/x/n.go:4", "crypto/rand"},
+	{"core imports math/rand/v2", "random", imports("n.go", "math/rand/v2"), "n.go:4", "crypto/rand"},
+	{"test imports math/rand/v2", "random", imports("n_test.go", "math/rand/v2"), "", ""},
+
+	{"test sleeps", "sleep", file("n_test.go", "package sojourn\n\nimport \"time\"\n\nfunc f() { time.Sleep(1) }\n"), "n_test.go:5", "without testing/synctest"},
+	{"test sleeps in a bubble", "sleep", file("n_test.go", "package sojourn\n\nimport (\n\t\"testing/synctest\"\n\t\"time\"\n)\n\nfunc f() { time.Sleep(1) }\n"), "", ""},
+
+	{"folder named util", "names", file("internal/util/n.go", "package x\n"), "internal/util", "named for nothing"},
+	{"package named types", "names", file("redisstore/x/n.go", "package types\n"), "redisstore/x", "named for nothing"},
+
+	{"long file", "length", file("n_test.go", "package sojourn\n"+strings.Repeat("\n", MaxLines)), "n_test.go", "has 501 lines"},
+	{"longest file", "length", file("n_test.go", "package sojourn\n"+strings.Repeat("\n", MaxLines-1)), "", ""},
+
+	{"package without comment", "docs", file("memstore/mem.go", "package memstore\n"), "memstore", "no package comment"},
+	{"package with a directive only", "docs", file("memstore/mem.go", "//go:generate true\npackage memstore\n"), "memstore", "no package comment"},
+	{"function", "docs", file("n.go", "package sojourn\n\nfunc F() {}\n"), "n.go:3", "F is exported"},
+	{"method", "docs", file("n.go", "package sojourn\n\n// T is.\ntype T[X any] int\n\nfunc (t *T[X]) M() {}\n"), "n.go:6", "T.M is exported"},
+	{"method of an unexported type", "docs", file("n.go", "package sojourn\n\ntype t int\n\nfunc (t) M() {}\n"), "", ""},
+	{"type", "docs", file("n.go", "package sojourn\n\ntype T int\n"), "n.go:3", "T is exported"},
+	{"type in a group with a comment", "docs", file("n.go", "package sojourn\n\n// Types.\ntype (\n\tT int\n)\n"), "n.go:5", "T is exported"},
+	{"constant", "docs", file("n.go", "package sojourn\n\nconst c, D = 1, 2\n"), "n.go:3", "D is exported"},
+	{"constant in a group", "docs", file("n.go", "package sojourn\n\n// All.\nconst (\n\tC = 1\n\tD = 2\n)\n"), "", ""},
+	{"variable", "docs", file("n.go", "package sojourn\n\nvar (\n\tV = 1 // is one\n\tW = 2\n)\n"), "n.go:5", "W is exported"},
+	{"field of a struct", "docs", file("n.go", "package sojourn\n\n// T is a pair.\ntype T struct{ A, B int }\n"), "", ""},
+	{"option", "docs", file("n.go", "package sojourn\n\n// Options are.\ntype Options struct {\n\t// A and B are.\n\tA int\n\tB int\n\n\tC int\n}\n"), "n.go:9", "Options.C is exported"},
+	{"method of an interface", "docs", file("n.go", "package sojourn\n\n// I has Open.\ntype I interface {\n\tOpen()\n\tClose()\n}\n"), "n.go:6", "I.Close is exported"},
+	{"only method of an interface", "docs", file("n.go", "package sojourn\n\n// I closes.\ntype I interface{ Close() }\n"), "", ""},
+	{"example without comments", "docs", file("examples/quick/n.go", "package main\n\nfunc F() {}\n"), "", ""},
+
+	{"no README", "readme", file("README.md", ""), "README.md", "does not exist"},
+	{"block without a file", "readme", readme("Like so:", "x := 1\n"), "README.md:4", "no comment"},
+	{"block differs", "readme", readme("<!-- file: examples/quick/main.go -->", "package main\n\nfunc main() {\n\tprintln(2)\n}\n"), "README.md:4", `first in line 4 of the block: "\tprintln(2)"`},
+	{"block ends early", "readme", readme("<!-- file: examples/quick/main.go -->", "package main\n"), "README.md:4", "has 5 lines, the block 1"},
+	{"block is not Go", "readme", readme("<!-- file: examples/quick/main.go -->", "package main }\n"), "README.md:4", "not Go"},
+	{"file is not there", "readme", readme("<!-- file: ../x.go -->", "package main\n"), "README.md:4", "no Go file"},
+	{"file is not compiled", "readme", map[string]string{
+		"examples/quick/x.go": "//go:build ignore\n\npackage main\n",
+		"README.md":           "<!-- file: examples/quick/x.go -->\n```go\npackage main\n```\n",
+	}, "README.md:2", "excluded from the build"},
+	{"block has no end", "readme", file("README.md", "<!-- file: examples/quick/main.go -->\n```go\npackage main\n"), "README.md:2", "no end"},
+	{"comment counts for one block", "readme", file("README.md", sound["README.md"]+"```go\nx := 1\n```\n"), "README.md:16", "no comment"},
+}
+
+func TestRules(t *testing.T) {
+	rules := map[string]Rule{}
+	tripped := map[string]bool{}
+	for _, r := range All {
+		rules[r.Name] = r
+	}
+	for _, c := range cases {
+		rule, ok := rules[c.rule]
+		if !ok {
+			t.Fatalf("%s: no rule %q", c.name, c.rule)
+		}
+		tripped[c.rule] = tripped[c.rule] || c.where != ""
+		t.Run(c.rule+"/"+c.name, func(t *testing.T) {
+			found := rule.Check(load(t, c.over))
+			if c.where == "" {
+				if len(found) > 0 {
+					t.Errorf("found %v, want nothing", found)
+				}
+				return
+			}
+			if len(found) != 1 || found[0].Where != c.where || !strings.Contains(found[0].Text, c.text) {
+				t.Errorf("found %v, want one at %s with %q", found, c.where, c.text)
+			}
+		})
+	}
+	// A rule that nothing trips proves nothing.
+	for _, r := range All {
+		if !tripped[r.Name] {
+			t.Errorf("no case breaks the rule %s", r.Name)
+		}
+	}
+}
+
+func TestLoadFails(t *testing.T) {
+	for name, over := range map[string]map[string]string{
+		"no go.work":        {"go.work": ""},
+		"a broken go.mod":   {"cqlstore/go.mod": "modul x\n"},
+		"a broken file":     {"n.go": "package\n"},
+		"a file on its own": {"go.mod": ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := Load(tree(t, over)); err == nil {
+				t.Error("Load succeeded")
+			}
+		})
+	}
+}

@@ -1,0 +1,277 @@
+package sojourn
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// BearerOptions describe tokens in "Authorization: Bearer …" (RFC 6750 section 2.1). They are
+// read from there only: never from the URL or a form.
+type BearerOptions struct {
+	// Prefix begins every bearer token, so that secret scanners find leaked
+	// ones, for example "acme_". At most 20 letters, digits, "-", "_".
+	Prefix string
+	// Realm is named in WWW-Authenticate. "" leaves it out.
+	Realm string
+	// Lifetime is a token's absolute life. 0 means Options.Lifetime. There is no idle limit
+	// but Options.Idle where Idle is true.
+	Lifetime time.Duration
+	// Idle makes tokens end after Options.Idle without use, too.
+	Idle bool
+}
+
+// CustomTransport carries tokens some other way than a cookie. All three are
+// required and may run at the same time for many requests.
+type CustomTransport struct {
+	// Receive finds the token in a request; "" means that there is none.
+	Receive func(r *http.Request) string
+	// Send puts the token into the response's header. life is the session's
+	// remaining life, 0 for unlimited.
+	Send func(h http.Header, token Token, life time.Duration) error
+	// Delete takes the token away from the client.
+	Delete func(h http.Header) error
+}
+
+// source says where a request's token came from.
+type source byte
+
+const (
+	fromNowhere source = iota
+	fromCookie
+	fromBearer
+	fromCustom
+)
+
+func (o *Options) transports() error {
+	if o.Custom != nil {
+		c := *o.Custom
+		if c.Receive == nil || c.Send == nil || c.Delete == nil {
+			return bad("Custom needs Receive, Send and Delete")
+		}
+		o.Custom = &c
+	}
+	if err := o.Cookie.complete(o.InsecureLoopbackHTTP); err != nil {
+		return err
+	}
+	if o.Bearer == nil {
+		return nil
+	}
+	b := *o.Bearer
+	o.Bearer = &b
+	for _, c := range []byte(b.Prefix) {
+		if c != '-' && c != '_' && (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') {
+			return bad("Bearer.Prefix holds more than letters, digits, - and _")
+		}
+	}
+	if len(b.Prefix) > 20 {
+		return bad("Bearer.Prefix has %d bytes, at most 20", len(b.Prefix))
+	}
+	if strings.ContainsAny(b.Realm, "\"\\\r\n") {
+		return bad("Bearer.Realm holds quotes or line ends")
+	}
+	if b.Lifetime == Unlimited {
+		o.Bearer.Lifetime = 0
+		return nil
+	}
+	return setDuration("Bearer.Lifetime", &o.Bearer.Lifetime, o.Lifetime, 0, 100*365*day)
+}
+
+func (o *Options) origins() error {
+	for _, s := range o.TrustedOrigins {
+		u, err := url.Parse(s)
+		if err != nil || u.Host == "" || u.Scheme+"://"+u.Host != s {
+			return bad("TrustedOrigins: %q is not of the form https://host", s)
+		}
+	}
+	for _, s := range o.ClearSiteData {
+		if s == "" || strings.ContainsAny(s, "\"\\,\r\n ") {
+			return bad("ClearSiteData: %q is not a bare type name", s)
+		}
+	}
+	return nil
+}
+
+// received is what a request carries towards one manager.
+type received struct {
+	from    source
+	genuine bool       // cred is one of ours
+	cred    credential // valid if genuine
+	sealed  []byte     // the sealed session, in place of a record
+	reissue bool       // several cookies came: overwrite them
+	chunks  int        // cookies that a sealed session came in
+}
+
+// receive finds and opens the request's token, without I/O. Only ErrAmbiguous is an error;
+// a token that does not open is none.
+func (m *Manager) receive(r *http.Request) (got received, err error) {
+	if !m.secure(r) {
+		return got, nil
+	}
+	bearer, hasBearer, err := m.bearerToken(r)
+	if err != nil {
+		return got, err
+	}
+	if m.opts.Custom != nil {
+		if t := m.opts.Custom.Receive(r); t != "" {
+			got.from = fromCustom
+			got.cred, err = openToken(m.keys, m.aad.cookie, t)
+			got.genuine = err == nil
+		}
+	} else if m.sealed != nil {
+		m.receiveSealed(r, &got)
+	} else {
+		m.receiveCookie(r, &got)
+	}
+	if !hasBearer {
+		return got, nil
+	}
+	if got.from != fromNowhere {
+		return received{}, ErrAmbiguous
+	}
+	got.from = fromBearer
+	if rest, ok := strings.CutPrefix(bearer, m.opts.Bearer.Prefix); ok {
+		got.cred, err = openToken(m.keys, m.aad.bearer, rest)
+		got.genuine = err == nil
+	}
+	return got, nil
+}
+
+// receiveCookie accepts one cookie, or the one of several that opens: another site
+// of the domain may have added more, and must not choose whose session this is.
+func (m *Manager) receiveCookie(r *http.Request, got *received) {
+	var values [maxCandidates]string
+	n := cookieValues(r.Header, m.jar.name, &values)
+	if n == 0 {
+		return
+	}
+	got.from = fromCookie
+	if n > 1 {
+		got.reissue = true
+		if n > maxCandidates {
+			return
+		}
+	}
+	last := ""
+	for _, v := range values[:n] {
+		if v == last {
+			continue
+		}
+		cred, err := openToken(m.keys, m.aad.cookie, v)
+		if err != nil {
+			continue
+		}
+		if got.genuine && cred != got.cred {
+			got.genuine = false
+			return // two genuine ones: no telling which the user meant
+		}
+		got.cred, got.genuine, last = cred, true, v
+	}
+}
+
+// bearerToken reads the Authorization header.
+func (m *Manager) bearerToken(r *http.Request) (string, bool, error) {
+	lines := r.Header["Authorization"]
+	if m.opts.Bearer == nil || len(lines) == 0 {
+		return "", false, nil
+	}
+	if len(lines) > 1 {
+		return "", false, ErrAmbiguous
+	}
+	scheme, token, _ := strings.Cut(lines[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", false, nil
+	}
+	return strings.TrimLeft(token, " "), true, nil
+}
+
+// secure tells whether a session may travel with this request.
+func (m *Manager) secure(r *http.Request) bool {
+	if r.TLS != nil {
+		return true
+	}
+	peer := peerAddr(r)
+	if m.opts.InsecureLoopbackHTTP && peer.IsLoopback() && loopbackHost(r.Host) {
+		return true
+	}
+	if m.trusted(peer) {
+		p := r.Header["X-Forwarded-Proto"]
+		return len(p) == 1 && strings.EqualFold(p[0], "https")
+	}
+	return false
+}
+
+func peerAddr(r *http.Request) netip.Addr {
+	ap, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return ap.Addr().Unmap()
+}
+
+func (m *Manager) trusted(a netip.Addr) bool {
+	for _, p := range m.opts.TrustedProxies {
+		if a.IsValid() && p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+func loopbackHost(hostport string) bool {
+	host := hostport
+	if h, _, err := net.SplitHostPort(hostport); err == nil {
+		host = h
+	}
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.IsLoopback()
+}
+
+const maxAgent = 256
+
+// client describes where a sign-in came from: a network, not an address, and the browser's own
+// name for itself, cut to size. Neither proves anything (OWASP Session Management).
+func (m *Manager) client(r *http.Request) (addr, agent string) {
+	if m.opts.OmitClient {
+		return "", ""
+	}
+	agent = strings.Map(func(c rune) rune {
+		if c < ' ' || c == 0x7f {
+			return -1
+		}
+		return c
+	}, r.UserAgent())
+	if len(agent) > maxAgent {
+		agent = strings.ToValidUTF8(agent[:maxAgent], "")
+	}
+	a := m.clientAddr(r)
+	bits := 48
+	if a.Is4() {
+		bits = 24
+	}
+	if p, err := a.Prefix(bits); err == nil {
+		addr = p.String()
+	}
+	return addr, agent
+}
+
+// clientAddr is the last address that no trusted proxy vouches for.
+func (m *Manager) clientAddr(r *http.Request) netip.Addr {
+	a := peerAddr(r)
+	hops := strings.Split(strings.Join(r.Header["X-Forwarded-For"], ","), ",")
+	for i := len(hops) - 1; i >= 0 && m.trusted(a); i-- {
+		next, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break
+		}
+		a = next.Unmap()
+	}
+	return a
+}

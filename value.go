@@ -1,0 +1,210 @@
+package sojourn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/sojourn-go/sojourn/store"
+)
+
+// Value is a named, typed slot in a session's data. Make one for each as a package variable; a Value holds no
+// data itself and may be used by all managers.
+//
+// Values are encoded when set and decoded when read, each on its own, so nothing that a
+// handler does to a slice or map that it got or gave changes the session.
+type Value[T any] struct{ name string }
+
+// Named is any [Value] or [Flash].
+type Named interface{ Name() string }
+
+const maxName = 64
+
+// NewValue declares a value. It panics if name is not 1 to 64 printable ASCII characters
+// without spaces.
+func NewValue[T any](name string) Value[T] {
+	checkName(name)
+	return Value[T]{name}
+}
+
+func checkName(name string) {
+	if len(name) == 0 || len(name) > maxName {
+		panic("sojourn: a value's name has 1 to 64 characters")
+	}
+	for _, c := range []byte(name) {
+		if c <= ' ' || c > '~' {
+			panic(fmt.Sprintf("sojourn: value name %q holds more than printable ASCII", name))
+		}
+	}
+}
+
+// Name is the value's name.
+func (v Value[T]) Name() string { return v.name }
+
+// Get returns the value, or the zero T if there is none.
+func (v Value[T]) Get(s *Session) T {
+	x, _ := v.Lookup(s)
+	return x
+}
+
+// ErrNoValue: the session has no such value.
+var ErrNoValue = errors.New("sojourn: no such value")
+
+// Lookup returns the value, [ErrNoValue], or [ErrDecode].
+func (v Value[T]) Lookup(s *Session) (x T, err error) {
+	s.ready()
+	defer s.mu.Unlock()
+	raw, ok := s.view.get(v.name)
+	if !ok {
+		return x, ErrNoValue
+	}
+	return decode[T](s, v.name, raw)
+}
+
+// Has tells whether the session has the value.
+func (v Value[T]) Has(s *Session) bool {
+	return read(s, func() bool { _, ok := s.view.get(v.name); return ok })
+}
+
+// Set stores x. Of two overlapping requests that set the same value, the later commit wins.
+// Errors: the codec's, [ErrTooLarge]; the session is as before then.
+func (v Value[T]) Set(s *Session, x T) error {
+	s.ready()
+	defer s.mu.Unlock()
+	raw, err := s.m.opts.Codec.Append(nil, x)
+	if err != nil {
+		return fmt.Errorf("sojourn: encode value %s: %w", v.name, err)
+	}
+	return s.apply(func(w *view) error { return s.put(w, v.name, raw) })
+}
+
+// Update changes the value by f, which gets a pointer to it (to the zero T if there is none). f may run
+// again, on a newer value, when another request has changed the session: it must not do anything
+// but change its argument, and must not use the session, which waits for it. If f returns an error nothing changes. After the handler's first byte, an error
+// of a later run goes to the observer.
+// Errors: f's, the codec's, [ErrDecode], [ErrTooLarge].
+func (v Value[T]) Update(s *Session, f func(*T) error) error {
+	s.ready()
+	defer s.mu.Unlock()
+	return s.apply(func(w *view) error {
+		var x T
+		if raw, ok := w.get(v.name); ok {
+			var err error
+			if x, err = decode[T](s, v.name, raw); err != nil && !errors.Is(err, ErrNoValue) {
+				return err
+			}
+		}
+		if err := f(&x); err != nil {
+			return err
+		}
+		raw, err := s.m.opts.Codec.Append(nil, x)
+		if err != nil {
+			return fmt.Errorf("sojourn: encode value %s: %w", v.name, err)
+		}
+		return s.put(w, v.name, raw)
+	})
+}
+
+// Take returns the value and deletes it, once: of two overlapping requests that take
+// the same value, one fails to commit with [ErrConflict]. ok is false if there is none.
+func (v Value[T]) Take(s *Session) (x T, ok bool) {
+	s.ready()
+	defer s.mu.Unlock()
+	raw, ok := s.view.get(v.name)
+	if !ok {
+		return x, false
+	}
+	x, err := decode[T](s, v.name, raw)
+	taken := string(raw)
+	_ = s.apply(func(w *view) error { // the first run cannot fail: raw is what the view has
+		now, ok := w.get(v.name)
+		if !ok || string(now) != taken {
+			return fmt.Errorf("%w: another request took or changed value %s", ErrConflict, v.name)
+		}
+		w.delete(v.name)
+		return nil
+	})
+	return x, err == nil
+}
+
+// Delete removes the value. Deleting what is not there is no change.
+func (v Value[T]) Delete(s *Session) {
+	s.ready()
+	defer s.mu.Unlock()
+	_ = s.apply(func(w *view) error { w.delete(v.name); return nil }) // never fails
+}
+
+// Clear removes all values; the user stays signed in.
+func (s *Session) Clear() {
+	s.ready()
+	defer s.mu.Unlock()
+	_ = s.apply(func(w *view) error { w.clear(); return nil }) // never fails
+}
+
+// Names lists the names of the session's values, sorted.
+func (s *Session) Names() []string {
+	return read(s, func() (names []string) {
+		v := values{data: s.view.encode()}
+		v.open()
+		for _, e := range v.entries {
+			names = append(names, e.name)
+		}
+		return names
+	})
+}
+
+// put stores raw unless the data would outgrow its room.
+func (s *Session) put(w *view, name string, raw []byte) error {
+	old, had := w.get(name)
+	w.set(name, raw)
+	room := store.MaxData
+	if s.m.sealed != nil {
+		room = s.m.sealedRoom(&s.rec)
+	}
+	size := w.size()
+	if size <= room {
+		return nil
+	}
+	if had {
+		w.set(name, old)
+	} else {
+		w.delete(name)
+	}
+	return fmt.Errorf("%w: value %s makes %d bytes, at most %d", ErrTooLarge, name, size, room)
+}
+
+// DecodeErrorFunc decides about value name, stored as raw, that does not decode. It returns what to
+// decode instead, for example an upgraded form of raw; nil, nil to read the value as absent (the stored bytes stay until it is set);
+// or an error that Lookup and Update then return, wrapped into [ErrDecode]. It must not use the session.
+type DecodeErrorFunc func(ctx context.Context, name string, raw []byte, err error) ([]byte, error)
+
+// DropValue reads a value that does not decode as absent.
+func DropValue(context.Context, string, []byte, error) ([]byte, error) { return nil, nil }
+
+// RefuseValue makes Lookup and Update fail with [ErrDecode].
+func RefuseValue(context.Context, string, []byte, error) ([]byte, error) {
+	// Without the codec's words, which can quote the value.
+	return nil, errors.New("its bytes do not fit the Go type")
+}
+
+func decode[T any](s *Session, name string, raw []byte) (T, error) {
+	var x, zero T
+	err := s.m.opts.Codec.Decode(raw, &x)
+	if err == nil {
+		return x, nil
+	}
+	ctx := s.r.Context()
+	better, refusal := s.m.opts.OnDecodeError(ctx, name, append([]byte(nil), raw...), err)
+	if refusal != nil {
+		return zero, fmt.Errorf("%w: value %s: %w", ErrDecode, name, refusal)
+	}
+	if better == nil {
+		s.event(ctx, ValueDropped, name, nil)
+		return zero, ErrNoValue
+	}
+	x = zero
+	if err := s.m.opts.Codec.Decode(better, &x); err != nil {
+		return zero, fmt.Errorf("%w: value %s: OnDecodeError gave what does not decode either", ErrDecode, name)
+	}
+	return x, nil
+}
