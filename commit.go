@@ -72,7 +72,7 @@ func (s *Session) create(ctx context.Context) error {
 	if err := s.canSend(); err != nil {
 		return err
 	}
-	err := s.insert(ctx, store.Record{Idle: s.view.idle, Lifetime: s.view.life, Data: data}, meta{}, store.Admission{})
+	err := s.insert(ctx, store.Record{Idle: s.view.idle, Lifetime: s.view.life, Data: data}, meta{}, func() store.Admission { return store.Admission{} })
 	if err == nil {
 		s.event(ctx, SessionCreated, "", nil)
 	}
@@ -84,7 +84,7 @@ func (s *Session) create(ctx context.Context) error {
 const maxCollisions = 3
 
 // insert creates rec under a new token and makes it the session's.
-func (s *Session) insert(ctx context.Context, rec store.Record, mt meta, adm store.Admission) error {
+func (s *Session) insert(ctx context.Context, rec store.Record, mt meta, adm func() store.Admission) error {
 	rec.Handle, rec.Meta = newHandle(), mt.encode()
 	var evicted []store.Handle
 	var err error
@@ -92,7 +92,7 @@ func (s *Session) insert(ctx context.Context, rec store.Record, mt meta, adm sto
 		cred := newCredential(rec.User)
 		rec.Key, rec.Writer = cred.key(), newWriter()
 		err = s.m.call(ctx, func(ctx context.Context) (err error) {
-			evicted, err = s.st.Create(ctx, rec, adm)
+			evicted, err = s.st.Create(ctx, rec, adm())
 			return err
 		})
 		if err == nil {

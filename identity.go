@@ -99,12 +99,19 @@ func (m *Manager) login(user string, opts []LoginOption) (l login, err error) {
 	return l, nil
 }
 
-func (m *Manager) admission(began time.Time, l *login) store.Admission {
-	adm := store.Admission{Max: m.opts.MaxSessions, Evict: m.opts.AtLimit == EvictOldest, Age: l.age}
-	if adm.Age == 0 && !began.IsZero() {
-		adm.Age = time.Since(began)
+// admission gives the conditions of a sign-in, anew for each try: its age grows meanwhile.
+func (m *Manager) admission(began time.Time, l *login) func() store.Admission {
+	start := time.Now()
+	return func() store.Admission {
+		adm := store.Admission{Max: m.opts.MaxSessions, Evict: m.opts.AtLimit == EvictOldest}
+		switch {
+		case l.age > 0:
+			adm.Age = l.age + time.Since(start)
+		case !began.IsZero():
+			adm.Age = time.Since(began)
+		}
+		return adm
 	}
-	return adm
 }
 
 // Login signs user in: the session gets a new token and a new handle, and the token from before is dead

@@ -27,7 +27,8 @@
 //     it; there it must not jump, so measure with the monotonic clock). No
 //     caller's instant is compared with it; see [Record] for the two that a caller may hand back.
 //  6. Expired means absent for every method, at the very instant, swept or
-//     not. An engine's own time-to-live is garbage collection, not truth.
+//     not. An engine's own time-to-live is garbage collection, not truth. (A Touch or
+//     Update that began before the instant may still win.)
 //  7. Lives are exact to the store's tick and may be as long as [MaxLife] and as
 //     short as a tick. Zero means no limit.
 //  8. Bytes are never shared: copy what comes in before the call returns, hand out copies.

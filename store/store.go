@@ -19,7 +19,8 @@ type Store interface {
 	// the handles of records ended to make room are returned.
 	// Errors: [ErrExists], [ErrLimit], [ErrRevoked], [ErrFull].
 	// Sending the same rec (same Key and Writer) again after it was applied, and
-	// before any other write to it, returns nil.
+	// before any other write to it, returns nil, and no handles. Checks come in
+	// this order: replay, exists, revoked, limit.
 	Create(ctx context.Context, rec Record, adm Admission) (evicted []Handle, err error)
 
 	// Get returns the live record at key and the store's present time. The
@@ -49,10 +50,13 @@ type Store interface {
 	// change it; tail.Key must be old and tail.User empty.
 	// Errors: [ErrConflict], [ErrNotFound], [ErrExists], [ErrFull].
 	// If the record at rec.Key has version ifVersion+1 and rec.Writer, the rotation
-	// was applied before, and nil is returned.
+	// was applied before, and nil is returned. Checks come in this order: replay,
+	// not found, conflict, user (another one is [ErrInvalid]), exists.
 	Rotate(ctx context.Context, old Key, ifVersion uint64, rec Record, tail *Record) error
 
-	// Delete ends the record at key. Deleting what is not there is no error.
+	// Delete ends the record at key. Deleting what is not there is no error. It
+	// does not follow a rotation: to end a user's session whatever its present
+	// key, use Revoke with its handle.
 	Delete(ctx context.Context, key Key) error
 
 	// User yields the live records of user in no order, without Data. It yields a
@@ -75,7 +79,8 @@ type Store interface {
 
 	// All walks over the live records, without Data, in no order, for tools.
 	// A record that lives from before the call to after its end, and is not
-	// rotated meanwhile, is yielded exactly once; others may or may not be.
+	// rotated meanwhile, is yielded exactly once (an engine whose own cursor may
+	// repeat says so); others may or may not be.
 	// Writing to the store while walking is allowed. It yields a non-nil error
 	// at most once, as its last pair.
 	All(ctx context.Context) iter.Seq2[Record, error]
@@ -92,7 +97,9 @@ type Admission struct {
 	Evict bool
 	// Age says how long ago the sign-in began, at most [GuardFor]. A
 	// Revoke (without Only) since then makes Create fail with [ErrRevoked]: one
-	// at or after now-Age. An Age of 0 asks for no such check.
+	// at or after now-Age. An Age of 0 asks for no such check. A store adds the
+	// time that its own retries take, and an engine with several clocks their
+	// skew: it may refuse too much, never too little.
 	Age time.Duration
 }
 
