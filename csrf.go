@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+
+	"github.com/sojourn-go/sojourn/store"
 )
 
 // checkSite refuses unsafe requests that carry the session's cookie but do not come
@@ -29,7 +31,7 @@ func (m *Manager) checkSite(r *http.Request) error {
 	if m.sameSite(r) || m.opts.InsecureCSRFBypass != nil && m.opts.InsecureCSRFBypass(r) {
 		return nil
 	}
-	m.opts.Observe(r.Context(), Event{Name: CrossSiteRefused, Reason: "sec-fetch-site, origin"})
+	m.event(r.Context(), CrossSiteRefused, store.Handle{}, "", "", nil)
 	return &Error{Op: "load", Err: ErrCrossSite}
 }
 

@@ -169,7 +169,9 @@ func (m *Manager) IssueBearer(r *http.Request, user string, opts ...LoginOption)
 	s := &Session{}
 	s.init(m, r)
 	if v, ok := r.Context().Value(m).(*visit); ok {
+		v.s.mu.Lock()
 		s.began = v.s.began
+		v.s.mu.Unlock()
 	}
 	rec, mt := s.loginRecord(user, &l)
 	mt.bearer, mt.persistent = true, false

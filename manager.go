@@ -27,6 +27,7 @@ type Manager struct {
 var sentinels = []error{
 	store.ErrNotFound, store.ErrConflict, store.ErrExists, store.ErrUnavailable, store.ErrIndeterminate,
 	store.ErrLimit, store.ErrRevoked, store.ErrFull, store.ErrInvalid, store.ErrCorrupt, errors.ErrUnsupported,
+	ErrTooLarge, // of a sealed session
 }
 
 // New makes a manager of sessions kept in st. opts may be nil. Errors: [ErrOptions], with a text that
@@ -142,16 +143,22 @@ func (m *Manager) FromContext(ctx context.Context) *Session {
 // Errors: [ErrUnavailable] and other outages, [ErrCorrupt], [ErrAmbiguous].
 func (m *Manager) Load(r *http.Request) (*Session, error) {
 	if v, ok := r.Context().Value(m).(*visit); ok {
-		return &v.s, v.s.Load(r.Context())
+		if err := v.s.Load(r.Context()); err != nil {
+			return nil, err // nil, so that an ignored error cannot be read as "nobody"
+		}
+		return &v.s, nil
 	}
 	return m.Open(r.Context(), r)
 }
 
 // Open is Load for frameworks that are not net/http: build a request from what they
 // have (Method, URL, Host, Header, RemoteAddr, TLS), and when the handler is done call
-// [Session.Commit] and copy the header that it gives. It returns the session also with an error.
+// [Session.Commit] and copy the header that it gives. Errors: those of Load.
 func (m *Manager) Open(ctx context.Context, r *http.Request) (*Session, error) {
 	s := &Session{}
 	s.init(m, r)
-	return s, s.Load(ctx)
+	if err := s.Load(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
 }

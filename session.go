@@ -20,8 +20,9 @@ import (
 type Session struct {
 	m     *Manager
 	r     *http.Request
-	began time.Time // for Admission.Age; zero after this request itself revoked the user
-	call  callContext
+	began time.Time   // for Admission.Age; zero after this request itself revoked the user
+	first callContext // of the first read, which is the only one of most requests
+	asked bool        // first is in use
 
 	mu      sync.Mutex
 	loaded  bool
@@ -173,11 +174,11 @@ func (s *Session) fetch(ctx context.Context) error {
 
 func (s *Session) get(ctx context.Context, key store.Key) (rec store.Record, now time.Time, err error) {
 	// The first try is spelled out: a closure would cost every read an allocation.
-	if s.m.breaker.closed() {
-		s.call = callContext{}
-		s.call.Context, s.call.timeout = ctx, s.m.opts.Timeout
-		rec, now, err = s.st.Get(&s.call, key)
-		s.call.stop()
+	if !s.asked && s.m.breaker.closed() {
+		s.asked = true
+		s.first.Context, s.first.timeout = ctx, s.m.opts.Timeout
+		rec, now, err = s.st.Get(&s.first, key)
+		s.first.stop()
 		if err == nil {
 			s.m.breaker.done(nil)
 			return rec, now, nil

@@ -228,7 +228,7 @@ func (s *Session) writeHeader(h http.Header) error {
 	if changed || s.live && h["Cache-Control"] == nil {
 		h["Cache-Control"] = noStore
 	}
-	if s.clear && len(s.m.opts.ClearSiteData) > 0 {
+	if s.clear && !s.m.opts.InsecureLoopbackHTTP && len(s.m.opts.ClearSiteData) > 0 {
 		h["Clear-Site-Data"] = []string{clearSiteData(s.m.opts.ClearSiteData)}
 	}
 	s.send, s.clear = sendNothing, false
