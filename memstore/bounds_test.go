@@ -1,0 +1,323 @@
+package memstore
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sojourn-go/sojourn/store"
+)
+
+func userRecord(user string, i int) store.Record {
+	rec := session(i)
+	rec.User, rec.Key.Tag = user, store.TagOf(user)
+	return rec
+}
+
+func create(t *testing.T, s *Store, rec store.Record) error {
+	t.Helper()
+	_, err := s.Create(bg, rec, store.Admission{})
+	return err
+}
+
+func has(s *Store, k store.Key) bool {
+	_, _, err := s.Get(bg, k)
+	return err == nil
+}
+
+func wantFull(t *testing.T, err error) {
+	t.Helper()
+	if !errors.Is(err, store.ErrFull) || !strings.Contains(err.Error(), "Options.MaxRecords") {
+		t.Fatalf("got %v, want ErrFull that says what to raise", err)
+	}
+}
+
+func TestMaxRecords(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(&Options{MaxRecords: 3})
+		filled(t, s, 3)
+		wantFull(t, create(t, s, session(3)))
+		wantFull(t, create(t, s, userRecord("a", 4)))
+		if err := create(t, s, session(1)); err != nil {
+			t.Fatal("a repeated Create:", err)
+		}
+		next := session(5)
+		next.Key.Tag = key(0).Tag
+		wantFull(t, s.Rotate(bg, key(0), 1, next, &store.Record{Key: key(0)}))
+		if err := s.Rotate(bg, key(0), 1, next, nil); err != nil {
+			t.Fatal("a rotation without a tail needs no room:", err)
+		}
+		if err := s.Delete(bg, next.Key); err != nil || create(t, s, session(3)) != nil {
+			t.Fatal("no room after a Delete:", err)
+		}
+		time.Sleep(30 * time.Minute) // all expired, none swept
+		for i := range 3 {
+			if err := create(t, s, userRecord("a", 10+i)); err != nil {
+				t.Fatal("expired records are in the way:", err)
+			}
+		}
+		wantFull(t, create(t, s, session(20)))
+		evicted, err := s.Create(bg, userRecord("a", 20), store.Admission{Max: 3, Evict: true})
+		if err != nil || len(evicted) != 1 {
+			t.Fatal("an admission that ends one needs no room:", err)
+		}
+		s.check(t)
+	})
+}
+
+func TestMaxBytes(t *testing.T) {
+	s := New(&Options{MaxBytes: 2*(overhead+200) + 100})
+	filled(t, s, 2)
+	wantFull(t, create(t, s, session(2)))
+	rec := session(0)
+	rec.Data = make([]byte, 301)
+	wantFull(t, s.Update(bg, rec, 1))
+	rec.Data = rec.Data[:300]
+	if err := s.Update(bg, rec, 1); err != nil {
+		t.Fatal(err)
+	}
+	if n, size := s.Usage(); n != 2 || size != 2*(overhead+200)+100 {
+		t.Fatalf("usage %d, %d", n, size)
+	}
+	rec.Data = nil
+	if err := s.Update(bg, rec, 2); err != nil {
+		t.Fatal(err)
+	}
+	if _, size := s.Usage(); size != 2*overhead+200 {
+		t.Fatalf("size %d", size)
+	}
+	s.check(t)
+}
+
+func TestNoBounds(t *testing.T) {
+	for _, o := range []*Options{nil, {}, {MaxRecords: -1, MaxBytes: -1}} {
+		s := New(o)
+		filled(t, s, 1000)
+		if !s.Volatile() {
+			t.Error("not volatile")
+		}
+	}
+}
+
+func TestEvictAnonymous(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(&Options{MaxRecords: 4, EvictAnonymous: true})
+		for i := range 3 {
+			create(t, s, session(i))
+			time.Sleep(time.Second)
+		}
+		s.Touch(bg, key(0), 0) // not what counts as old
+		create(t, s, userRecord("a", 10))
+		wantFull(t, create(t, s, session(3)))
+		for i := range 3 {
+			if err := create(t, s, userRecord("a", 11+i)); err != nil {
+				t.Fatal(err)
+			}
+			for j := range 3 {
+				if has(s, key(j)) != (j > i) {
+					t.Fatalf("after %d evictions, anonymous record %d: %v", i+1, j, has(s, key(j)))
+				}
+			}
+			s.check(t)
+		}
+		wantFull(t, create(t, s, userRecord("a", 20)))
+		if n, _ := s.Revoke(bg, "a", store.Selection{}); n != 4 {
+			t.Fatalf("%d of 4 signed-in records are left", n)
+		}
+		s.check(t)
+	})
+}
+
+// TestBoundsRace keeps a full store busy from many sides: counts stay exact and
+// within bounds, and no signed-in record ends.
+func TestBoundsRace(t *testing.T) {
+	const n = 200
+	s := New(&Options{MaxRecords: n, MaxBytes: n * 500, EvictAnonymous: true})
+	var wg sync.WaitGroup
+	for g := range 8 {
+		wg.Go(func() {
+			for i := range 2000 {
+				rec := session(g<<16 | i%300)
+				if g == 0 && i < n/2 {
+					rec = userRecord("a", i)
+				}
+				_, err := s.Create(bg, rec, store.Admission{})
+				if err != nil && !errors.Is(err, store.ErrFull) && !errors.Is(err, store.ErrExists) || err != nil && rec.User != "" {
+					t.Error(err)
+				}
+				if used, size := s.Usage(); used > n+64 || size > (n+64)*500 {
+					t.Errorf("%d records, %d bytes", used, size) // 64: shards are not read at one instant
+				}
+				if i%7 == 0 {
+					s.Delete(bg, session(g<<16|i%300).Key)
+				}
+				rec.Data = rec.Data[:i%200]
+				s.Update(bg, rec, 1)
+			}
+		})
+	}
+	wg.Wait()
+	s.check(t)
+	if n, _ := s.Revoke(bg, "a", store.Selection{}); n != 100 {
+		t.Errorf("%d of 100 signed-in records are left", n)
+	}
+}
+
+// TestNoSweep never sweeps: what expires goes by the Creates alone.
+func TestNoSweep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(nil)
+		for i := range 50_000 {
+			create(t, s, session(i))
+			time.Sleep(time.Second) // 1800 live at a time
+		}
+		if n, _ := s.Usage(); n > 2*1800 {
+			t.Fatalf("%d records are held, 1800 live", n)
+		}
+		s.check(t)
+	})
+}
+
+// TestShrink wants the memory of many records back when most are gone.
+func TestShrink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(nil)
+		s.shards, s.shift = s.shards[:1], 64
+		sh := &s.shards[0]
+		const n = 20_000
+		for i := range n {
+			rec := session(i)
+			if i%100 != 0 {
+				rec.Idle = time.Minute
+			}
+			create(t, s, rec)
+		}
+		time.Sleep(time.Minute)
+		if swept, err := s.Sweep(context.Background(), n); swept != n*99/100 || err != nil {
+			t.Fatal(swept, err)
+		}
+		s.check(t)
+		if len(sh.used)*pageLen > 4*sh.count || cap(sh.pages) > 16*len(sh.pages) || cap(sh.keys.heads) > 16*sh.count {
+			t.Errorf("%d records in %d pages (cap %d), %d heads (cap %d)",
+				sh.count, len(sh.used), cap(sh.pages), len(sh.keys.heads), cap(sh.keys.heads))
+		}
+		for i := 0; i < n; i += 100 {
+			if !has(s, key(i)) {
+				t.Fatal("lost", i)
+			}
+		}
+	})
+}
+
+// TestWalkHolds deletes most records during a walk: slots stay where they are,
+// and what is live all along is seen once.
+func TestWalkHolds(t *testing.T) {
+	s := New(nil)
+	s.shards, s.shift = s.shards[:1], 64
+	const n = 3000
+	filled(t, s, n)
+	seen, total := map[store.Key]int{}, 0
+	for rec, err := range s.All(bg) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen[rec.Key]++; total == 500 {
+			for i := range n {
+				if i%10 != 0 {
+					s.Delete(bg, key(i))
+				}
+			}
+		}
+		total++
+	}
+	for i := 0; i < n; i += 10 {
+		if seen[key(i)] != 1 {
+			t.Fatalf("record %d was seen %d times", i, seen[key(i)])
+		}
+	}
+	s.Sweep(bg, 1)
+	s.check(t)
+}
+
+// TestGuards wants revocations kept for GuardFor, then forgotten, and bounded.
+func TestGuards(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(nil)
+		sh, _ := s.locate(store.Key{Tag: store.TagOf("a")})
+		late := func(age time.Duration) bool {
+			_, err := s.Create(bg, userRecord("a", 1), store.Admission{Age: age})
+			s.Delete(bg, userRecord("a", 1).Key)
+			return errors.Is(err, store.ErrRevoked)
+		}
+		time.Sleep(7 * time.Minute)
+		s.Revoke(bg, "a", store.Selection{})
+		for range 14 {
+			time.Sleep(time.Minute)
+			if !late(store.GuardFor) {
+				t.Fatal("forgotten")
+			}
+		}
+		time.Sleep(time.Minute)
+		if late(store.GuardFor) {
+			t.Fatal("began at the revocation, not before it")
+		}
+		time.Sleep(store.GuardFor)
+		s.Sweep(bg, 1)
+		time.Sleep(store.GuardFor)
+		s.Sweep(bg, 1)
+		if len(sh.guards.young)+len(sh.guards.old) != 0 {
+			t.Fatal("not forgotten")
+		}
+		for i := range 2 * maxGuards {
+			sh.guards.set(key(i).Tag, s.now())
+		}
+		s.Revoke(bg, "a", store.Selection{}) // beyond the bound
+		time.Sleep(time.Second)
+		if len(sh.guards.young) != maxGuards || !late(2*time.Second) || late(0) {
+			t.Fatal("beyond the bound, guards are not folded into one")
+		}
+	})
+}
+
+// TestCollisions gives many records one hash, in one shard.
+func TestCollisions(t *testing.T) {
+	s := New(nil)
+	ids := make([]store.Key, 300)
+	for i := range ids {
+		ids[i] = store.Key{Tag: store.TagOf("a"), ID: store.ID{1, 2, 3, 4, 5, 6, 7, 8, byte(i), byte(i >> 8)}}
+		rec := store.Record{Key: ids[i], Handle: store.Handle{byte(i), byte(i >> 8)}, User: "a"}
+		if err := create(t, s, rec); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := 0; i < len(ids); i += 2 {
+		s.Delete(bg, ids[i])
+	}
+	for i, k := range ids {
+		rec, _, err := s.Get(bg, k)
+		if i%2 == 0 && !errors.Is(err, store.ErrNotFound) || i%2 == 1 && (err != nil || rec.Handle != store.Handle{byte(i), byte(i >> 8)}) {
+			t.Fatal(i, err)
+		}
+	}
+	s.check(t)
+}
+
+// TestGetAllocates wants one allocation for Meta and Data, and slices that cannot
+// grow into one another.
+func TestGetAllocates(t *testing.T) {
+	s := New(nil)
+	for i, want := range []float64{0, 1, 1, 1} {
+		rec := userRecord("somebody", i)
+		rec.Meta, rec.Data = make([]byte, i&1*5), make([]byte, i>>1*7)
+		create(t, s, rec)
+		got := testing.AllocsPerRun(100, func() { s.Get(bg, rec.Key) })
+		r, _, _ := s.Get(bg, rec.Key)
+		if got != want || cap(r.Meta) != len(rec.Meta) || cap(r.Data) != len(rec.Data) {
+			t.Errorf("%d bytes of meta, %d of data: %v allocations, caps %d and %d", len(rec.Meta), len(rec.Data), got, cap(r.Meta), cap(r.Data))
+		}
+	}
+}

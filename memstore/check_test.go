@@ -1,0 +1,126 @@
+package memstore
+
+import (
+	"fmt"
+	"testing"
+)
+
+// check proves that everything a store holds fits together: lists, counts, slots.
+func (s *Store) check(t testing.TB) {
+	t.Helper()
+	var all room
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.RLock()
+		err := sh.check()
+		all.add(room{int64(sh.count), sh.bytes})
+		sh.mu.RUnlock()
+		if err != nil {
+			t.Fatalf("shard %d: %v", i, err)
+		}
+	}
+	if s.limits.bounded() && s.limits.used != all {
+		t.Fatalf("limits count %v, shards hold %v", s.limits.used, all)
+	}
+}
+
+func (sh *shard) check() error {
+	var all room
+	users, anonymous := 0, 0
+	for k, bits := range sh.used {
+		for j := range pageLen {
+			i := uint32(k*pageLen + j)
+			if i == 0 {
+				continue
+			}
+			if bits>>j&1 == 0 {
+				if k < sh.lowest {
+					return fmt.Errorf("slot %d is free, below page %d", i, sh.lowest)
+				}
+				if p := sh.pages[k]; p != nil && (p[j].rec != "" || p[j].links != [3]link{}) {
+					return fmt.Errorf("slot %d is free and not empty", i)
+				}
+				continue
+			}
+			all.add(sh.at(i).rec.room())
+			if sh.at(i).rec.user() != "" {
+				users++
+			} else {
+				anonymous++
+			}
+		}
+	}
+	if all != (room{int64(sh.count), sh.bytes}) {
+		return fmt.Errorf("slots hold %v, counted %d, %d", all, sh.count, sh.bytes)
+	}
+	if n := len(sh.used); n > 1 && sh.used[n-1] == 0 {
+		return fmt.Errorf("empty page at the end")
+	}
+	return sh.checkLists(users, anonymous)
+}
+
+func (sh *shard) checkLists(users, anonymous int) error {
+	err := sh.keys.check(sh, byKey, sh.count, func(b, i uint32) bool {
+		return sh.keys.bucket(sh.at(i).hash[byKey]) == b
+	})
+	if err != nil {
+		return err
+	}
+	err = sh.tags.check(sh, byTag, users, func(b, i uint32) bool {
+		return sh.tags.bucket(sh.at(i).hash[byTag]) == b && sh.at(i).rec.user() != ""
+	})
+	if err != nil {
+		return err
+	}
+	if sh.keys.n != sh.count || sh.tags.n != users {
+		return fmt.Errorf("indexes count %d and %d, not %d and %d", sh.keys.n, sh.tags.n, sh.count, users)
+	}
+	if sh.ageing {
+		last := uint32(0)
+		err = sh.age.check(sh, byTag, anonymous, func(_, i uint32) bool {
+			last = i
+			return sh.at(i).rec.user() == ""
+		})
+		if err != nil || last != sh.newest {
+			return fmt.Errorf("age: %v, newest %d, not %d", err, sh.newest, last)
+		}
+	}
+	w := &sh.wheel
+	return w.check(sh, byTime, sh.count, func(b, i uint32) bool {
+		if b == due {
+			return true
+		}
+		level, d := b>>digit, int64(b&63)
+		low := digit * level
+		start := w.cur>>(low+digit)<<(low+digit) | d<<low
+		return w.set[level]>>d&1 == 1 && start > w.cur && start <= sh.ends(i)
+	})
+}
+
+// check walks over all lists, wants each slot's links to agree and belongs to hold,
+// and wants n slots.
+func (l *list) check(sh *shard, kind, n int, belongs func(b, i uint32) bool) error {
+	seen := 0
+	for b := range l.heads {
+		prev := first | uint32(b)
+		for i := l.heads[b]; i != 0; i = sh.at(i).links[kind].next {
+			if at := sh.at(i).links[kind]; at.prev != prev {
+				return fmt.Errorf("list %d/%d: slot %d has prev %x, not %x", kind, b, i, at.prev, prev)
+			}
+			if sh.used[i/pageLen]>>(i%pageLen)&1 == 0 {
+				return fmt.Errorf("list %d/%d: slot %d is free", kind, b, i)
+			}
+			if !belongs(uint32(b), i) {
+				return fmt.Errorf("list %d/%d: slot %d does not belong", kind, b, i)
+			}
+			if seen++; seen > n {
+				return fmt.Errorf("list %d: more than %d slots", kind, n)
+			}
+			prev = i
+		}
+	}
+	if seen != n {
+		return fmt.Errorf("list %d: %d slots, not %d", kind, seen, n)
+	}
+	return nil
+}

@@ -1,0 +1,116 @@
+package memstore
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/sojourn-go/sojourn/store"
+)
+
+// overhead is what a record counts for beside its user, meta and data: its
+// header, slot and share of the index, about as measured.
+const overhead = 180
+
+// room is a number of records and their size.
+type room struct{ records, bytes int64 }
+
+func (p packed) room() room { return room{1, int64(len(p) - headerLen + overhead)} }
+
+func (r *room) add(o room) { r.records += o.records; r.bytes += o.bytes }
+func (r *room) sub(o room) { r.records -= o.records; r.bytes -= o.bytes }
+
+// limits counts what all shards hold together, if there is a bound. Its lock
+// is taken last and held for a few additions.
+type limits struct {
+	maxRecords, maxBytes int64
+	evict                bool
+
+	mu   sync.Mutex
+	used room
+}
+
+func (l *limits) bounded() bool { return l.maxRecords > 0 || l.maxBytes > 0 }
+
+// take accounts for need, of which have is accounted for already. Only growth
+// can be refused.
+func (l *limits) take(need room, have *room) bool {
+	if !l.bounded() {
+		return true
+	}
+	need.sub(*have)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if need.records > 0 && l.maxRecords > 0 && l.used.records+need.records > l.maxRecords ||
+		need.bytes > 0 && l.maxBytes > 0 && l.used.bytes+need.bytes > l.maxBytes {
+		return false
+	}
+	l.used.add(need)
+	*have = room{}
+	return true
+}
+
+func (l *limits) give(r room) {
+	if l.bounded() && r != (room{}) {
+		l.mu.Lock()
+		l.used.sub(r)
+		l.mu.Unlock()
+	}
+}
+
+func (l *limits) full() error {
+	return fmt.Errorf("%w: raise Options.MaxRecords (%d) or Options.MaxBytes (%d)", store.ErrFull, l.maxRecords, l.maxBytes)
+}
+
+// claim is the room that one write gained for itself so far. It stays accounted
+// for, so that no other write can snatch it.
+type claim struct {
+	got   room
+	swept int // shards without anything due
+}
+
+// makeRoom ends a few records for the sake of a write that found no room: expired
+// ones, and then, for a user's record, the oldest anonymous one. It tells whether it
+// ended any. It holds one shard's lock at a time, and the caller none.
+func (s *Store) makeRoom(ctx context.Context, c *claim, user string) bool {
+	for c.swept < len(s.shards) && ctx.Err() == nil {
+		freed, more := s.sweepShard(&s.shards[c.swept], slice)
+		c.got.add(freed)
+		if !more {
+			c.swept++
+		}
+		if freed.records > 0 {
+			return true
+		}
+	}
+	return ctx.Err() == nil && user != "" && s.limits.evict && s.evictOldest(c)
+}
+
+// evictOldest ends the anonymous record whose shard holds it longest.
+func (s *Store) evictOldest(c *claim) bool {
+	for {
+		var oldest *shard
+		age := int64(never)
+		for i := range s.shards {
+			sh := &s.shards[i]
+			sh.mu.RLock()
+			if i := sh.oldest(); i != 0 && sh.at(i).rec.filed() < age {
+				oldest, age = sh, sh.at(i).rec.filed()
+			}
+			sh.mu.RUnlock()
+		}
+		if oldest == nil {
+			return false
+		}
+		oldest.mu.Lock()
+		i := oldest.oldest()
+		if i != 0 {
+			c.got.add(oldest.remove(i))
+			oldest.tidy(2)
+		}
+		oldest.mu.Unlock()
+		if i != 0 {
+			return true
+		}
+	}
+}

@@ -1,0 +1,233 @@
+package storetest
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sojourn-go/sojourn/store"
+)
+
+var argumentClauses = []clause{
+	{"invalid-record", "Create and Update refuse a record that breaks a rule of Check with ErrInvalid, and write nothing", invalidRecord},
+	{"invalid-admission", "Create refuses a negative Max or Age with ErrInvalid, and writes nothing", invalidAdmission},
+	{"error-identity", "every error matches exactly one sentinel of package store", errorIdentity},
+	{"error-text", "no error holds an ID, a user id or data", errorText},
+}
+
+var contextClauses = []clause{
+	{"context-cancelled", "every method fails on a cancelled context, with its error, and writes nothing", contextCancelled},
+	{"context-deadline", "every method fails on an expired context, with its error, and writes nothing", contextDeadline},
+}
+
+func invalidRecord(k *kit) {
+	bad := map[string]func(*store.Record){
+		"a user id of 256 bytes":        func(r *store.Record) { r.User = strings.Repeat("x", store.MaxUser+1); r.Key.Tag = store.TagOf(r.User) },
+		"another user's tag":            func(r *store.Record) { r.User += "x" },
+		"Meta of 1 KiB and a byte":      func(r *store.Record) { r.Meta = make([]byte, store.MaxMeta+1) },
+		"Data of 1 MiB and a byte":      func(r *store.Record) { r.Data = make([]byte, store.MaxData+1) },
+		"a negative idle time":          func(r *store.Record) { r.Idle = -1 },
+		"a negative lifetime":           func(r *store.Record) { r.Lifetime = -time.Hour },
+		"an idle time beyond MaxLife":   func(r *store.Record) { r.Idle = store.MaxLife + 1 },
+		"a lifetime of the longest int": func(r *store.Record) { r.Lifetime = 1<<63 - 1 },
+	}
+	for what, spoil := range bad {
+		rec := k.fresh(k.name())
+		spoiled := rec
+		spoil(&spoiled)
+		k.is(store.ErrInvalid, "create with "+what, k.insert(spoiled))
+		k.absent(spoiled.Key, "after a refused create")
+		rec = k.add(rec)
+		spoiled = k.edit(rec)
+		spoil(&spoiled)
+		k.is(store.ErrInvalid, "update with "+what, k.update(spoiled, 1))
+		k.same("after a refused update", k.live(rec.Key, "after a refused update"), rec)
+	}
+}
+
+func invalidAdmission(k *kit) {
+	for _, adm := range []store.Admission{{Max: -1}, {Age: -1}, {Max: -1, Evict: true}} {
+		old := k.add(k.fresh(k.name()))
+		rec := k.fresh(old.User)
+		_, err := k.create(rec, adm)
+		k.is(store.ErrInvalid, fmt.Sprintf("create with max %d and age %d", adm.Max, adm.Age), err)
+		k.absent(rec.Key, "after a refused create")
+		k.live(old.Key, "after a refused create")
+	}
+}
+
+// attempt is an error that a method was made to give.
+type attempt struct {
+	what string
+	want error
+	err  error
+}
+
+// provoke gives every refusal that can be had without breaking the engine, and
+// the records whose content no error may hold.
+func (k *kit) provoke() (as []attempt, recs []store.Record) {
+	user := k.name()
+	rec, gone := k.add(k.fresh(user)), k.fresh(user)
+	try := func(what string, want, err error) { as = append(as, attempt{what, want, err}) }
+	try("create at a live record", store.ErrExists, k.insert(store.Record{Key: rec.Key, User: user, Writer: writer()}))
+	_, err := k.create(gone, store.Admission{Max: 1})
+	try("create beyond the limit", store.ErrLimit, err)
+	_, err = k.create(gone, store.Admission{Age: store.GuardFor + 1})
+	try("create of a long sign-in", store.ErrRevoked, err)
+	_, err = k.create(gone, store.Admission{Max: -1})
+	try("create with a negative limit", store.ErrInvalid, err)
+	_, _, err = k.get(gone.Key)
+	try("get of a missing record", store.ErrNotFound, err)
+	try("update of a missing record", store.ErrNotFound, k.update(gone, 1))
+	try("update with another version", store.ErrConflict, k.update(k.edit(rec), 7))
+	big := k.edit(rec)
+	big.Meta = []byte(strings.Repeat(string(rec.Meta), 100))
+	try("update with too much Meta", store.ErrInvalid, k.update(big, 1))
+	try("touch of a missing record", store.ErrNotFound, k.touch(gone.Key, 0))
+	next := k.heir(rec)
+	try("rotate of a missing record", store.ErrNotFound, k.rotate(gone.Key, 1, next, nil))
+	try("rotate with another version", store.ErrConflict, k.rotate(rec.Key, 7, next, nil))
+	try("rotate to itself", store.ErrInvalid, k.rotate(rec.Key, 1, rec, nil))
+	other := k.add(k.fresh(user))
+	next.Key = other.Key
+	try("rotate to a live record", store.ErrExists, k.rotate(rec.Key, 1, next, nil))
+	_, err = k.revoke(user, store.Selection{Only: []store.Handle{rec.Handle}, Except: []store.Handle{rec.Handle}})
+	try("revoke with Only and Except", store.ErrInvalid, err)
+	_, err = k.revoke(user, store.Selection{})
+	k.ok("revoke", err)
+	_, err = k.create(gone, store.Admission{Age: time.Minute})
+	try("create after a revoke", store.ErrRevoked, err)
+	ctx, cancel := context.WithCancel(k.ctx)
+	cancel()
+	for _, c := range k.calls(k.add(k.fresh(user))) {
+		if !slices.Contains(k.opts.Unsupported, c.method) {
+			try(c.method+" with a cancelled context", nil, c.call(ctx))
+		}
+	}
+	return as, []store.Record{rec, gone, next, other}
+}
+
+var sentinels = []error{store.ErrNotFound, store.ErrConflict, store.ErrExists, store.ErrUnavailable, store.ErrIndeterminate,
+	store.ErrLimit, store.ErrRevoked, store.ErrFull, store.ErrInvalid, store.ErrCorrupt}
+
+func errorIdentity(k *kit) {
+	as, _ := k.provoke()
+	for _, a := range as {
+		n := 0
+		for _, s := range sentinels {
+			if errors.Is(a.err, s) {
+				n++
+			}
+		}
+		if n != 1 {
+			k.failf("%s: %q matches %d sentinels, want one", a.what, fmt.Sprint(a.err), n)
+		}
+		if a.want != nil {
+			k.is(a.want, a.what, a.err)
+		}
+	}
+}
+
+func errorText(k *kit) {
+	as, recs := k.provoke()
+	secrets := map[string]string{}
+	for _, rec := range recs {
+		id := rec.Key.ID
+		secrets["the user id"], secrets[string(rec.Data)], secrets[string(rec.Meta)] = rec.User, string(rec.Data), string(rec.Meta)
+		for _, s := range []string{string(id[:]), hex.EncodeToString(id[:]), fmt.Sprint(id), fmt.Sprintf("%q", id[:]), base64.RawStdEncoding.EncodeToString(id[:]), base64.RawURLEncoding.EncodeToString(id[:])} {
+			secrets["an ID as "+s] = s
+		}
+	}
+	for _, a := range as {
+		if a.err == nil {
+			continue
+		}
+		for _, text := range []string{a.err.Error(), fmt.Sprintf("%+v", a.err), fmt.Sprintf("%#v", a.err)} {
+			for what, secret := range secrets {
+				if secret != "" && strings.Contains(strings.ToLower(text), strings.ToLower(secret)) {
+					k.failf("%s: the error holds %s", a.what, what)
+				}
+			}
+		}
+	}
+}
+
+// call is one call of a method with good arguments.
+type call struct {
+	method string
+	call   func(context.Context) error
+}
+
+// calls gives one good call for each method. They go past the kit's wrappers,
+// for the sake of those that judge the raw answer.
+func (k *kit) calls(rec store.Record) []call {
+	fresh, next, change := k.fresh(rec.User), k.heir(rec), k.edit(rec)
+	walk := func(ctx context.Context, user bool) error {
+		seq := k.s.All(ctx)
+		if user {
+			seq = k.s.User(ctx, rec.User)
+		}
+		var last error
+		for _, err := range seq {
+			last = err
+		}
+		return last
+	}
+	return []call{
+		{"Create", func(ctx context.Context) error { _, err := k.s.Create(ctx, fresh, store.Admission{}); return err }},
+		{"Get", func(ctx context.Context) error { _, _, err := k.s.Get(ctx, rec.Key); return err }},
+		{"Update", func(ctx context.Context) error { return k.s.Update(ctx, change, rec.Version) }},
+		{"Touch", func(ctx context.Context) error { return k.s.Touch(ctx, rec.Key, 0) }},
+		{"User", func(ctx context.Context) error { return walk(ctx, true) }},
+		{"All", func(ctx context.Context) error { return walk(ctx, false) }},
+		{"Sweep", func(ctx context.Context) error { _, err := k.s.Sweep(ctx, 10); return err }},
+		{"Rotate", func(ctx context.Context) error { return k.s.Rotate(ctx, rec.Key, rec.Version+1, next, nil) }},
+		{"Revoke", func(ctx context.Context) error { _, err := k.s.Revoke(ctx, rec.User, store.Selection{}); return err }},
+		{"Delete", func(ctx context.Context) error { return k.s.Delete(ctx, rec.Key) }},
+	}
+}
+
+func contextCancelled(k *kit) {
+	ctx, cancel := context.WithCancel(k.ctx)
+	cancel()
+	k.refused(ctx)
+}
+
+func contextDeadline(k *kit) {
+	ctx, cancel := context.WithDeadline(k.ctx, time.Now().Add(-time.Hour))
+	defer cancel()
+	k.refused(ctx)
+}
+
+// refused calls every method with an ended context.
+func (k *kit) refused(ctx context.Context) {
+	rec := k.add(k.fresh(k.name()))
+	k.sleep(k.unit / 10) // so that a touch would show
+	// The Rotate among the calls expects their Update to have been applied, which
+	// it never is; so each call is made for the present version and for the one before.
+	before := rec
+	before.Version--
+	for _, calls := range [][]call{k.calls(rec), k.calls(before)} {
+		for _, c := range calls {
+			err := c.call(ctx)
+			if !slices.Contains(k.opts.Unsupported, c.method) {
+				k.is(ctx.Err(), c.method+" with an ended context", err)
+				if !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrIndeterminate) {
+					k.failf("%s with an ended context: %q is neither ErrUnavailable nor ErrIndeterminate", c.method, err)
+				}
+			}
+			k.same("after "+c.method+" with an ended context", k.live(rec.Key, "after "+c.method+" with an ended context"), rec)
+		}
+	}
+	if n := len(k.list(rec.User)); n != 1 {
+		k.failf("after calls with an ended context %d records are listed, want 1", n)
+	}
+	if _, err := k.create(k.fresh(rec.User), store.Admission{Age: time.Minute}); err != nil {
+		k.failf("create after calls with an ended context: %w", err)
+	}
+}

@@ -1,0 +1,363 @@
+package storetest
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sojourn-go/sojourn/store"
+)
+
+// ref is the contract in its plainest form: one map, one mutex. The wrong
+// stores are made from it, by replacing a method or by setting one of the knobs.
+type ref struct {
+	mu     sync.Mutex
+	recs   map[store.Key]store.Record
+	guards map[string]time.Time // when the user was last revoked
+
+	now   func() time.Time
+	life  func(store.Record) store.Record // what of a record decides its end
+	clone func([]byte) []byte
+	owns  func(rec store.Record, user string) bool // whether rec is the user's
+	knobs
+}
+
+// knobs are mistakes in the middle of a method.
+type knobs struct {
+	noVersion    bool // Update applies to any version
+	noReplay     bool // a write sent twice is a conflict
+	upsert       bool // Update inserts
+	trustSeen    bool // instants are taken as the caller gives them
+	seenBack     bool // Seen may move back
+	updateOwner  bool // Update takes Handle and Created from the caller
+	noGuard      bool // Create forgets revocations
+	guardAlways  bool // Revoke with Only guards too
+	evictNewest  bool
+	evictSilent  bool
+	countExpired bool // limits count what has expired
+	countTails   bool // limits count by tag
+	evictAtAll   bool // room is made before it is known that the record will come
+	tailOwned    bool // a tail belongs to the user
+	tailVersion  bool // a tail has the version of the record that it follows
+	rotateKeeps  bool // the old record stays
+	rotateNow    bool // a renewed record begins anew
+	updateBlind  bool // Update does not look whether the record has expired
+	keepEmpty    bool // Update takes empty bytes for "unchanged"
+	unchecked    bool // no argument is refused
+}
+
+func newRef() *ref {
+	return &ref{
+		recs:   map[store.Key]store.Record{},
+		guards: map[string]time.Time{},
+		now:    time.Now,
+		life:   func(r store.Record) store.Record { return r },
+		clone:  bytes.Clone,
+		owns:   func(rec store.Record, user string) bool { return rec.User == user },
+	}
+}
+
+func (s *ref) copied(rec store.Record) store.Record {
+	rec.Meta, rec.Data = s.clone(rec.Meta), s.clone(rec.Data)
+	return rec
+}
+
+func (s *ref) alive(rec store.Record, now time.Time) bool {
+	r := s.life(rec)
+	return r.Live(now)
+}
+
+func (s *ref) find(key store.Key, now time.Time) (store.Record, bool) {
+	rec, ok := s.recs[key]
+	return rec, ok && s.alive(rec, now)
+}
+
+// settle gives a new record its instants and its own bytes.
+func (s *ref) settle(rec store.Record, version uint64, now time.Time) store.Record {
+	rec.Version = version
+	for _, t := range []*time.Time{&rec.Created, &rec.Seen} {
+		if t.IsZero() || t.After(now) && !s.trustSeen {
+			*t = now
+		}
+	}
+	return s.copied(rec)
+}
+
+func (s *ref) begin(ctx context.Context, err error) error {
+	if err != nil && !s.unchecked {
+		return err
+	}
+	return store.FromContext(ctx)
+}
+
+func (s *ref) Create(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
+	if err := s.begin(ctx, cmp.Or(store.Check(&rec), store.CheckAdmission(adm))); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	if s.evictAtAll {
+		s.evict(rec.User, adm, now)
+	}
+	if old, ok := s.find(rec.Key, now); ok {
+		if old.Version == 1 && old.Writer == rec.Writer && !s.noReplay {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("create: %w", store.ErrExists)
+	}
+	var evicted []store.Handle
+	if rec.User != "" {
+		if now.Add(-adm.Age).Before(s.guards[rec.User]) && !s.noGuard {
+			return nil, fmt.Errorf("create: %w", store.ErrRevoked)
+		}
+		var err error
+		if evicted, err = s.evict(rec.User, adm, now); err != nil {
+			return nil, err
+		}
+	}
+	s.recs[rec.Key] = s.settle(rec, 1, now)
+	return evicted, nil
+}
+
+// evict makes room for one more of the user's records.
+func (s *ref) evict(user string, adm store.Admission, now time.Time) (evicted []store.Handle, err error) {
+	var has []store.Record
+	for _, r := range s.recs {
+		mine := r.User == user || s.countTails && r.Key.Tag == store.TagOf(user)
+		if mine && (s.countExpired || s.alive(r, now)) {
+			has = append(has, r)
+		}
+	}
+	over := len(has) + 1 - adm.Max
+	if adm.Max == 0 || over <= 0 {
+		return nil, nil
+	}
+	if !adm.Evict {
+		return nil, fmt.Errorf("create: %w", store.ErrLimit)
+	}
+	slices.SortFunc(has, func(a, b store.Record) int {
+		return cmp.Or(a.Created.Compare(b.Created), bytes.Compare(a.Key.ID[:], b.Key.ID[:]))
+	})
+	if s.evictNewest {
+		slices.Reverse(has)
+	}
+	for _, r := range has[:over] {
+		delete(s.recs, r.Key)
+		evicted = append(evicted, r.Handle)
+	}
+	if s.evictSilent {
+		evicted = nil
+	}
+	return evicted, nil
+}
+
+func (s *ref) Get(ctx context.Context, key store.Key) (store.Record, time.Time, error) {
+	if err := s.begin(ctx, nil); err != nil {
+		return store.Record{}, time.Time{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	rec, ok := s.find(key, now)
+	if !ok {
+		return store.Record{}, now, fmt.Errorf("get: %w", store.ErrNotFound)
+	}
+	return s.copied(rec), now, nil
+}
+
+func (s *ref) Update(ctx context.Context, rec store.Record, ifVersion uint64) error {
+	if err := s.begin(ctx, store.Check(&rec)); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	old, ok := s.find(rec.Key, now)
+	_, there := s.recs[rec.Key]
+	switch {
+	case !ok && s.upsert, !ok && there && s.updateBlind:
+	case !ok:
+		return fmt.Errorf("update: %w", store.ErrNotFound)
+	case old.Version == ifVersion+1 && old.Writer == rec.Writer && !s.noReplay:
+		return nil
+	case old.Version != ifVersion && !s.noVersion:
+		return fmt.Errorf("update: %w", store.ErrConflict)
+	}
+	next := s.settle(rec, ifVersion+1, now)
+	if ok {
+		s.keep(&next, old)
+	}
+	s.recs[rec.Key] = next
+	return nil
+}
+
+// keep restores what an update of old must not change.
+func (s *ref) keep(next *store.Record, old store.Record) {
+	if !s.updateOwner {
+		next.Handle, next.Created = old.Handle, old.Created
+	}
+	next.User = old.User
+	if next.Seen.Before(old.Seen) && !s.seenBack {
+		next.Seen = old.Seen
+	}
+	if s.keepEmpty && len(next.Data) == 0 {
+		next.Data = old.Data
+	}
+}
+
+func (s *ref) Touch(ctx context.Context, key store.Key, every time.Duration) error {
+	if err := s.begin(ctx, nil); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	rec, ok := s.find(key, now)
+	if !ok {
+		return fmt.Errorf("touch: %w", store.ErrNotFound)
+	}
+	if now.Sub(rec.Seen) >= every {
+		rec.Seen = now
+		s.recs[key] = rec
+	}
+	return nil
+}
+
+func (s *ref) Rotate(ctx context.Context, old store.Key, ifVersion uint64, rec store.Record, tail *store.Record) error {
+	if err := s.begin(ctx, store.CheckRotate(old, &rec, tail)); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	if there, ok := s.find(rec.Key, now); ok {
+		if there.Version == ifVersion+1 && there.Writer == rec.Writer && !s.noReplay {
+			return nil
+		}
+		return fmt.Errorf("rotate: %w", store.ErrExists)
+	}
+	prev, ok := s.find(old, now)
+	switch {
+	case !ok:
+		return fmt.Errorf("rotate: %w", store.ErrNotFound)
+	case prev.Version != ifVersion:
+		return fmt.Errorf("rotate: %w", store.ErrConflict)
+	case prev.User != rec.User:
+		return fmt.Errorf("rotate: %w: not the user of the record", store.ErrInvalid)
+	}
+	if s.rotateNow {
+		rec.Created = time.Time{}
+	}
+	s.recs[rec.Key] = s.settle(rec, ifVersion+1, now)
+	if !s.rotateKeeps {
+		delete(s.recs, old)
+	}
+	if tail != nil {
+		t := s.settle(*tail, 1, now)
+		if s.tailOwned {
+			t.User = prev.User
+		}
+		if s.tailVersion {
+			t.Version = ifVersion
+		}
+		s.recs[old] = t
+	}
+	return nil
+}
+
+func (s *ref) Delete(ctx context.Context, key store.Key) error {
+	if err := s.begin(ctx, nil); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.recs, key)
+	return nil
+}
+
+func (s *ref) Revoke(ctx context.Context, user string, sel store.Selection) (int, error) {
+	if err := s.begin(ctx, store.CheckSelection(sel)); err != nil || user == "" {
+		return 0, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now, n := s.now(), 0
+	for key, rec := range s.recs {
+		if s.owns(rec, user) && sel.Picks(rec.Handle) {
+			if s.alive(rec, now) {
+				n++
+			}
+			delete(s.recs, key)
+		}
+	}
+	if len(sel.Only) == 0 || s.guardAlways {
+		s.guards[user] = now
+	}
+	return n, nil
+}
+
+func (s *ref) Sweep(ctx context.Context, limit int) (int, error) {
+	if err := s.begin(ctx, nil); err != nil {
+		return 0, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now, n := s.now(), 0
+	for key, rec := range s.recs {
+		if n < limit && !s.alive(rec, now) {
+			delete(s.recs, key)
+			n++
+		}
+	}
+	for user, at := range s.guards {
+		if now.Sub(at) > store.GuardFor {
+			delete(s.guards, user)
+		}
+	}
+	return n, nil
+}
+
+func (s *ref) User(ctx context.Context, user string) iter.Seq2[store.Record, error] {
+	return s.walk(ctx, func(r store.Record) bool { return user != "" && s.owns(r, user) })
+}
+
+func (s *ref) All(ctx context.Context) iter.Seq2[store.Record, error] {
+	return s.walk(ctx, func(store.Record) bool { return true })
+}
+
+func (s *ref) walk(ctx context.Context, want func(store.Record) bool) iter.Seq2[store.Record, error] {
+	return func(yield func(store.Record, error) bool) {
+		if err := store.FromContext(ctx); err != nil {
+			yield(store.Record{}, err)
+			return
+		}
+		for _, rec := range s.snapshot(want) {
+			if !yield(rec, nil) {
+				return
+			}
+		}
+	}
+}
+
+// snapshot gives the live records, in the order of their keys.
+func (s *ref) snapshot(want func(store.Record) bool) (recs []store.Record) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	for _, rec := range s.recs {
+		if want(rec) && s.alive(rec, now) {
+			rec.Data = nil
+			recs = append(recs, s.copied(rec))
+		}
+	}
+	slices.SortFunc(recs, func(a, b store.Record) int {
+		return cmp.Or(bytes.Compare(a.Key.Tag[:], b.Key.Tag[:]), bytes.Compare(a.Key.ID[:], b.Key.ID[:]))
+	})
+	return recs
+}
