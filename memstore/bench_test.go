@@ -140,7 +140,7 @@ func BenchmarkWrite(b *testing.B) {
 		filled(b, s, n)
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {
-			if err := s.Touch(bg, ks[i%n], 0); err != nil {
+			if err := s.Touch(bg, store.Record{Key: ks[i%n]}, 0); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -39,14 +39,14 @@ func (g *guards) set(tag store.Tag, now int64) {
 	g.young[tag] = now
 }
 
-// refuses tells whether tag's records were revoked after began.
+// refuses tells whether tag's records were revoked at began or since.
 func (g *guards) refuses(tag store.Tag, began int64) bool {
-	if g.folded && began < g.all {
+	if g.folded && began <= g.all {
 		return true
 	}
-	if at, ok := g.young[tag]; ok && began < at {
+	if at, ok := g.young[tag]; ok && began <= at {
 		return true
 	}
 	at, ok := g.old[tag]
-	return ok && began < at
+	return ok && began <= at
 }

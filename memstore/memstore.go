@@ -8,7 +8,7 @@
 //
 // A session costs about 180 bytes beside its user id, Meta and Data. What has
 // expired is absent at once, and its memory is freed by [Store.Sweep] or, a few
-// records at a time, by every Create and Rotate: a program that never sweeps
+// records at a time, by each Create and Rotate: a program that never sweeps
 // keeps at most a fraction of its live sessions' number as garbage. Memory is
 // given back as records go. [Options] sets bounds and says what happens there.
 //
@@ -21,7 +21,7 @@
 // # Locks
 //
 // Records are spread by tag over 64 to 256 locks. No lock is held for longer
-// than a few dozen steps, nor while data is copied. Exceptions are what the contract
+// than some 256 records take (0.1 ms), nor while data is copied. Exceptions are what the contract
 // wants to be atomic: [Store.Revoke], [Store.User] and a Create with a limit
 // take time in proportion to the sessions of that one user.
 package memstore

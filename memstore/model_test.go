@@ -65,7 +65,7 @@ func (m *model) create(r store.Record, adm store.Admission) error {
 		return store.ErrExists
 	}
 	if r.User != "" {
-		if g, ok := m.guards[r.User]; ok && adm.Age > 0 && time.Now().Add(-adm.Age).Before(g) {
+		if g, ok := m.guards[r.User]; ok && adm.Age > 0 && !time.Now().Add(-adm.Age).After(g) {
 			return store.ErrRevoked
 		}
 		if mine := m.of(r.User); adm.Max > 0 && len(mine) >= adm.Max {
@@ -118,7 +118,7 @@ func (m *model) rotate(old store.Key, ifVersion uint64, r store.Record, tail *st
 	delete(m.recs, old)
 	m.put(r, ifVersion+1)
 	if tail != nil {
-		m.put(*tail, 1)
+		m.put(*tail, ifVersion+1)
 	}
 	return nil
 }
@@ -175,7 +175,7 @@ func (mt *modelTest) rec() (r store.Record) {
 	r.User = mt.user()
 	r.Key = mt.key(r.User)
 	r.Handle = store.Handle{byte(mt.IntN(256)), byte(mt.IntN(256))}
-	r.Writer[0] = byte(mt.IntN(3))
+	r.Writer[0] = byte(1 + mt.IntN(3))
 	r.Idle, r.Lifetime = mt.life(), mt.life()
 	if mt.IntN(3) == 0 {
 		r.Created = time.Now().Add(-mt.life() / 100)
@@ -201,7 +201,7 @@ func (mt *modelTest) step(seed uint64, step int) {
 		got, want = mt.s.Update(ctx, r, version), mt.m.update(r, version)
 	case kind < 13:
 		every := mt.life()
-		got = mt.s.Touch(ctx, r.Key, every)
+		got = mt.s.Touch(ctx, store.Record{Key: r.Key}, every)
 		old, ok := mt.m.live(r.Key)
 		if !ok {
 			want = store.ErrNotFound
@@ -216,7 +216,7 @@ func (mt *modelTest) step(seed uint64, step int) {
 		}
 		var tail *store.Record
 		if mt.IntN(2) == 0 {
-			tail = &store.Record{Key: old, Idle: mt.life(), Data: []byte("tail")}
+			tail = &store.Record{Key: old, Writer: store.Writer{9}, Idle: mt.life(), Data: []byte("tail")}
 		}
 		got, want = mt.s.Rotate(ctx, old, version, r, tail), mt.m.rotate(old, version, r, tail)
 	case kind < 16:

@@ -63,7 +63,8 @@ func (s *Store) create(sh *shard, at *place, p packed, seen int64, adm store.Adm
 		}
 		c.got.add(sh.remove(i))
 	}
-	if adm.Age > 0 && sh.guards.refuses(at.key.Tag, now-int64(adm.Age)) {
+	// Age counts back from the call, however long the lock and room took.
+	if adm.Age > 0 && sh.guards.refuses(at.key.Tag, p.filed()-int64(adm.Age)) {
 		return nil, false, store.ErrRevoked
 	}
 	var victims []uint32
@@ -236,12 +237,12 @@ func (s *Store) update(sh *shard, at *place, old, p packed, seen time.Time, c *c
 
 // Touch sets a record's Seen as [store.Store] says. It takes no lock that readers
 // would wait for. Errors: store.ErrNotFound; ErrUnavailable if ctx has ended.
-func (s *Store) Touch(ctx context.Context, key store.Key, every time.Duration) error {
+func (s *Store) Touch(ctx context.Context, rec store.Record, every time.Duration) error {
 	const op = "touch"
 	if err := store.FromContext(ctx); err != nil {
 		return fail(op, err)
 	}
-	sh, at := s.locate(key)
+	sh, at := s.locate(rec.Key)
 	sh.mu.RLock()
 	defer sh.mu.RUnlock()
 	now := s.now()
@@ -275,7 +276,7 @@ func (s *Store) Rotate(ctx context.Context, old store.Key, ifVersion uint64, rec
 	t.rec = pack(&rec, ifVersion+1, s.instant(rec.Created, now), now)
 	t.seen = s.instant(rec.Seen, now)
 	if tail != nil {
-		t.tail = pack(tail, 1, s.instant(tail.Created, now), now)
+		t.tail = pack(tail, ifVersion+1, s.instant(tail.Created, now), now)
 		t.tailSeen = s.instant(tail.Seen, now)
 	}
 	var c claim

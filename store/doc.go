@@ -40,8 +40,8 @@
 //     before they are acknowledged. A Touch need not be.
 //  12. A context that has ended fails the call before anything is written; a store
 //     that cannot tell returns [ErrIndeterminate]. See [FromContext].
-//  13. Errors match one sentinel of this package through [errors.Is], say which
-//     operation failed, and never hold an ID, a user or data.
+//  13. Errors match one sentinel of this package (or [errors.ErrUnsupported]) through [errors.Is], and
+//     never hold an ID, a user or data.
 //  14. New opens nothing, starts no goroutine and creates no table. Migrate
 //     makes schemas. The caller runs Sweep. Nothing logs, nothing panics.
 //  15. Bad arguments are refused before any I/O by [Check], [CheckAdmission],

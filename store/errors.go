@@ -50,5 +50,5 @@ func FromContext(ctx context.Context) error {
 	if ctx.Err() == nil {
 		return nil
 	}
-	return fmt.Errorf("%w: %w", ErrUnavailable, context.Cause(ctx))
+	return fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err()) // not its Cause, which could match anything
 }

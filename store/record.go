@@ -43,7 +43,7 @@ type Record struct {
 	Handle  Handle
 	User    string // any bytes, at most MaxUser; "" = anonymous
 	Version uint64 // set by the store
-	Writer  Writer
+	Writer  Writer // random in each write, never zero
 
 	Idle     time.Duration // life after Seen; 0 = no such limit
 	Lifetime time.Duration // life after Created; 0 = no such limit
@@ -112,6 +112,8 @@ func Check(r *Record) error {
 		return fmt.Errorf("%w: meta of %d bytes, at most %d", ErrInvalid, len(r.Meta), MaxMeta)
 	case len(r.Data) > MaxData:
 		return fmt.Errorf("%w: data of %d bytes, at most %d", ErrInvalid, len(r.Data), MaxData)
+	case r.Writer == Writer{}:
+		return fmt.Errorf("%w: writer is zero; two writes would look like one", ErrInvalid)
 	case r.Idle < 0 || r.Idle > MaxLife || r.Lifetime < 0 || r.Lifetime > MaxLife:
 		return fmt.Errorf("%w: idle %v or lifetime %v not within 0 to %v", ErrInvalid, r.Idle, r.Lifetime, MaxLife)
 	}

@@ -37,10 +37,11 @@ type Store interface {
 	// update was applied before, and nil is returned.
 	Update(ctx context.Context, rec Record, ifVersion uint64) error
 
-	// Touch sets Seen of the live record at key to now, if it is at least
+	// Touch sets Seen of the live record at rec.Key to now, if it is at least
 	// every old; otherwise it writes nothing. It never changes Version and
-	// need not be durable. Errors: [ErrNotFound].
-	Touch(ctx context.Context, key Key, every time.Duration) error
+	// need not be durable. The rest of rec, as Get returned it, is a hint that saves some
+	// engines a read: the stored values count. Errors: [ErrNotFound].
+	Touch(ctx context.Context, rec Record, every time.Duration) error
 
 	// Rotate ends the live record at old, if its version is ifVersion, and inserts
 	// rec at rec.Key with Version ifVersion+1, in one atomic step. old and
@@ -62,7 +63,7 @@ type Store interface {
 	// User yields the live records of user in no order, without Data. It yields a
 	// non-nil error at most once, as its last pair. A record that lives from
 	// before the call to after its end is yielded exactly once, or as often as it
-	// was rotated meanwhile. user "" yields nothing.
+	// was rotated meanwhile. Writing to the store while walking is allowed. user "" yields nothing.
 	User(ctx context.Context, user string) iter.Seq2[Record, error]
 
 	// Revoke ends the live records of user that sel selects, in one step
@@ -72,9 +73,9 @@ type Store interface {
 	// 0, nil.
 	Revoke(ctx context.Context, user string, sel Selection) (int, error)
 
-	// Sweep deletes at most limit expired records and tells how many. Its cost
-	// grows with what is expired, not with what is stored. Engines that
-	// expire by themselves return 0.
+	// Sweep deletes at most limit expired records and tells how many; fewer than
+	// limit means that none is left. Its cost grows with what is expired, not
+	// with what is stored. Engines that expire by themselves return 0.
 	Sweep(ctx context.Context, limit int) (int, error)
 
 	// All walks over the live records, without Data, in no order, for tools.

@@ -94,11 +94,11 @@ var marks = []mark{
 	}},
 	{"touch", func(k *kit) func() error {
 		rec := k.sampled()
-		return func() error { return k.s.Touch(k.ctx, rec.Key, 0) }
+		return func() error { return k.s.Touch(k.ctx, rec, 0) }
 	}},
 	{"touch-early", func(k *kit) func() error {
 		rec := k.sampled()
-		return func() error { return k.s.Touch(k.ctx, rec.Key, time.Hour) }
+		return func() error { return k.s.Touch(k.ctx, rec, time.Hour) }
 	}},
 	{"rotate", func(k *kit) func() error {
 		rec, version := k.sampled(), uint64(0)

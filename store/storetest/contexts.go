@@ -182,7 +182,7 @@ func (k *kit) calls(rec store.Record) []call {
 		{"Create", func(ctx context.Context) error { _, err := k.s.Create(ctx, fresh, store.Admission{}); return err }},
 		{"Get", func(ctx context.Context) error { _, _, err := k.s.Get(ctx, rec.Key); return err }},
 		{"Update", func(ctx context.Context) error { return k.s.Update(ctx, change, rec.Version) }},
-		{"Touch", func(ctx context.Context) error { return k.s.Touch(ctx, rec.Key, 0) }},
+		{"Touch", func(ctx context.Context) error { return k.s.Touch(ctx, rec, 0) }},
 		{"User", func(ctx context.Context) error { return walk(ctx, true) }},
 		{"All", func(ctx context.Context) error { return walk(ctx, false) }},
 		{"Sweep", func(ctx context.Context) error { _, err := k.s.Sweep(ctx, 10); return err }},

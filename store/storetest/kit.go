@@ -90,7 +90,7 @@ func (k *kit) update(rec store.Record, ifVersion uint64) error {
 }
 
 func (k *kit) touch(key store.Key, every time.Duration) error {
-	return k.answer("Touch", k.s.Touch(k.ctx, key, every))
+	return k.answer("Touch", k.s.Touch(k.ctx, store.Record{Key: key}, every))
 }
 
 func (k *kit) rotate(old store.Key, ifVersion uint64, rec store.Record, tail *store.Record) error {

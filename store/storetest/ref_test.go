@@ -29,26 +29,27 @@ type ref struct {
 
 // knobs are mistakes in the middle of a method.
 type knobs struct {
-	noVersion    bool // Update applies to any version
-	noReplay     bool // a write sent twice is a conflict
-	upsert       bool // Update inserts
-	trustSeen    bool // instants are taken as the caller gives them
-	seenBack     bool // Seen may move back
-	updateOwner  bool // Update takes Handle and Created from the caller
-	noGuard      bool // Create forgets revocations
-	guardAlways  bool // Revoke with Only guards too
-	evictNewest  bool
-	evictSilent  bool
-	countExpired bool // limits count what has expired
-	countTails   bool // limits count by tag
-	evictAtAll   bool // room is made before it is known that the record will come
-	tailOwned    bool // a tail belongs to the user
-	tailVersion  bool // a tail has the version of the record that it follows
-	rotateKeeps  bool // the old record stays
-	rotateNow    bool // a renewed record begins anew
-	updateBlind  bool // Update does not look whether the record has expired
-	keepEmpty    bool // Update takes empty bytes for "unchanged"
-	unchecked    bool // no argument is refused
+	noVersion     bool // Update applies to any version
+	noReplay      bool // a write sent twice is a conflict
+	upsert        bool // Update inserts
+	trustSeen     bool // instants are taken as the caller gives them
+	seenBack      bool // Seen may move back
+	updateOwner   bool // Update takes Handle and Created from the caller
+	noGuard       bool // Create forgets revocations
+	guardAlways   bool // Revoke with Only guards too
+	evictNewest   bool
+	evictSilent   bool
+	countExpired  bool                // limits count what has expired
+	countTails    bool                // limits count by tag
+	evictAtAll    bool                // room is made before it is known that the record will come
+	tailOwned     bool                // a tail belongs to the user
+	touchBelieves bool                // touch writes what its hint says
+	tailVersion   func(uint64) uint64 // of a tail, from that of the record that it follows
+	rotateKeeps   bool                // the old record stays
+	rotateNow     bool                // a renewed record begins anew
+	updateBlind   bool                // Update does not look whether the record has expired
+	keepEmpty     bool                // Update takes empty bytes for "unchanged"
+	unchecked     bool                // no argument is refused
 }
 
 func newRef() *ref {
@@ -211,7 +212,19 @@ func (s *ref) keep(next *store.Record, old store.Record) {
 	}
 }
 
-func (s *ref) Touch(ctx context.Context, key store.Key, every time.Duration) error {
+func (s *ref) Touch(ctx context.Context, rec store.Record, every time.Duration) error {
+	err := s.touchKey(ctx, rec.Key, every)
+	if s.touchBelieves && err == nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		r := s.recs[rec.Key]
+		r.Idle, r.Lifetime = rec.Idle, rec.Lifetime
+		s.recs[rec.Key] = r
+	}
+	return err
+}
+
+func (s *ref) touchKey(ctx context.Context, key store.Key, every time.Duration) error {
 	if err := s.begin(ctx, nil); err != nil {
 		return err
 	}
@@ -259,12 +272,12 @@ func (s *ref) Rotate(ctx context.Context, old store.Key, ifVersion uint64, rec s
 		delete(s.recs, old)
 	}
 	if tail != nil {
-		t := s.settle(*tail, 1, now)
+		t := s.settle(*tail, ifVersion+1, now)
 		if s.tailOwned {
 			t.User = prev.User
 		}
-		if s.tailVersion {
-			t.Version = ifVersion
+		if s.tailVersion != nil {
+			t.Version = s.tailVersion(ifVersion)
 		}
 		s.recs[old] = t
 	}

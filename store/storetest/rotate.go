@@ -12,7 +12,7 @@ var rotateClauses = []clause{
 	{"rotate-conflict", "Rotate with another version is ErrConflict and writes nothing", rotateConflict},
 	{"rotate-exists", "Rotate to a live key is ErrExists and writes nothing", rotateExists},
 	{"rotate-replay", "the same Rotate sent again is nil and is applied once, with a tail and without", rotateReplay},
-	{"rotate-tail", "a tail is left at old with Version 1 and what it was given, and may be updated and deleted", rotateTail},
+	{"rotate-tail", "a tail is left at old with the new record's Version and what it was given, and may be updated and deleted", rotateTail},
 	{"rotate-tail-apart", "a tail belongs to nobody: not listed, not counted in limits, not revoked, not to be rotated again by its old version", rotateTailApart},
 	{"rotate-tail-expiry", "a tail expires by itself", rotateTailExpiry},
 	{"rotate-created", "Rotate keeps a Created that it is given, so that a renewed session keeps its age", rotateCreated},
@@ -104,13 +104,14 @@ func rotateTail(k *kit) {
 	k.ok("rotate", k.rotate(rec.Key, 2, next, tail))
 	got := k.live(rec.Key, "of the tail")
 	want := *tail
-	want.Version, want.Created, want.Seen = 1, got.Created, got.Seen
+	want.Version, want.Created, want.Seen = 3, got.Created, got.Seen
 	k.same("in the tail", got, want)
 	if v := k.live(next.Key, "after rotate").Version; v != 3 {
 		k.failf("beside a tail, the new record has version %d, want 3", v)
 	}
 	change := k.edit(got)
-	k.ok("update of the tail", k.update(change, 1))
+	k.is(store.ErrConflict, "update of the tail for the version that was rotated", k.update(change, 2))
+	k.ok("update of the tail", k.update(change, 3))
 	k.ok("touch of the tail", k.touch(rec.Key, 0))
 	k.ok("delete of the tail", k.delete(rec.Key))
 	k.absent(rec.Key, "of the deleted tail")

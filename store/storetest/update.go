@@ -18,6 +18,7 @@ var updateClauses = []clause{
 	{"seen", "a Seen of zero means now; another moves the stored one forward only, and never past now", seen},
 	{"clock-skew", "no caller's clock can lengthen a life: Created and Seen are clamped to the store's now", clockSkew},
 	{"touch", "Touch sets Seen to now and changes nothing else, not even Version", touch},
+	{"touch-hint", "Touch takes nothing but the key from the record that it is given", touchHint},
 	{"touch-every", "Touch writes only where Seen is at least every old", touchEvery},
 }
 
@@ -221,6 +222,19 @@ func touch(k *kit) {
 	want.Seen = got.Seen
 	k.same("after touch", got, want)
 	k.ok("update for the version before the touch", k.update(k.edit(rec), 1))
+}
+
+func touchHint(k *kit) {
+	rec := k.add(k.fresh(k.name()))
+	hint := k.edit(rec)
+	hint.Handle, hint.User, hint.Version = store.Handle{7}, "", 7
+	hint.Idle, hint.Lifetime = 1000*k.unit, 1000*k.unit
+	hint.Created, hint.Seen = k.now().Add(k.unit), k.now().Add(k.unit)
+	k.ok("touch with a hint that is all wrong", k.answer("Touch", k.s.Touch(k.ctx, hint, 0)))
+	got := k.live(rec.Key, "after touch")
+	want := rec
+	want.Seen = got.Seen
+	k.same("after a touch with a hint that is all wrong", got, want)
 }
 
 func touchEvery(k *kit) {

@@ -152,7 +152,7 @@ func walkBreak(k *kit) {
 			}
 			// What an abandoned walk still holds would stop these.
 			ctx, cancel := context.WithTimeout(k.ctx, time.Minute)
-			err := k.s.Touch(ctx, recs[0].Key, 0)
+			err := k.s.Touch(ctx, recs[0], 0)
 			cancel()
 			k.ok("touch after a walk was left early", k.answer("Touch", err))
 		}

@@ -103,7 +103,7 @@ var wrongBytes = []wrong{
 	})},
 	{"errors that match two sentinels", []string{"error-identity"}, swap(func(a *altered) {
 		a.touch = func(ctx context.Context, key store.Key, every time.Duration) error {
-			if err := a.ref.Touch(ctx, key, every); err != nil {
+			if err := a.ref.touchKey(ctx, key, every); err != nil {
 				return errors.Join(err, store.ErrUnavailable)
 			}
 			return nil

@@ -260,6 +260,6 @@ func locked(a *altered) {
 			return err
 		}
 		defer func() { <-lock }()
-		return a.ref.Touch(ctx, key, every)
+		return a.ref.touchKey(ctx, key, every)
 	}
 }

@@ -32,7 +32,7 @@ type altered struct {
 }
 
 func alter(s *ref) *altered {
-	return &altered{ref: s, create: s.Create, get: s.Get, update: s.Update, touch: s.Touch, rotate: s.Rotate,
+	return &altered{ref: s, create: s.Create, get: s.Get, update: s.Update, touch: s.touchKey, rotate: s.Rotate,
 		delete: s.Delete, revoke: s.Revoke, sweep: s.Sweep, user: s.User, all: s.All}
 }
 
@@ -48,8 +48,8 @@ func (a *altered) Update(ctx context.Context, rec store.Record, ifVersion uint64
 	return a.update(ctx, rec, ifVersion)
 }
 
-func (a *altered) Touch(ctx context.Context, key store.Key, every time.Duration) error {
-	return a.touch(ctx, key, every)
+func (a *altered) Touch(ctx context.Context, rec store.Record, every time.Duration) error {
+	return a.touch(ctx, rec.Key, every)
 }
 
 func (a *altered) Rotate(ctx context.Context, old store.Key, ifVersion uint64, rec store.Record, tail *store.Record) error {

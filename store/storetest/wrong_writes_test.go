@@ -20,7 +20,7 @@ var wrongWrites = []wrong{
 			if _, ok := a.raw(key); !ok {
 				a.put(store.Record{Key: key, Version: 1})
 			}
-			return a.ref.Touch(ctx, key, every)
+			return a.ref.touchKey(ctx, key, every)
 		}
 	})},
 	{"upserting rotate", []string{"missing", "ended-delete", "ended-rotate"}, swap(func(a *altered) {
@@ -152,16 +152,16 @@ var wrongWrites = []wrong{
 		}
 	})},
 	{"touch is not throttled", []string{"touch-every"}, swap(func(a *altered) {
-		a.touch = func(ctx context.Context, key store.Key, _ time.Duration) error { return a.ref.Touch(ctx, key, 0) }
+		a.touch = func(ctx context.Context, key store.Key, _ time.Duration) error { return a.ref.touchKey(ctx, key, 0) }
 	})},
 	{"touch waits longer than every", []string{"touch-every"}, swap(func(a *altered) {
 		a.touch = func(ctx context.Context, key store.Key, every time.Duration) error {
-			return a.ref.Touch(ctx, key, every+1)
+			return a.ref.touchKey(ctx, key, every+1)
 		}
 	})},
 	{"touch is an update", []string{"touch", "race-touch"}, swap(func(a *altered) {
 		a.touch = func(ctx context.Context, key store.Key, every time.Duration) error {
-			err := a.ref.Touch(ctx, key, every)
+			err := a.ref.touchKey(ctx, key, every)
 			if rec, ok := a.raw(key); ok && err == nil {
 				rec.Version++
 				a.put(rec)
@@ -171,7 +171,7 @@ var wrongWrites = []wrong{
 	})},
 	{"touch moves Created", []string{"lifetime-stays", "touch"}, swap(func(a *altered) {
 		a.touch = func(ctx context.Context, key store.Key, every time.Duration) error {
-			err := a.ref.Touch(ctx, key, every)
+			err := a.ref.touchKey(ctx, key, every)
 			if rec, ok := a.raw(key); ok && err == nil {
 				rec.Created = rec.Seen
 				a.put(rec)
@@ -203,7 +203,11 @@ var wrongWrites = []wrong{
 		}
 	})},
 	{"a tail belongs to the user", []string{"rotate-tail", "rotate-tail-apart"}, turn(func(s *ref) { s.tailOwned = true })},
-	{"a tail keeps the version", []string{"rotate-tail-apart", "rotate-tail"}, turn(func(s *ref) { s.tailVersion = true })},
+	{"touch believes its hint", []string{"touch-hint"}, turn(func(s *ref) { s.touchBelieves = true })},
+	{"a tail keeps the version", []string{"rotate-tail-apart", "rotate-tail"}, turn(func(s *ref) {
+		s.tailVersion = func(v uint64) uint64 { return v }
+	})},
+	{"a tail starts at version 1", []string{"rotate-tail"}, turn(func(s *ref) { s.tailVersion = func(uint64) uint64 { return 1 } })},
 	{"tails count in limits", []string{"rotate-tail-apart", "user-tag"}, turn(func(s *ref) { s.countTails = true })},
 	{"a tail lives for ever", []string{"rotate-tail-expiry"}, swap(func(a *altered) {
 		a.rotate = func(ctx context.Context, old store.Key, v uint64, rec store.Record, tail *store.Record) error {
