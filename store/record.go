@@ -36,8 +36,9 @@ type Key struct {
 // Durations are handed in, instants come back: Created and Seen are in the
 // store's clock. In a record handed to a write, a zero Created or Seen means "now".
 // A Created that is not zero is kept as given (a renewed or moved session keeps
-// its age). A Seen that is not zero moves the stored one forward only. Both are
-// clamped to the store's now, so that no caller's clock can lengthen a life.
+// its age). A Seen that is not zero moves the stored one forward only; where a record is
+// inserted it is taken as given. Both are clamped to the store's now, so that no caller's
+// clock can lengthen a life.
 type Record struct {
 	Key     Key
 	Handle  Handle
@@ -67,12 +68,10 @@ const (
 // TagOf gives the routing tag of a user: the first half of a domain-separated
 // SHA-256. It needs no key: clients never see it, because tokens are sealed.
 func TagOf(user string) Tag {
-	h := sha256.New()
-	h.Write([]byte("sojourn tag v1\x00"))
-	h.Write([]byte(user))
-	var t Tag
-	copy(t[:], h.Sum(nil))
-	return t
+	const domain = "sojourn tag v1\x00"
+	var buf [len(domain) + MaxUser]byte // on the stack: every sign-in comes here
+	sum := sha256.Sum256(append(append(buf[:0], domain...), user...))
+	return Tag(sum[:16])
 }
 
 // IDOf gives the ID of the record that belongs to a client's secret.

@@ -15,8 +15,9 @@ import (
 // The package comment is the checklist behind this interface.
 type Store interface {
 	// Create inserts rec at rec.Key with Version 1 if no live record is there.
-	// Where rec.User is not empty, adm is checked in the same atomic step;
-	// the handles of records ended to make room are returned.
+	// Where rec.User is not empty, adm is checked in the same atomic step (else it
+	// is ignored); the handles of records ended to make room are returned.
+	// A record without life left is accepted and never lives.
 	// Errors: [ErrExists], [ErrLimit], [ErrRevoked], [ErrFull].
 	// Sending the same rec (same Key and Writer) again after it was applied, and
 	// before any other write to it, returns nil, and no handles. Checks come in
