@@ -3,6 +3,7 @@ package sojourn
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/bits"
 	"sync"
 	"sync/atomic"
@@ -88,6 +89,10 @@ func (b *breaker) done(err error) {
 	}
 }
 
+// IsOutage tells whether err says that the store could not be reached, so that nothing is known of the
+// session: reply 503 and leave the client's cookie alone.
+func IsOutage(err error) bool { return outage(err) }
+
 func outage(err error) bool {
 	return errors.Is(err, ErrUnavailable) || errors.Is(err, ErrIndeterminate)
 }
@@ -105,18 +110,24 @@ func (m *Manager) call(ctx context.Context, act func(context.Context) error) err
 	}
 	c := &callContext{Context: ctx, timeout: m.opts.Timeout}
 	defer c.stop()
-	for i := 0; ; i++ {
-		err := act(c)
-		if !outage(err) || i+1 == attempts || c.Err() != nil {
-			if c.Context.Err() == nil {
-				m.breaker.done(err) // a client that hung up says nothing about the store
-			}
-			return known(err)
-		}
-		if !sleep(c, i) {
-			return known(err)
-		}
+	return m.retry(c, known(act(c)), act)
+}
+
+// retry goes on with an act whose first try gave err.
+func (m *Manager) retry(c *callContext, err error, act func(context.Context) error) error {
+	lost := false
+	for i := 0; outage(err) && i+1 < attempts && c.Err() == nil && sleep(c, i); i++ {
+		lost = lost || errors.Is(err, ErrIndeterminate)
+		err = known(act(c))
 	}
+	if c.Context.Err() == nil || !outage(err) {
+		m.breaker.done(err) // a client that hung up says nothing about the store
+	}
+	if lost && (errors.Is(err, ErrConflict) || errors.Is(err, ErrUnavailable)) {
+		// The try whose answer was lost may have been applied, and another write have come on top.
+		return fmt.Errorf("%w: answer lost, then: %v", ErrIndeterminate, err)
+	}
+	return err
 }
 
 // known gives errors without one of our sentinels one: what a store cannot name is an outage.

@@ -11,8 +11,8 @@ import (
 // A Codec turns values into bytes and back. It is called for each value on its
 // own, may run at the same time for many requests, and must not keep the bytes.
 type Codec interface {
-	// Append appends the encoding of v to dst.
-	Append(dst []byte, v any) ([]byte, error)
+	// Append appends the encoding of *p to dst. p points to a value, as for Decode.
+	Append(dst []byte, p any) ([]byte, error)
 	// Decode stores the value in *p. It must survive any bytes.
 	Decode(data []byte, p any) error
 }
@@ -24,32 +24,45 @@ var JSON Codec = jsonCodec{}
 // description, so it is larger and slower than JSON.
 var Gob Codec = gobCodec{}
 
-// Binary encodes values that implement [encoding.BinaryMarshaler] (or
-// [encoding.BinaryAppender]) and [encoding.BinaryUnmarshaler] by their own methods, and others as JSON.
+// Binary encodes values of a type T by their own methods where *T has both: [encoding.BinaryMarshaler] (or
+// [encoding.BinaryAppender]) and [encoding.BinaryUnmarshaler]. Others it encodes as JSON.
 var Binary Codec = binaryCodec{}
 
 type jsonCodec struct{}
 
 // Append takes a short cut for strings that need no escaping: they are the
 // commonest values, and encoding/json spends most of its time on reflection there.
-func (jsonCodec) Append(dst []byte, v any) ([]byte, error) {
-	if s, ok := v.(string); ok && plainJSON(s) {
-		dst = append(dst, '"')
-		dst = append(dst, s...)
-		return append(dst, '"'), nil
+func (jsonCodec) Append(dst []byte, p any) ([]byte, error) {
+	if s, ok := p.(*string); ok && plainJSON(*s) {
+		return appendQuoted(dst, *s), nil
 	}
-	b, err := json.Marshal(v)
+	b, err := json.Marshal(p)
 	return append(dst, b...), err
 }
 
 func (jsonCodec) Decode(data []byte, p any) error {
-	if s, ok := p.(*string); ok && len(data) >= 2 && data[0] == '"' && data[len(data)-1] == '"' {
-		if t := string(data[1 : len(data)-1]); plainJSON(t) {
+	if s, ok := p.(*string); ok {
+		if t, ok := unquoted(data); ok {
 			*s = t
 			return nil
 		}
 	}
 	return json.Unmarshal(data, p)
+}
+
+func appendQuoted(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	dst = append(dst, s...)
+	return append(dst, '"')
+}
+
+// unquoted gives a string that stands in JSON as it is.
+func unquoted(data []byte) (s string, ok bool) {
+	if len(data) < 2 || data[0] != '"' || data[len(data)-1] != '"' {
+		return "", false
+	}
+	s = string(data[1 : len(data)-1])
+	return s, plainJSON(s)
 }
 
 // plainJSON tells that s stands in JSON as it is.
@@ -65,9 +78,9 @@ func plainJSON(s string) bool {
 
 type gobCodec struct{}
 
-func (gobCodec) Append(dst []byte, v any) ([]byte, error) {
+func (gobCodec) Append(dst []byte, p any) ([]byte, error) {
 	buf := bytes.NewBuffer(dst)
-	err := gob.NewEncoder(buf).Encode(v)
+	err := gob.NewEncoder(buf).Encode(p)
 	return buf.Bytes(), err
 }
 
@@ -77,20 +90,29 @@ func (gobCodec) Decode(data []byte, p any) error {
 
 type binaryCodec struct{}
 
-func (binaryCodec) Append(dst []byte, v any) ([]byte, error) {
-	switch m := v.(type) {
-	case encoding.BinaryAppender:
-		return m.AppendBinary(dst)
-	case encoding.BinaryMarshaler:
-		b, err := m.MarshalBinary()
+func (binaryCodec) Append(dst []byte, p any) ([]byte, error) {
+	if ownBinary(p) {
+		if m, ok := p.(encoding.BinaryAppender); ok {
+			return m.AppendBinary(dst)
+		}
+		b, err := p.(encoding.BinaryMarshaler).MarshalBinary()
 		return append(dst, b...), err
 	}
-	return JSON.Append(dst, v)
+	return JSON.Append(dst, p)
 }
 
 func (binaryCodec) Decode(data []byte, p any) error {
-	if m, ok := p.(encoding.BinaryUnmarshaler); ok {
-		return m.UnmarshalBinary(data)
+	if ownBinary(p) {
+		return p.(encoding.BinaryUnmarshaler).UnmarshalBinary(data)
 	}
 	return JSON.Decode(data, p)
+}
+
+func ownBinary(p any) bool {
+	_, out := p.(encoding.BinaryMarshaler)
+	if !out {
+		_, out = p.(encoding.BinaryAppender)
+	}
+	_, in := p.(encoding.BinaryUnmarshaler)
+	return in && out
 }

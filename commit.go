@@ -14,18 +14,50 @@ import (
 // needs, nil for none. Below [Manager.Handler] it is called before the first byte, and the
 // fields are added by themselves. It runs to its end though ctx is cancelled.
 // Errors: [ErrEnded], [ErrConflict], [ErrTooLarge], [ErrNoToken], [ErrInsecure], outages; after an
-// error nothing of the request's changes was written, but for [ErrIndeterminate].
+// error nothing of the request's changes was written, but for [ErrIndeterminate], and they are dropped,
+// so that the page which tells of the error does not commit them.
 func (s *Session) Commit(ctx context.Context) (http.Header, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.commit(ctx); err != nil {
-		return nil, opError("commit", err)
+	if s.w != nil {
+		return nil, s.commitTo(ctx, s.w.w.Header())
 	}
 	h := make(http.Header)
-	if err := s.writeHeader(h); err != nil {
-		return nil, opError("commit", err)
+	if err := s.commitTo(ctx, h); err != nil {
+		return nil, err
 	}
 	return h, nil
+}
+
+func (s *Session) commitTo(ctx context.Context, h http.Header) error {
+	err := s.commit(ctx)
+	if err == nil {
+		err = s.writeHeader(h)
+	}
+	if err != nil {
+		s.discardChanges()
+	}
+	return opError("commit", err)
+}
+
+// Discard drops the changes of values that this request has not committed, for a handler that
+// ends in an error after the first of them. It does not undo Login and the other acts on identity.
+func (s *Session) Discard() {
+	s.ready()
+	defer s.mu.Unlock()
+	s.discardChanges()
+}
+
+func (s *Session) discardChanges() {
+	if s.state == nil {
+		return
+	}
+	s.ops = nil
+	if s.live {
+		s.view = view{values: values{data: s.rec.Data}, idle: s.rec.Idle, life: s.rec.Lifetime}
+	} else {
+		s.view = view{idle: s.m.opts.Idle, life: s.m.opts.Lifetime}
+	}
 }
 
 // Save is Commit for handlers without [Manager.Handler] around them: call it before
@@ -33,10 +65,7 @@ func (s *Session) Commit(ctx context.Context) (http.Header, error) {
 func (s *Session) Save(w http.ResponseWriter) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.commit(s.r.Context()); err != nil {
-		return opError("commit", err)
-	}
-	return opError("commit", s.writeHeader(w.Header()))
+	return s.commitTo(s.r.Context(), w.Header())
 }
 
 // commit brings store and view together.
@@ -44,14 +73,22 @@ func (s *Session) commit(ctx context.Context) error {
 	if !s.loaded || s.loadErr != nil {
 		return nil
 	}
-	ctx = detached(ctx)
 	if !s.live {
 		return s.create(ctx)
 	}
-	if renew := s.renewDue(); renew || s.dirty() {
-		return s.write(ctx, renew)
+	now := s.storeNow()
+	if s.dirty() {
+		return s.write(detached(ctx), s.renewDue(now))
 	}
-	s.touch(ctx)
+	if s.renewDue(now) {
+		err := s.write(detached(ctx), true)
+		if outage(err) || errors.Is(err, ErrConflict) { // next time, then: a valid read does not fail for it
+			s.event(ctx, StoreFailed, "renew", err)
+			return nil
+		}
+		return err
+	}
+	s.touch(ctx, now)
 	return nil
 }
 
@@ -69,9 +106,13 @@ func (s *Session) create(ctx context.Context) error {
 	if len(data) == 0 {
 		return nil // a visitor who stores nothing costs nothing
 	}
+	if s.over {
+		return ErrEnded // its cookie would take the place of the one that a sign-in has just sent
+	}
 	if err := s.canSend(); err != nil {
 		return err
 	}
+	ctx = detached(ctx)
 	err := s.insert(ctx, store.Record{Idle: s.view.idle, Lifetime: s.view.life, Data: data}, meta{}, func() store.Admission { return store.Admission{} })
 	if err == nil {
 		s.event(ctx, SessionCreated, "", nil)
@@ -97,7 +138,8 @@ func (s *Session) insert(ctx context.Context, rec store.Record, mt meta, adm fun
 		})
 		if err == nil {
 			rec.Version = 1
-			s.settle(rec, mt, cred)
+			s.settle(rec, mt.facts, cred)
+			s.fresh = true
 			for _, h := range evicted {
 				s.m.event(ctx, SessionLimit, h, rec.User, "evicted", nil)
 			}
@@ -123,15 +165,16 @@ func (s *Session) discard(ctx context.Context, key store.Key) {
 }
 
 // settle makes a record that was just written the session's, with instants near enough for display.
-func (s *Session) settle(rec store.Record, mt meta, cred credential) {
+func (s *Session) settle(rec store.Record, mt facts, cred credential) {
 	now := s.storeNow()
 	if rec.Created.IsZero() {
 		rec.Created = now
 		s.exact = false
 	}
 	rec.Seen = now
-	s.rec, s.meta, s.cred = rec, mt, cred
-	s.live, s.send = true, sendToken
+	s.rec, s.meta = rec, mt
+	s.hold(cred)
+	s.live, s.over, s.send = true, false, sendToken
 	s.ops = nil
 	s.view = view{values: values{data: rec.Data}, idle: rec.Idle, life: rec.Lifetime}
 }
@@ -151,6 +194,9 @@ func (s *Session) write(ctx context.Context, renew bool) error {
 			return nil
 		case errors.Is(err, store.ErrNotFound):
 			return s.end(ctx)
+		case errors.Is(err, ErrIndeterminate):
+			s.ops = nil // they may be in the store: a second commit must not add them again
+			return err
 		case !errors.Is(err, ErrConflict):
 			return err
 		case i == maxReplays || time.Since(start) > s.m.opts.Timeout || !sleep(ctx, i):
@@ -159,7 +205,7 @@ func (s *Session) write(ctx context.Context, renew bool) error {
 		if err := s.refetch(ctx); err != nil {
 			return err
 		}
-		if renew = renew && s.renewDue(); !renew && !s.dirty() {
+		if renew = renew && s.renewDue(s.storeNow()); !renew && !s.dirty() {
 			return nil // the other request has done it
 		}
 	}
@@ -168,7 +214,7 @@ func (s *Session) write(ctx context.Context, renew bool) error {
 // refetch loads what another request has made of the session and replays this one's changes.
 func (s *Session) refetch(ctx context.Context) error {
 	user, handle := s.rec.User, s.rec.Handle
-	err := s.fetch(ctx)
+	err := s.fetch(ctx, s.credential().key())
 	if errors.Is(err, store.ErrNotFound) || err == nil && (s.rec.User != user || s.rec.Handle != handle) {
 		return s.end(ctx)
 	}
@@ -181,6 +227,7 @@ func (s *Session) refetch(ctx context.Context) error {
 func (s *Session) replay() error {
 	for _, change := range s.ops {
 		if err := change(&s.view); err != nil {
+			s.discardChanges() // none of them counts, also for a second commit
 			return err
 		}
 	}
@@ -190,6 +237,7 @@ func (s *Session) replay() error {
 // end notes that the session ended while this request ran.
 func (s *Session) end(context.Context) error {
 	s.reset()
+	s.over = true
 	s.send = sendNothing // the request that ended it has said so, or somebody else's sign-in follows
 	return ErrEnded
 }
@@ -199,14 +247,13 @@ func (s *Session) swap(ctx context.Context, renew bool) error {
 	rec := s.rec
 	rec.Idle, rec.Lifetime, rec.Data = s.view.idle, s.view.life, s.view.encode()
 	if renew {
-		return s.rotate(ctx, rec, s.meta, true)
+		return s.rotate(ctx, rec, s.fullMeta(), true)
 	}
 	rec.Writer = newWriter()
 	if !s.peek {
 		rec.Seen = time.Time{}
 	}
-	s.forgetClient()
-	rec.Meta = s.meta.encode()
+	rec.Meta = s.keptMeta()
 	err := s.m.call(ctx, func(ctx context.Context) error { return s.st.Update(ctx, rec, s.rec.Version) })
 	if err != nil {
 		return err
@@ -223,16 +270,30 @@ func (s *Session) swap(ctx context.Context, renew bool) error {
 	return nil
 }
 
-// forgetClient drops what is kept of the client when its time is over.
-func (s *Session) forgetClient() {
-	if s.storeNow().Sub(s.rec.Created.Add(s.meta.issued)) > s.m.opts.ClientRetention {
-		s.meta.addr, s.meta.agent = "", ""
+// fullMeta is the session's metadata with its texts.
+func (s *Session) fullMeta() meta {
+	mt, _ := decodeMeta(s.rec.Meta) // decodeFacts has accepted it, or encode made it
+	return mt
+}
+
+// keptMeta drops what is kept of the client when its time is over.
+func (s *Session) keptMeta() []byte {
+	if s.storeNow().Sub(s.rec.Created.Add(s.meta.issued)) <= s.m.opts.ClientRetention {
+		return s.rec.Meta
 	}
+	mt := s.fullMeta()
+	mt.addr, mt.agent = "", ""
+	return mt.encode()
 }
 
 // reuseWindow is how long, after its grace, a renewed token is remembered to tell
 // its coming back from a stranger's guess.
 const reuseWindow = 10 * time.Minute
+
+// nowhere is the tail that a sign-in leaves at the key of before, for the grace time: the token is dead, but a
+// request that was sent with it, before the sign-in's answer came, shall not begin a visitor's
+// session, whose cookie would take the place of the user's.
+var nowhere = []byte{0}
 
 // rotate moves the session to a new token. With grace, the old one leads to it for a while. rec is
 // the record to write, whose Created says whether the session keeps its age.
@@ -241,11 +302,14 @@ func (s *Session) rotate(ctx context.Context, rec store.Record, mt meta, grace b
 	next := newCredential(rec.User)
 	next.tag = old.Tag
 	var tail *store.Record
-	if grace && s.m.sealed == nil {
-		nonce := newCredential("").secret
-		next = s.cred.successor(nonce[:])
-		tm := meta{tail: nonce[:]}
-		tail = &store.Record{Key: old, Handle: rec.Handle, Writer: newWriter(), Lifetime: s.m.opts.RenewGrace + reuseWindow, Meta: tm.encode()}
+	if s.m.sealed == nil {
+		tm, life := meta{tail: nowhere}, s.m.opts.RenewGrace
+		if grace {
+			nonce := newCredential("").secret
+			next = s.credential().successor(nonce[:])
+			tm.tail, life = nonce[:], life+reuseWindow
+		}
+		tail = &store.Record{Key: old, Handle: rec.Handle, Writer: newWriter(), Lifetime: life, Meta: tm.encode()}
 	}
 	if !rec.Created.IsZero() {
 		mt.issued = max(0, s.storeNow().Sub(rec.Created))
@@ -257,31 +321,36 @@ func (s *Session) rotate(ctx context.Context, rec store.Record, mt meta, grace b
 	}
 	version := s.rec.Version
 	err := s.m.call(ctx, func(ctx context.Context) error { return s.st.Rotate(ctx, old, version, rec, tail) })
+	if errors.Is(err, ErrIndeterminate) && !grace {
+		s.discard(ctx, rec.Key) // nothing leads there
+	}
 	if err != nil {
 		return err
 	}
 	rec.Version = version + 1
-	s.settle(rec, mt, next)
+	s.settle(rec, mt.facts, next)
+	s.fresh = s.fresh || !grace
 	s.event(ctx, SessionRenewed, "", nil)
 	return nil
 }
 
 // renewDue tells whether the token has reached its age. Bearer tokens cannot be sent
 // unasked, sealed ones are made anew with each write.
-func (s *Session) renewDue() bool {
-	if s.rec.User == "" || s.late || s.m.sealed != nil || s.got.from == fromBearer || s.meta.bearer || s.peek {
+func (s *Session) renewDue(now time.Time) bool {
+	if s.rec.User == "" || s.late || s.m.sealed != nil || s.got.from == fromBearer || s.meta.bearer || s.peek || s.keep {
 		return false
 	}
-	return s.storeNow().Sub(s.rec.Created.Add(s.meta.issued)) >= s.m.opts.RenewAfter
+	return now.Sub(s.rec.Created.Add(s.meta.issued)) >= s.m.opts.RenewAfter
 }
 
 // touch writes the time of use down, now and then. Its failure never fails the request.
-func (s *Session) touch(ctx context.Context) {
-	if s.peek || s.rec.Idle == 0 || !s.exact || s.storeNow().Sub(s.rec.Seen) < s.m.opts.TouchEvery {
+func (s *Session) touch(ctx context.Context, now time.Time) {
+	if s.peek || s.rec.Idle == 0 || !s.exact || now.Sub(s.rec.Seen) < s.m.opts.TouchEvery {
 		return
 	}
-	key := s.rec.Key
-	err := s.m.call(ctx, func(ctx context.Context) error { return s.st.Touch(ctx, key, s.m.opts.TouchEvery) })
+	ctx = detached(ctx)
+	rec := s.rec
+	err := s.m.call(ctx, func(ctx context.Context) error { return s.st.Touch(ctx, rec, s.m.opts.TouchEvery) })
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		s.event(ctx, StoreFailed, "touch", err)
 	}

@@ -62,14 +62,17 @@ func (c *CookieOptions) complete(plainHTTP bool) error {
 	if err := c.checkName(plainHTTP, hostOnly); err != nil {
 		return err
 	}
+	if c.SameSite < http.SameSiteDefaultMode || c.SameSite > http.SameSiteNoneMode {
+		return bad("Cookie.SameSite %d is none of Lax, Strict and None", c.SameSite)
+	}
 	if c.SameSite == http.SameSiteNoneMode && (c.InsecureSameSiteNone == "" || plainHTTP) {
 		return bad("Cookie.SameSite None needs a reason in Cookie.InsecureSameSiteNone, and TLS")
 	}
 	if c.Partitioned && c.SameSite != http.SameSiteNoneMode {
 		return bad("Cookie.Partitioned needs SameSite None")
 	}
-	if len(c.Path) > 1024 || len(c.Domain) > 1024 || c.Path[0] != '/' {
-		return bad("Cookie.Path must begin with / and, like Cookie.Domain, have at most 1024 bytes")
+	if len(c.Path) > 1024 || len(c.Domain) > 1024 || c.Path[0] != '/' || strings.ContainsAny(c.Path, " \",") {
+		return bad("Cookie.Path must begin with /, have no space, quote or comma and, like Cookie.Domain, have at most 1024 bytes")
 	}
 	// Valid finds what http.SetCookie would silently drop.
 	if err := c.cookie(plainHTTP).Valid(); err != nil {
@@ -113,16 +116,17 @@ func (c *CookieOptions) cookie(plainHTTP bool) *http.Cookie {
 type cookieJar struct {
 	name  string
 	attrs string // "; Path=/; HttpOnly; Secure; SameSite=Lax"
+	plain bool   // attrs lack Secure
 }
 
 func newCookieJar(c *CookieOptions, plainHTTP bool) cookieJar {
 	_, attrs, _ := strings.Cut(c.cookie(plainHTTP).String(), ";")
-	return cookieJar{name: c.Name, attrs: ";" + attrs}
+	return cookieJar{name: c.Name, attrs: ";" + attrs, plain: plainHTTP}
 }
 
 // set puts the cookie into h in place of any other of its name. life 0 lasts until the
-// browser closes; below 0 the cookie is removed.
-func (j *cookieJar) set(h http.Header, name, value string, life time.Duration) {
+// browser closes; below 0 the cookie is removed. https says that the response travels over TLS.
+func (j *cookieJar) set(h http.Header, https bool, name, value string, life time.Duration) {
 	line := name + "=" + value + j.attrs
 	switch {
 	case life < 0:
@@ -130,6 +134,9 @@ func (j *cookieJar) set(h http.Header, name, value string, life time.Duration) {
 	case life > 0:
 		life = min(life, MaxCookieAge)
 		line += "; Max-Age=" + strconv.FormatInt(int64((life+time.Second-1)/time.Second), 10)
+	}
+	if j.plain && https {
+		line += "; Secure" // a program in development may be reached over TLS, too
 	}
 	lines := h["Set-Cookie"]
 	kept := lines[:0:0]

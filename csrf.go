@@ -46,14 +46,17 @@ func (m *Manager) sameSite(r *http.Request) bool {
 		return site == "same-origin" || site == "none"
 	}
 	u, err := url.Parse(origin)
-	return err == nil && u.Host != "" && u.Host == r.Host
+	if err != nil || u.Host == "" || u.Host != r.Host {
+		return false
+	}
+	return u.Scheme == "https" || m.opts.InsecureLoopbackHTTP // what plain HTTP serves under our name may be anybody's
 }
 
 // csrfSize is the size of the session-bound token and of its mask.
 const csrfSize = sha256.Size
 
 func (s *Session) csrf() (mac [csrfSize]byte) {
-	h := hmac.New(sha256.New, s.cred.secret[:])
+	h := hmac.New(sha256.New, s.credential().secret[:])
 	h.Write([]byte("sojourn csrf v1"))
 	h.Sum(mac[:0])
 	return mac
@@ -80,7 +83,7 @@ func (s *Session) CSRFToken() string {
 func (s *Session) VerifyCSRF(token string) error {
 	s.ready()
 	defer s.mu.Unlock()
-	b, err := tokenEncoding.DecodeString(token)
+	b, err := appendDecode(nil, token)
 	if err != nil || len(b) != 2*csrfSize || !s.live {
 		return ErrCrossSite
 	}

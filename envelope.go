@@ -14,10 +14,8 @@ const envelopeVersion = 1
 
 var errEnvelope = errors.New("session data is malformed")
 
-type entry struct {
-	name string
-	raw  []byte
-}
+// Both parts of an entry may share memory with the record that they were read from.
+type entry struct{ name, raw []byte }
 
 // values is a request's view of a session's data. It reads straight out of
 // the record until the first change.
@@ -25,6 +23,7 @@ type values struct {
 	data    []byte  // an envelope that checkEnvelope passed
 	entries []entry // sorted; counts instead of data once changed
 	changed bool
+	encoded []byte // what encode gives, if it was asked for since the last change
 }
 
 // next cuts one length-prefixed field off b.
@@ -33,7 +32,8 @@ func next(b []byte) (field, rest []byte, ok bool) {
 	if k <= 0 || n > uint64(len(b)-k) || k > 1 && b[k-1] == 0 { // the last clause refuses overlong lengths
 		return nil, nil, false
 	}
-	return b[k : k+int(n)], b[k+int(n):], true
+	end := k + int(n)
+	return b[k:end:end], b[end:], true // clipped: who appends to a field must not write over the next
 }
 
 // nextEntry cuts one name and value off b.
@@ -50,7 +50,7 @@ func checkEnvelope(data []byte) error {
 	if len(data) == 0 {
 		return nil
 	}
-	if data[0] != envelopeVersion {
+	if data[0] != envelopeVersion || len(data) == 1 {
 		return errEnvelope
 	}
 	var last []byte
@@ -85,7 +85,7 @@ func (v *values) get(name string) ([]byte, bool) {
 }
 
 func (v *values) find(name string) (int, bool) {
-	return slices.BinarySearchFunc(v.entries, name, func(e entry, n string) int { return bytes.Compare([]byte(e.name), []byte(n)) })
+	return slices.BinarySearchFunc(v.entries, name, func(e entry, n string) int { return bytes.Compare(e.name, []byte(n)) })
 }
 
 // open makes the view changeable.
@@ -100,18 +100,19 @@ func (v *values) open() {
 	v.entries = make([]entry, 0, 8)
 	for b := v.data[1:]; len(b) > 0; {
 		n, raw, rest, _ := nextEntry(b)
-		v.entries = append(v.entries, entry{string(n), raw})
+		v.entries = append(v.entries, entry{n, raw})
 		b = rest
 	}
 }
 
 func (v *values) set(name string, raw []byte) {
 	v.open()
+	v.encoded = nil
 	i, ok := v.find(name)
 	if ok {
 		v.entries[i].raw = raw
 	} else {
-		v.entries = slices.Insert(v.entries, i, entry{name, raw})
+		v.entries = slices.Insert(v.entries, i, entry{[]byte(name), raw})
 	}
 }
 
@@ -120,12 +121,13 @@ func (v *values) delete(name string) {
 		return
 	}
 	v.open()
+	v.encoded = nil
 	if i, ok := v.find(name); ok {
 		v.entries = slices.Delete(v.entries, i, i+1)
 	}
 }
 
-func (v *values) clear() { v.changed, v.entries = true, nil }
+func (v *values) clear() { *v = values{changed: true} }
 
 // encode gives the envelope of the view.
 func (v *values) encode() []byte {
@@ -135,6 +137,9 @@ func (v *values) encode() []byte {
 	if len(v.entries) == 0 {
 		return nil
 	}
+	if v.encoded != nil {
+		return v.encoded
+	}
 	b := make([]byte, 0, v.size())
 	b = append(b, envelopeVersion)
 	for _, e := range v.entries {
@@ -143,6 +148,7 @@ func (v *values) encode() []byte {
 		b = binary.AppendUvarint(b, uint64(len(e.raw)))
 		b = append(b, e.raw...)
 	}
+	v.encoded = b
 	return b
 }
 

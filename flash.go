@@ -24,7 +24,7 @@ func (f Flash[T]) Name() string { return f.name }
 func (f Flash[T]) Add(s *Session, message T) error {
 	s.ready()
 	defer s.mu.Unlock()
-	raw, err := s.m.opts.Codec.Append(nil, message)
+	raw, err := encode(s.m.opts.Codec, message)
 	if err != nil {
 		return fmt.Errorf("sojourn: encode flash %s: %w", f.name, err)
 	}

@@ -13,10 +13,10 @@ import (
 func (s *Session) Logout(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	ctx = detached(ctx) // a closed tab does not cancel its own sign-out
 	if err := s.loadOrDiscard(ctx); err != nil {
 		return opError("logout", err)
 	}
-	ctx = detached(ctx)
 	if s.live {
 		if err := s.endNow(ctx); err != nil {
 			s.event(ctx, StoreFailed, "logout", err)
@@ -27,7 +27,7 @@ func (s *Session) Logout(ctx context.Context) error {
 	if s.got.from != fromNowhere || s.send == sendToken {
 		s.send = sendRemoval
 	}
-	s.clear = true
+	s.clear, s.over = true, false
 	s.reset()
 	return nil
 }
@@ -44,7 +44,7 @@ func (s *Session) endNow(ctx context.Context) error {
 		if !errors.Is(err, ErrConflict) || i == maxReplays || !sleep(ctx, i) {
 			return err
 		}
-		if err := s.fetch(ctx); err != nil {
+		if err := s.fetch(ctx, s.credential().key()); err != nil {
 			if errors.Is(err, store.ErrNotFound) {
 				return nil
 			}
@@ -61,6 +61,7 @@ func (s *Session) Renew(ctx context.Context) error { return s.renew(ctx, true) }
 func (s *Session) renew(ctx context.Context, grace bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	ctx = detached(ctx)
 	if err := s.load(ctx); err != nil {
 		return opError("renew", err)
 	}
@@ -70,10 +71,12 @@ func (s *Session) renew(ctx context.Context, grace bool) error {
 	if err := s.canSend(); err != nil {
 		return opError("renew", err)
 	}
-	ctx = detached(ctx)
 	if !s.exact { // made by this request: ask for the store's own instants
 		pending := s.ops
-		if err := s.fetch(ctx); err != nil {
+		if err := s.fetch(ctx, s.credential().key()); err != nil {
+			if errors.Is(err, store.ErrNotFound) {
+				err = s.end(ctx)
+			}
 			return opError("renew", err)
 		}
 		s.ops = pending
@@ -83,7 +86,7 @@ func (s *Session) renew(ctx context.Context, grace bool) error {
 	}
 	for i := 0; ; i++ {
 		pending := s.ops
-		err := s.rotate(ctx, s.rec, s.meta, grace)
+		err := s.rotate(ctx, s.rec, s.fullMeta(), grace)
 		if err == nil {
 			s.ops = pending
 			return opError("renew", s.replay())
@@ -104,13 +107,17 @@ func (s *Session) renew(ctx context.Context, grace bool) error {
 // everywhere else" and after a change of password. It tells how many ended.
 // Errors: [ErrNoUser], and those of Renew.
 func (s *Session) RevokeOthers(ctx context.Context) (int, error) {
+	ctx = detached(ctx)
 	s.mu.Lock()
 	err := s.load(ctx)
 	user, handle := s.rec.User, s.rec.Handle
-	s.mu.Unlock()
 	if err == nil && user == "" {
 		err = ErrNoUser
 	}
+	if err == nil {
+		err = s.canSend() // before anything ends
+	}
+	s.mu.Unlock()
 	if err != nil {
 		return 0, opError("revoke", err)
 	}

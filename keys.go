@@ -108,13 +108,16 @@ func checkKey(b []byte) error {
 
 // Seal is part of [Sealer].
 func (k *KeyRing) Seal(dst, plaintext, aad []byte) ([]byte, error) {
+	if k == nil || k.keys[k.active] == nil {
+		return nil, errors.New("sojourn: the KeyRing is empty: make it with NewKeyRing or LoadKeys, and check their error")
+	}
 	dst = append(dst, k.active[:]...)
 	return k.keys[k.active].Seal(dst, plaintext, aad), nil
 }
 
 // Open is part of [Sealer].
 func (k *KeyRing) Open(dst, sealed, aad []byte) ([]byte, error) {
-	if len(sealed) < len(keyID{}) {
+	if k == nil || len(sealed) < len(keyID{}) {
 		return nil, errOpen
 	}
 	aead := k.keys[keyID(sealed[:4])]
@@ -153,7 +156,15 @@ func LoadKeys(path string) (*KeyRing, error) {
 	return k, nil
 }
 
+const maxKeyFile = 1 << 16
+
 func readKeyFile(path string) ([]byte, error) {
+	// Looked at before it is opened: opening a pipe would wait for its writer.
+	if info, err := os.Stat(path); err != nil {
+		return nil, err
+	} else if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%w: key file %s is no file", ErrOptions, path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -166,7 +177,11 @@ func readKeyFile(path string) ([]byte, error) {
 	if m := info.Mode(); !m.IsRegular() || m.Perm()&0o077 != 0 {
 		return nil, fmt.Errorf("%w: key file %s has mode %v: make it a file that only its owner reads (chmod 600)", ErrOptions, path, m)
 	}
-	return io.ReadAll(io.LimitReader(f, 1<<16))
+	b, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
+	if err == nil && len(b) > maxKeyFile {
+		return nil, fmt.Errorf("%w: key file %s has more than %d bytes", ErrOptions, path, maxKeyFile)
+	}
+	return b, err
 }
 
 // createKeyFile links a complete file into place, so that two processes that start
@@ -181,12 +196,20 @@ func createKeyFile(path string) error {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return os.Link(f.Name(), path)
+	if err := os.Link(f.Name(), path); err != nil {
+		return err
+	}
+	// The keys must survive a power cut, or everybody is signed out.
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }
 
 func parseKeys(b []byte) (*KeyRing, error) {
 	k := &KeyRing{keys: make(map[keyID]*xaes.AEAD)}
-	active := 0
+	active, revoked := 0, make(map[keyID]bool)
 	for n, line := range bytes.Split(b, []byte("\n")) {
 		fields := strings.Fields(string(line))
 		if len(fields) == 0 || fields[0][0] == '#' {
@@ -206,6 +229,7 @@ func parseKeys(b []byte) (*KeyRing, error) {
 		case "prepared", "retired":
 			err = k.add(key, false)
 		case "revoked":
+			revoked[idOfKey(key)] = true
 		default:
 			return nil, fmt.Errorf("line %d: the state is none of active, prepared, retired, revoked", n+1)
 		}
@@ -216,11 +240,21 @@ func parseKeys(b []byte) (*KeyRing, error) {
 	if active != 1 {
 		return nil, fmt.Errorf("it has %d active keys, not 1", active)
 	}
+	for id := range revoked {
+		if k.keys[id] != nil {
+			return nil, errors.New("it has a key both as revoked and in another state")
+		}
+	}
 	return k, nil
 }
 
 // String hides the keys.
-func (k *KeyRing) String() string { return fmt.Sprintf("KeyRing(%d keys)", len(k.keys)) }
+func (k *KeyRing) String() string {
+	if k == nil {
+		return "KeyRing(nil)"
+	}
+	return fmt.Sprintf("KeyRing(%d keys)", len(k.keys))
+}
 
 // Format prints String for every verb.
 func (k *KeyRing) Format(f fmt.State, _ rune) { fmt.Fprint(f, k.String()) }

@@ -100,14 +100,14 @@ func (m *Manager) login(user string, opts []LoginOption) (l login, err error) {
 }
 
 // admission gives the conditions of a sign-in, anew for each try: its age grows meanwhile.
-func (m *Manager) admission(began time.Time, l *login) func() store.Admission {
-	start := time.Now()
+func (m *Manager) admission(s *Session, user string, l *login) func() store.Admission {
+	start, began, after := time.Now(), s.began, s.ended == user
 	return func() store.Admission {
 		adm := store.Admission{Max: m.opts.MaxSessions, Evict: m.opts.AtLimit == EvictOldest}
 		switch {
 		case l.age > 0:
 			adm.Age = l.age + time.Since(start)
-		case !began.IsZero():
+		case !after:
 			adm.Age = time.Since(began)
 		}
 		return adm
@@ -116,7 +116,7 @@ func (m *Manager) admission(began time.Time, l *login) func() store.Admission {
 
 // Login signs user in: the session gets a new token and a new handle, and the token from before is dead
 // at once, so nobody who planted or saw it gets in (session fixation). Signing the same user in again is how a sign-in is
-// confirmed ("step-up"): it keeps the session's values and starts its lifetime anew.
+// confirmed ("step-up"): it keeps the session's values and its handle, and starts its lifetime anew.
 // It acts at once, not with the commit, and loads the session if that was not done.
 // Errors: [ErrNoUser], [ErrLimit], [ErrRevoked], [ErrInsecure], [ErrNoToken], [ErrFull], outages.
 func (s *Session) Login(ctx context.Context, user string, opts ...LoginOption) error {
@@ -126,17 +126,20 @@ func (s *Session) Login(ctx context.Context, user string, opts ...LoginOption) e
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	ctx = detached(ctx)
 	if err := s.loadOrDiscard(ctx); err != nil {
 		return opError("login", err)
 	}
 	if err := s.canSend(); err != nil {
 		return opError("login", err)
 	}
-	ctx = detached(ctx)
 	if s.live && s.rec.User == user {
 		err = s.confirm(ctx, &l)
 	} else {
 		err = s.signIn(ctx, user, &l)
+	}
+	if err == nil {
+		s.clear = false // it would clear the new cookie
 	}
 	return opError("login", err)
 }
@@ -148,7 +151,7 @@ func (s *Session) loadOrDiscard(ctx context.Context) error {
 	if !errors.Is(err, ErrCorrupt) {
 		return err
 	}
-	key := s.cred.key()
+	key := s.credential().key()
 	if err := s.m.call(detached(ctx), func(ctx context.Context) error { return s.st.Delete(ctx, key) }); err != nil {
 		return err
 	}
@@ -160,7 +163,7 @@ func (s *Session) loadOrDiscard(ctx context.Context) error {
 // loginRecord is the record and metadata of a fresh sign-in.
 func (s *Session) loginRecord(user string, l *login) (store.Record, meta) {
 	rec := store.Record{User: user, Idle: s.m.opts.Idle, Lifetime: s.m.opts.Lifetime}
-	mt := meta{level: l.level, label: l.label, persistent: s.m.opts.Cookie.Persistent}
+	mt := meta{facts: facts{level: l.level, persistent: s.m.opts.Cookie.Persistent}, label: l.label}
 	mt.addr, mt.agent = s.m.client(s.r)
 	if l.remember > 0 {
 		rec.Idle, rec.Lifetime, mt.persistent = 0, l.remember, true
@@ -173,7 +176,7 @@ func (s *Session) confirm(ctx context.Context, l *login) error {
 	pending := s.ops
 	for i := 0; ; i++ {
 		rec, mt := s.loginRecord(s.rec.User, l)
-		rec.Key, rec.Handle, rec.Data = s.rec.Key, newHandle(), s.rec.Data
+		rec.Key, rec.Handle, rec.Data = s.rec.Key, s.rec.Handle, s.rec.Data
 		if l.remember == 0 && s.meta.persistent {
 			rec.Idle, rec.Lifetime, mt.persistent = s.rec.Idle, s.rec.Lifetime, true
 		}
@@ -199,7 +202,7 @@ func (s *Session) signIn(ctx context.Context, user string, l *login) error {
 	old := s.past()
 	rec, mt := s.loginRecord(user, l)
 	rec.Data = old.kept(l)
-	if err := s.insert(ctx, rec, mt, s.m.admission(s.began, l)); err != nil {
+	if err := s.insert(ctx, rec, mt, s.m.admission(s, user, l)); err != nil {
 		if errors.Is(err, ErrLimit) {
 			s.m.event(ctx, SessionLimit, store.Handle{}, user, "refused", nil)
 		}
@@ -217,22 +220,24 @@ func (s *Session) signIn(ctx context.Context, user string, l *login) error {
 
 // past is the session before a sign-in.
 type past struct {
-	live  bool
-	exact bool
-	rec   store.Record
-	meta  meta
-	cred  credential
-	view  view
-	ops   []op
-	send  sendState
+	state
+	send   sendState
+	sealed sealedStore // of a sealed session: its record is in the request, too
 }
 
 func (s *Session) past() past {
-	return past{s.live, s.exact, s.rec, s.meta, s.cred, s.view, s.ops, s.send}
+	p := past{state: *s.state, send: s.send}
+	if st, ok := s.st.(*sealedStore); ok {
+		p.sealed = *st
+	}
+	return p
 }
 
 func (s *Session) restore(p past) {
-	s.live, s.exact, s.rec, s.meta, s.cred, s.view, s.ops, s.send = p.live, p.exact, p.rec, p.meta, p.cred, p.view, p.ops, p.send
+	*s.state, s.send = p.state, p.send
+	if st, ok := s.st.(*sealedStore); ok {
+		*st = p.sealed
+	}
 }
 
 // kept gives the data that goes over into the user's session. Nothing ever
@@ -264,7 +269,7 @@ func (s *Session) retire(ctx context.Context, old past, l *login) error {
 	}
 	present := s.past()
 	for i := 0; ; i++ {
-		err := s.endVersion(ctx, &old.rec)
+		err := s.supersede(ctx, &old.rec)
 		if err == nil || errors.Is(err, store.ErrNotFound) {
 			s.restore(present)
 			return nil
@@ -290,6 +295,17 @@ func (s *Session) retire(ctx context.Context, old past, l *login) error {
 		}
 		present = s.past()
 	}
+}
+
+// supersede ends a visitor's record at a sign-in, if nobody has changed it; see nowhere.
+func (s *Session) supersede(ctx context.Context, rec *store.Record) error {
+	if s.m.sealed != nil {
+		return s.endVersion(ctx, rec)
+	}
+	mark, tm := *rec, meta{tail: nowhere}
+	mark.Writer, mark.Data, mark.Meta, mark.Idle = newWriter(), nil, tm.encode(), 0
+	mark.Lifetime = max(0, s.storeNow().Sub(rec.Created)) + s.m.opts.RenewGrace
+	return s.m.call(ctx, func(ctx context.Context) error { return s.st.Update(ctx, mark, rec.Version) })
 }
 
 // endVersion ends an anonymous record if nobody has changed it.

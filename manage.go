@@ -91,13 +91,13 @@ func (m *Manager) Revoke(ctx context.Context, user string, handle store.Handle) 
 }
 
 // RevokeUser ends all sessions of user but those named, and also refuses sign-ins of user
-// that have begun before and are not done yet. It tells how many ended. A sign-in by the same
-// request afterwards is accepted. Errors: outages; then some may have ended, and it should be called again.
+// that have begun before and are not done yet. It tells how many ended. A sign-in of user by the same
+// request afterwards, below [Manager.Handler] with its context, is accepted. Errors: outages; then some may have ended, and it should be called again.
 func (m *Manager) RevokeUser(ctx context.Context, user string, keep ...store.Handle) (int, error) {
 	n, err := m.revoke(ctx, user, store.Selection{Except: keep})
 	if v, ok := ctx.Value(m).(*visit); ok && err == nil {
 		v.s.mu.Lock()
-		v.s.began = time.Time{}
+		v.s.ended = user
 		v.s.mu.Unlock()
 	}
 	return n, opError("revoke", err)
@@ -166,11 +166,11 @@ func (m *Manager) IssueBearer(r *http.Request, user string, opts ...LoginOption)
 	if err != nil {
 		return Token{}, Info{}, opError("login", err)
 	}
-	s := &Session{}
+	s := &Session{state: &state{}}
 	s.init(m, r)
 	if v, ok := r.Context().Value(m).(*visit); ok {
 		v.s.mu.Lock()
-		s.began = v.s.began
+		s.began, s.ended = v.s.began, v.s.ended
 		v.s.mu.Unlock()
 	}
 	rec, mt := s.loginRecord(user, &l)
@@ -182,16 +182,16 @@ func (m *Manager) IssueBearer(r *http.Request, user string, opts ...LoginOption)
 		}
 	}
 	ctx := detached(r.Context())
-	if err := s.insert(ctx, rec, mt, m.admission(s.began, &l)); err != nil {
+	if err := s.insert(ctx, rec, mt, m.admission(s, user, &l)); err != nil {
 		return Token{}, Info{}, opError("login", err)
 	}
-	text, err := sealToken(m.keys, m.aad.bearer, &s.cred)
+	text, err := sealToken(m.keys, m.aad.bearer, s.credential())
 	if err != nil {
 		s.discard(ctx, s.rec.Key)
 		return Token{}, Info{}, opError("login", err)
 	}
 	s.event(ctx, SessionCreated, "bearer", nil)
-	return Token{m.opts.Bearer.Prefix + text}, m.info(&s.rec, &s.meta, s.storeNow()), nil
+	return newToken(m.opts.Bearer.Prefix + text), m.info(&s.rec, &mt, s.storeNow()), nil
 }
 
 // sweepBatch is how many expired records one call of Sweep deletes.

@@ -20,6 +20,7 @@ type Manager struct {
 	keys    Sealer
 	jar     cookieJar
 	aad     struct{ cookie, bearer, sealed []byte }
+	known   struct{ cookie, bearer tokenCache }
 	breaker breaker
 }
 

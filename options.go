@@ -65,7 +65,8 @@ type Options struct {
 	// more. nil means [DropValue]: the value reads as absent until it is set again.
 	OnDecodeError DecodeErrorFunc
 
-	// Observe is called for each [Event], on the goroutine of the request. nil discards them.
+	// Observe is called for each [Event], on the goroutine of the request, which waits for it. It must not
+	// use the request's session. nil discards events.
 	Observe func(context.Context, Event)
 	// OnError writes the answer to a request that failed in a way that its handler
 	// could not report: an outage, a failed commit. nil means [DefaultOnError].

@@ -112,6 +112,7 @@ func decodeSealed(b []byte) (c credential, rec store.Record, err error) {
 		return fail()
 	}
 	rec.Key, rec.User = c.key(), string(fields[0])
+	rec.Writer = store.Writer{1} // not in the cookie, which nobody else writes
 	rec.Meta, rec.Data = fields[1], fields[2]
 	if rec.Idle < 0 || rec.Lifetime < 0 || store.Check(&rec) != nil {
 		return fail()
@@ -134,17 +135,16 @@ func (m *Manager) sealedRoom(rec *store.Record) int {
 // receiveSealed opens the session's cookie or cookies.
 func (m *Manager) receiveSealed(r *http.Request, got *received) {
 	var values [maxCandidates]string
+	for i := 1; i < maxCandidates && len(r.Header["Cookie"]) > 0; i++ {
+		if cookieValues(r.Header, m.chunkName(i), &values) > 0 {
+			got.chunks = i + 1
+		}
+	}
 	n := cookieValues(r.Header, m.jar.name, &values)
 	if n == 0 {
 		return
 	}
-	got.from, got.reissue, got.chunks = fromCookie, n > 1, 1
-	for i := 1; i < maxCandidates; i++ {
-		var more [maxCandidates]string
-		if cookieValues(r.Header, m.chunkName(i), &more) > 0 {
-			got.chunks = i + 1
-		}
-	}
+	got.from, got.reissue = fromCookie, n > 1
 	if n > maxCandidates {
 		return
 	}
@@ -159,10 +159,11 @@ func (m *Manager) receiveSealed(r *http.Request, got *received) {
 			continue
 		}
 		if got.genuine {
-			got.genuine = false
+			got.genuine, got.sealed = false, nil
 			return // two genuine ones: no telling which the user meant
 		}
 		got.cred, _, err = decodeSealed(plain)
+		got.key = got.cred.key()
 		got.sealed, got.genuine, last = plain, err == nil, text
 	}
 }
@@ -176,12 +177,13 @@ func (m *Manager) joinChunks(r *http.Request, first string) (string, bool) {
 		return first, true
 	}
 	n, err := strconv.Atoi(count)
-	if err != nil || n < 2 || n > m.sealed.Chunks {
+	if err != nil || n < 2 || n > m.sealed.Chunks || count != strconv.Itoa(n) {
 		return "", false
 	}
 	for i := 1; i < n; i++ {
 		var values [maxCandidates]string
-		if cookieValues(r.Header, m.chunkName(i), &values) != 1 {
+		// All are full but the last, so that there is one way to spell a session.
+		if len(text) != i*m.chunkRoom() || cookieValues(r.Header, m.chunkName(i), &values) != 1 || values[0] == "" {
 			return "", false
 		}
 		text += values[0]
@@ -193,7 +195,7 @@ func (m *Manager) openSealed(text string) ([]byte, error) {
 	if len(text) > m.sealed.Chunks*maxCookieBytes {
 		return nil, errOpen
 	}
-	raw, err := tokenEncoding.DecodeString(text)
+	raw, err := appendDecode(nil, text)
 	if err != nil || len(raw) == 0 || raw[0] != tokenVersion {
 		return nil, errOpen
 	}
@@ -204,7 +206,7 @@ func (m *Manager) openSealed(text string) ([]byte, error) {
 func (s *Session) writeSealed(h http.Header, life time.Duration) error {
 	m := s.m
 	rec := s.st.(*sealedStore).rec
-	sealed, err := m.keys.Seal([]byte{tokenVersion}, encodeSealed(&s.cred, &rec), m.aad.sealed)
+	sealed, err := m.keys.Seal([]byte{tokenVersion}, encodeSealed(s.credential(), &rec), m.aad.sealed)
 	if err != nil {
 		return fmt.Errorf("sojourn: seal session: %w", err)
 	}
@@ -214,22 +216,24 @@ func (s *Session) writeSealed(h http.Header, life time.Duration) error {
 	if n > m.sealed.Chunks {
 		return errTooLong
 	}
+	https := m.https(s.r)
 	if n == 1 {
-		m.jar.set(h, m.jar.name, text, life)
+		m.jar.set(h, https, m.jar.name, text, life)
 	} else {
-		m.jar.set(h, m.jar.name, strconv.Itoa(n)+"."+text[:room], life)
+		m.jar.set(h, https, m.jar.name, strconv.Itoa(n)+"."+text[:room], life)
 		for i := 1; i < n; i++ {
-			m.jar.set(h, m.chunkName(i), text[i*room:min(len(text), (i+1)*room)], life)
+			m.jar.set(h, https, m.chunkName(i), text[i*room:min(len(text), (i+1)*room)], life)
 		}
 	}
 	s.removeChunks(h, n)
+	s.got.chunks = max(s.got.chunks, n) // for the next change of this request
 	return nil
 }
 
 // removeChunks takes cookies away that a longer session has left.
 func (s *Session) removeChunks(h http.Header, from int) {
 	for i := from; i < s.got.chunks; i++ {
-		s.m.jar.set(h, s.m.chunkName(i), "", expireLength)
+		s.m.jar.set(h, s.m.https(s.r), s.m.chunkName(i), "", expireLength)
 	}
 }
 
@@ -287,6 +291,9 @@ func (st *sealedStore) Get(ctx context.Context, key store.Key) (store.Record, ti
 	if !st.live || st.rec.Key != key || !st.rec.Live(now) {
 		return store.Record{}, now, store.ErrNotFound
 	}
+	if st.rec.Seen.After(now.Add(st.m.opts.ClockSkew)) { // it would outlive its idle limit
+		return store.Record{}, now, errors.Join(ErrUnavailable, ErrClock)
+	}
 	if st.hasPresence(&st.rec) {
 		p, _, err := st.presence.Get(ctx, key)
 		if err != nil {
@@ -328,7 +335,7 @@ func (st *sealedStore) keepPresence(ctx context.Context, rec *store.Record) erro
 		return nil
 	}
 	if rec.Idle == st.rec.Idle && rec.Lifetime == st.rec.Lifetime {
-		return st.presence.Touch(ctx, rec.Key, st.m.opts.TouchEvery)
+		return st.presence.Touch(ctx, present(*rec), st.m.opts.TouchEvery)
 	}
 	err := st.presence.Update(ctx, present(*rec), st.version)
 	if err == nil {
@@ -337,12 +344,12 @@ func (st *sealedStore) keepPresence(ctx context.Context, rec *store.Record) erro
 	return err
 }
 
-func (st *sealedStore) Touch(ctx context.Context, key store.Key, every time.Duration) error {
-	if !st.live || st.rec.Key != key {
+func (st *sealedStore) Touch(ctx context.Context, rec store.Record, every time.Duration) error {
+	if !st.live || st.rec.Key != rec.Key {
 		return store.ErrNotFound
 	}
 	if st.hasPresence(&st.rec) {
-		if err := st.presence.Touch(ctx, key, every); err != nil {
+		if err := st.presence.Touch(ctx, present(rec), every); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,8 @@ package sojourn
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"sync"
 	"time"
@@ -20,30 +22,40 @@ import (
 type Session struct {
 	m     *Manager
 	r     *http.Request
-	began time.Time   // for Admission.Age; zero after this request itself revoked the user
+	w     *writer     // nil without Manager.Handler
+	began time.Time   // for Admission.Age
+	ended string      // the user whose sessions this request itself has ended: a sign-in of theirs is after that
 	first callContext // of the first read, which is the only one of most requests
 	asked bool        // first is in use
 
 	mu      sync.Mutex
 	loaded  bool
+	peek    bool
+	late    bool // the response's header is gone
+	over    bool // the session ended around this request: it begins no visitor's session in its place
+	fresh   bool // the session's only token was made by this request, and not sent yet
+	keep    bool // renew nothing: the header may not reach the client
+	clear   bool // send Clear-Site-Data
+	send    sendState
+	got     arrival
 	loadErr error
-	got     received
 	st      store.Store // the manager's, or this request's sealed record
 
-	live    bool // rec is a live record
-	exact   bool // rec's instants are the store's own
-	rec     store.Record
-	meta    meta
-	cred    credential
-	now, at time.Time // the store's clock and ours, at the last read
+	*state // made by load: a request that does not ask for its session pays for none
+}
+
+// state is what a session has once it is loaded.
+type state struct {
+	live     bool // rec is a live record
+	exact    bool // rec's instants are the store's own
+	rec      store.Record
+	meta     facts      // of rec.Meta
+	cred     credential // but for its secret, where unopened is not empty: see Session.credential
+	unopened string     // the text of a token whose secret nobody has needed yet
+	now, at  time.Time  // the store's clock and ours, at the last read
 
 	view view
 	ops  []op
-
-	peek  bool
-	send  sendState
-	late  bool // the response's header is gone
-	clear bool // send Clear-Site-Data
 }
 
 // view is the session as this request has changed it.
@@ -79,6 +91,12 @@ func (s *Session) init(m *Manager, r *http.Request) {
 	s.m, s.r, s.st, s.began = m, r, m.store, time.Now()
 }
 
+// Format prints nothing of the session: its token and data are in it.
+func (s *Session) Format(f fmt.State, _ rune) { fmt.Fprint(f, "[session]") }
+
+// LogValue hides the session from slog; log its Handle.
+func (s *Session) LogValue() slog.Value { return slog.StringValue("[session]") }
+
 // Load reads the session's record, once. See [Manager.Load].
 func (s *Session) Load(ctx context.Context) error {
 	s.mu.Lock()
@@ -90,9 +108,11 @@ func (s *Session) load(ctx context.Context) error {
 	if s.loaded {
 		return s.loadErr
 	}
-	s.loaded = true
-	if s.got, s.loadErr = s.m.receive(s.r); s.loadErr != nil {
-		s.loadErr = opError("load", s.loadErr)
+	s.loaded, s.state = true, &state{}
+	got, err := s.m.receive(s.r)
+	s.got = got.arrival
+	if err != nil {
+		s.loadErr = opError("load", err)
 		return s.loadErr
 	}
 	if s.got.reissue {
@@ -100,7 +120,7 @@ func (s *Session) load(ctx context.Context) error {
 	}
 	s.reset()
 	if s.m.sealed != nil && s.got.from != fromBearer {
-		s.st = newSealedStore(s.m, s.got.sealed)
+		s.st = newSealedStore(s.m, got.sealed)
 	}
 	if !s.got.genuine {
 		if s.got.from != fromNowhere {
@@ -108,8 +128,8 @@ func (s *Session) load(ctx context.Context) error {
 		}
 		return nil
 	}
-	s.cred = s.got.cred
-	err := s.fetch(ctx)
+	s.cred, s.unopened = got.cred, got.unopened
+	err = s.fetch(ctx, got.key)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
@@ -126,18 +146,18 @@ func (s *Session) load(ctx context.Context) error {
 
 // reset makes the session a new, anonymous one.
 func (s *Session) reset() {
-	s.live, s.exact, s.rec, s.meta, s.ops = false, false, store.Record{}, meta{}, nil
+	s.live, s.exact, s.rec, s.meta, s.ops = false, false, store.Record{}, facts{}, nil
 	s.view = view{idle: s.m.opts.Idle, life: s.m.opts.Lifetime}
 }
 
 // maxHops bounds how many renewals in a row an old token is led through.
 const maxHops = 4
 
-// fetch reads the record of s.cred, follows renewals within their grace, and makes the result
-// the session's state. It gives store.ErrNotFound for every way of having no session.
-func (s *Session) fetch(ctx context.Context) error {
+// fetch reads the record at key, which is that of s.cred, follows renewals within their grace, and makes the
+// result the session's state. It gives store.ErrNotFound for every way of having no session.
+func (s *Session) fetch(ctx context.Context, key store.Key) error {
 	for range maxHops {
-		rec, now, err := s.get(ctx, s.cred.key())
+		rec, now, err := s.get(ctx, key)
 		if errors.Is(err, store.ErrNotFound) {
 			s.event(ctx, SessionUseAfterExpire, "", nil)
 		}
@@ -151,7 +171,7 @@ func (s *Session) fetch(ctx context.Context) error {
 			s.expired(ctx, &rec)
 			return store.ErrNotFound
 		}
-		mt, err := decodeMeta(rec.Meta)
+		mt, err := decodeFacts(rec.Meta)
 		if err == nil {
 			err = checkEnvelope(rec.Data)
 		}
@@ -159,14 +179,22 @@ func (s *Session) fetch(ctx context.Context) error {
 			return errors.Join(ErrCorrupt, errors.New(rec.String()), err)
 		}
 		if mt.tail == nil {
-			s.adopt(rec, mt, now)
+			rec.Key = key
+			s.adopt(&rec, mt.facts, now)
 			return nil
 		}
-		if now.Sub(rec.Created) > s.m.opts.RenewGrace {
-			s.event(ctx, SessionReuse, "", nil)
+		if len(mt.tail) != len(s.cred.secret) { // see nowhere
+			s.over = true
+			s.m.event(ctx, SessionUseAfterExpire, rec.Handle, "", "", nil)
 			return store.ErrNotFound
 		}
-		s.cred = s.cred.successor(mt.tail)
+		// A request that had the session before its renewal goes on with it, however slow it is.
+		if !s.live && now.Sub(rec.Created) > s.m.opts.RenewGrace {
+			s.m.event(ctx, SessionReuse, rec.Handle, "", "", nil)
+			return store.ErrNotFound
+		}
+		s.hold(s.credential().successor(mt.tail))
+		key = s.cred.key()
 		s.send = sendToken // the answer with the new token may have been lost
 	}
 	return store.ErrNotFound
@@ -178,14 +206,13 @@ func (s *Session) get(ctx context.Context, key store.Key) (rec store.Record, now
 		s.asked = true
 		s.first.Context, s.first.timeout = ctx, s.m.opts.Timeout
 		rec, now, err = s.st.Get(&s.first, key)
-		s.first.stop()
 		if err == nil {
 			s.m.breaker.done(nil)
-			return rec, now, nil
+		} else {
+			rec, now, err = s.getAgain(key, known(err))
 		}
-		if err = known(err); !outage(err) {
-			return rec, now, err
-		}
+		s.first.stop()
+		return rec, now, err
 	}
 	err = s.m.call(ctx, func(ctx context.Context) (err error) {
 		rec, now, err = s.st.Get(ctx, key)
@@ -194,8 +221,17 @@ func (s *Session) get(ctx context.Context, key store.Key) (rec store.Record, now
 	return rec, now, err
 }
 
-func (s *Session) adopt(rec store.Record, mt meta, now time.Time) {
-	s.rec, s.meta, s.now, s.at = rec, mt, now, time.Now()
+// getAgain goes on after a first try that failed, in what is left of its time.
+func (s *Session) getAgain(key store.Key, err error) (rec store.Record, now time.Time, _ error) {
+	err = s.m.retry(&s.first, err, func(ctx context.Context) (err error) {
+		rec, now, err = s.st.Get(ctx, key)
+		return err
+	})
+	return rec, now, err
+}
+
+func (s *Session) adopt(rec *store.Record, mt facts, now time.Time) {
+	s.rec, s.meta, s.now, s.at = *rec, mt, now, time.Now()
 	s.live, s.exact = true, true
 	s.view = view{values: values{data: rec.Data}, idle: rec.Idle, life: rec.Lifetime}
 }
@@ -252,20 +288,37 @@ func (s *Session) Handle() store.Handle {
 
 // Info describes the session as [Manager.Sessions] does.
 func (s *Session) Info() Info {
-	return read(s, func() Info { return s.m.info(&s.rec, &s.meta, s.storeNow()) })
+	return read(s, func() Info {
+		mt := s.fullMeta()
+		return s.m.info(&s.rec, &mt, s.storeNow())
+	})
 }
 
 // AuthTime is when the user signed in or confirmed it, in the store's clock; zero
 // for a visitor.
 func (s *Session) AuthTime() time.Time { return s.Info().AuthTime }
 
-// Level is the strength of the sign-in; LevelNone for a visitor.
-func (s *Session) Level() Level { return read(s, func() Level { return s.meta.level }) }
+// Level is the strength of the sign-in; LevelNone for a visitor. A remembered session has it for
+// [Options.Lifetime] after the sign-in; later, LevelNone: being remembered says who it is and is no authentication
+// (NIST SP 800-63B-4 section 5.1).
+func (s *Session) Level() Level {
+	return read(s, func() Level {
+		ordinary := s.m.opts.Lifetime
+		if s.meta.persistent && ordinary > 0 && s.rec.Lifetime > ordinary && s.sinceAuth() > ordinary {
+			return LevelNone
+		}
+		return s.meta.level
+	})
+}
+
+func (s *Session) sinceAuth() time.Duration {
+	return s.storeNow().Sub(s.rec.Created.Add(s.meta.auth))
+}
 
 // Fresh tells whether the user signed in, or confirmed it, less than d ago.
 func (s *Session) Fresh(d time.Duration) bool {
 	return read(s, func() bool {
-		return s.rec.User != "" && s.storeNow().Sub(s.rec.Created.Add(s.meta.auth)) <= d
+		return s.rec.User != "" && s.sinceAuth() <= d
 	})
 }
 
@@ -304,7 +357,12 @@ func (s *Session) SetIdle(d time.Duration) error {
 // SetLifetime changes this session's absolute life, counted from its sign-in. It can shorten it and
 // never lengthen it: only signing in again does (NIST SP 800-63B-4 section 2.1.3).
 func (s *Session) SetLifetime(d time.Duration) error {
-	return s.setLife(d, func(v *view) error { v.life = d; return nil })
+	return s.setLife(d, func(v *view) error {
+		if v.life == 0 || d < v.life { // another request may have shortened it more
+			v.life = d
+		}
+		return nil
+	})
 }
 
 func (s *Session) setLife(d time.Duration, change op) error {

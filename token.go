@@ -8,19 +8,29 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/sojourn-go/sojourn/store"
 )
 
 // Token is the secret that a client carries. It prints as "[token]" everywhere;
 // Reveal gives its text.
-type Token struct{ text string }
+type Token struct {
+	text *string // behind a pointer: fmt calls no methods on unexported fields of a struct that holds a Token
+}
+
+func newToken(text string) Token { return Token{&text} }
 
 // Reveal returns the token's text, to be sent to the client and nowhere else.
-func (t Token) Reveal() string { return t.text }
+func (t Token) Reveal() string {
+	if t.text == nil {
+		return ""
+	}
+	return *t.text
+}
 
 // IsZero tells that there is no token.
-func (t Token) IsZero() bool { return t.text == "" }
+func (t Token) IsZero() bool { return t.text == nil }
 
 const redacted = "[token]"
 
@@ -94,6 +104,15 @@ func sealAAD(purpose, manager, name string) []byte {
 
 var tokenEncoding = base64.RawURLEncoding.Strict()
 
+// appendDecode decodes exactly what tokenEncoding encodes. Package base64 skips line ends, even
+// where it is strict.
+func appendDecode(dst []byte, text string) ([]byte, error) {
+	if strings.IndexByte(text, '\n') >= 0 || strings.IndexByte(text, '\r') >= 0 {
+		return nil, errOpen
+	}
+	return tokenEncoding.AppendDecode(dst, []byte(text))
+}
+
 // sealToken gives the text that the client gets.
 func sealToken(k Sealer, aad []byte, c *credential) (string, error) {
 	var plain [tokenPlain]byte
@@ -114,7 +133,7 @@ func openToken(k Sealer, aad []byte, text string) (c credential, err error) {
 		return c, errOpen
 	}
 	var buf [128]byte
-	raw, err := tokenEncoding.AppendDecode(buf[:0], []byte(text))
+	raw, err := appendDecode(buf[:0], text)
 	if err != nil || len(raw) == 0 || raw[0] != tokenVersion {
 		return c, errOpen
 	}

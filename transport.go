@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // BearerOptions describe tokens in "Authorization: Bearer …" (RFC 6750 section 2.1). They are
@@ -62,6 +63,11 @@ func (o *Options) transports() error {
 	}
 	b := *o.Bearer
 	o.Bearer = &b
+	for _, c := range []byte(b.Realm) {
+		if c < ' ' || c > '~' || c == '"' || c == '\\' || len(b.Realm) > 256 {
+			return bad("Bearer.Realm holds more than 256 bytes, or others than printable ASCII without quotes and backslashes")
+		}
+	}
 	for _, c := range []byte(b.Prefix) {
 		if c != '-' && c != '_' && (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') {
 			return bad("Bearer.Prefix holds more than letters, digits, - and _")
@@ -69,9 +75,6 @@ func (o *Options) transports() error {
 	}
 	if len(b.Prefix) > 20 {
 		return bad("Bearer.Prefix has %d bytes, at most 20", len(b.Prefix))
-	}
-	if strings.ContainsAny(b.Realm, "\"\\\r\n") {
-		return bad("Bearer.Realm holds quotes or line ends")
 	}
 	if b.Lifetime == Unlimited {
 		o.Bearer.Lifetime = 0
@@ -83,13 +86,19 @@ func (o *Options) transports() error {
 func (o *Options) origins() error {
 	for _, s := range o.TrustedOrigins {
 		u, err := url.Parse(s)
-		if err != nil || u.Host == "" || u.Scheme+"://"+u.Host != s {
-			return bad("TrustedOrigins: %q is not of the form https://host", s)
+		scheme := err == nil && (u.Scheme == "https" || u.Scheme == "http" && o.InsecureLoopbackHTTP)
+		if !scheme || u.Host == "" || u.Scheme+"://"+u.Host != s || strings.ToLower(s) != s {
+			return bad("TrustedOrigins: %q is not of the form https://host, in lower case", s)
 		}
 	}
 	for _, s := range o.ClearSiteData {
-		if s == "" || strings.ContainsAny(s, "\"\\,\r\n ") {
+		if s == "" || strings.Trim(s, "*-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
 			return bad("ClearSiteData: %q is not a bare type name", s)
+		}
+	}
+	for _, p := range o.TrustedProxies {
+		if !p.IsValid() || p.Addr().Is4In6() {
+			return bad("TrustedProxies: %v is no network that a peer can be in", p)
 		}
 	}
 	return nil
@@ -97,12 +106,17 @@ func (o *Options) origins() error {
 
 // received is what a request carries towards one manager.
 type received struct {
+	arrival
+	pass          // valid if genuine
+	sealed []byte // the sealed session, in place of a record
+}
+
+// arrival says how a request's token came.
+type arrival struct {
 	from    source
-	genuine bool       // cred is one of ours
-	cred    credential // valid if genuine
-	sealed  []byte     // the sealed session, in place of a record
-	reissue bool       // several cookies came: overwrite them
-	chunks  int        // cookies that a sealed session came in
+	genuine bool // it is one of ours
+	reissue bool // several cookies came: overwrite them
+	chunks  int  // cookies that a sealed session came in
 }
 
 // receive finds and opens the request's token, without I/O. Only ErrAmbiguous is an error;
@@ -118,8 +132,7 @@ func (m *Manager) receive(r *http.Request) (got received, err error) {
 	if m.opts.Custom != nil {
 		if t := m.opts.Custom.Receive(r); t != "" {
 			got.from = fromCustom
-			got.cred, err = openToken(m.keys, m.aad.cookie, t)
-			got.genuine = err == nil
+			got.pass, got.genuine = m.open(t, false)
 		}
 	} else if m.sealed != nil {
 		m.receiveSealed(r, &got)
@@ -129,13 +142,12 @@ func (m *Manager) receive(r *http.Request) (got received, err error) {
 	if !hasBearer {
 		return got, nil
 	}
-	if got.from != fromNowhere {
+	if got.genuine { // a cookie that does not open is another program's of the same name
 		return received{}, ErrAmbiguous
 	}
-	got.from = fromBearer
+	got = received{arrival: arrival{from: fromBearer}}
 	if rest, ok := strings.CutPrefix(bearer, m.opts.Bearer.Prefix); ok {
-		got.cred, err = openToken(m.keys, m.aad.bearer, rest)
-		got.genuine = err == nil
+		got.pass, got.genuine = m.open(rest, true)
 	}
 	return got, nil
 }
@@ -160,15 +172,15 @@ func (m *Manager) receiveCookie(r *http.Request, got *received) {
 		if v == last {
 			continue
 		}
-		cred, err := openToken(m.keys, m.aad.cookie, v)
-		if err != nil {
+		p, ok := m.open(v, false)
+		if !ok {
 			continue
 		}
-		if got.genuine && cred != got.cred {
+		if got.genuine && p.key != got.key {
 			got.genuine = false
 			return // two genuine ones: no telling which the user meant
 		}
-		got.cred, got.genuine, last = cred, true, v
+		got.pass, got.genuine, last = p, true, v
 	}
 }
 
@@ -190,18 +202,16 @@ func (m *Manager) bearerToken(r *http.Request) (string, bool, error) {
 
 // secure tells whether a session may travel with this request.
 func (m *Manager) secure(r *http.Request) bool {
-	if r.TLS != nil {
-		return true
-	}
-	peer := peerAddr(r)
-	if m.opts.InsecureLoopbackHTTP && peer.IsLoopback() && loopbackHost(r.Host) {
-		return true
-	}
-	if m.trusted(peer) {
-		p := r.Header["X-Forwarded-Proto"]
+	return m.https(r) || m.opts.InsecureLoopbackHTTP && peerAddr(r).IsLoopback() && loopbackHost(r.Host)
+}
+
+// https tells whether the client spoke TLS, with us or with a trusted proxy; that a proxy speaks it with us does
+// not say that the client did.
+func (m *Manager) https(r *http.Request) bool {
+	if p := r.Header["X-Forwarded-Proto"]; len(p) > 0 && m.trusted(peerAddr(r)) {
 		return len(p) == 1 && strings.EqualFold(p[0], "https")
 	}
-	return false
+	return r.TLS != nil
 }
 
 func peerAddr(r *http.Request) netip.Addr {
@@ -243,7 +253,7 @@ func (m *Manager) client(r *http.Request) (addr, agent string) {
 		return "", ""
 	}
 	agent = strings.Map(func(c rune) rune {
-		if c < ' ' || c == 0x7f {
+		if unicode.IsControl(c) || c == '\u2028' || c == '\u2029' {
 			return -1
 		}
 		return c

@@ -71,7 +71,7 @@ func (v Value[T]) Has(s *Session) bool {
 func (v Value[T]) Set(s *Session, x T) error {
 	s.ready()
 	defer s.mu.Unlock()
-	raw, err := s.m.opts.Codec.Append(nil, x)
+	raw, err := encode(s.m.opts.Codec, x)
 	if err != nil {
 		return fmt.Errorf("sojourn: encode value %s: %w", v.name, err)
 	}
@@ -97,7 +97,7 @@ func (v Value[T]) Update(s *Session, f func(*T) error) error {
 		if err := f(&x); err != nil {
 			return err
 		}
-		raw, err := s.m.opts.Codec.Append(nil, x)
+		raw, err := encode(s.m.opts.Codec, x)
 		if err != nil {
 			return fmt.Errorf("sojourn: encode value %s: %w", v.name, err)
 		}
@@ -106,7 +106,8 @@ func (v Value[T]) Update(s *Session, f func(*T) error) error {
 }
 
 // Take returns the value and deletes it, once: of two overlapping requests that take
-// the same value, one fails to commit with [ErrConflict]. ok is false if there is none.
+// the same value, one fails to commit with [ErrConflict]. ok is false if there is none, or
+// none that decodes; that one stays.
 func (v Value[T]) Take(s *Session) (x T, ok bool) {
 	s.ready()
 	defer s.mu.Unlock()
@@ -115,6 +116,9 @@ func (v Value[T]) Take(s *Session) (x T, ok bool) {
 		return x, false
 	}
 	x, err := decode[T](s, v.name, raw)
+	if err != nil {
+		return x, false
+	}
 	taken := string(raw)
 	_ = s.apply(func(w *view) error { // the first run cannot fail: raw is what the view has
 		now, ok := w.get(v.name)
@@ -124,7 +128,7 @@ func (v Value[T]) Take(s *Session) (x T, ok bool) {
 		w.delete(v.name)
 		return nil
 	})
-	return x, err == nil
+	return x, true
 }
 
 // Delete removes the value. Deleting what is not there is no change.
@@ -147,7 +151,7 @@ func (s *Session) Names() []string {
 		v := values{data: s.view.encode()}
 		v.open()
 		for _, e := range v.entries {
-			names = append(names, e.name)
+			names = append(names, string(e.name))
 		}
 		return names
 	})
@@ -187,7 +191,33 @@ func RefuseValue(context.Context, string, []byte, error) ([]byte, error) {
 	return nil, errors.New("its bytes do not fit the Go type")
 }
 
+// encode is c.Append, without its allocations for the commonest values.
+func encode[T any](c Codec, x T) ([]byte, error) {
+	if _, ok := c.(jsonCodec); ok {
+		if s, ok := any(x).(string); ok && plainJSON(s) {
+			return appendQuoted(make([]byte, 0, len(s)+2), s), nil
+		}
+	}
+	return encodeAny(c, x)
+}
+
+// encodeAny hands over a pointer, whose methods Decode will see, too: a type that encodes itself often has
+// them on the pointer only (big.Int), and encoding/json then writes "{}" for a value.
+func encodeAny[T any](c Codec, x T) ([]byte, error) { return c.Append(nil, &x) }
+
 func decode[T any](s *Session, name string, raw []byte) (T, error) {
+	if _, ok := s.m.opts.Codec.(jsonCodec); ok { // Codec.Decode would move the value to the heap
+		var x T
+		if p, ok := any(&x).(*string); ok {
+			if *p, ok = unquoted(raw); ok {
+				return x, nil
+			}
+		}
+	}
+	return decodeAny[T](s, name, raw)
+}
+
+func decodeAny[T any](s *Session, name string, raw []byte) (T, error) {
 	var x, zero T
 	err := s.m.opts.Codec.Decode(raw, &x)
 	if err == nil {

@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -96,11 +98,34 @@ func (w *writer) FlushError() error {
 
 func (w *writer) Flush() { _ = w.FlushError() } // http.Flusher has no way to say
 
+// Hijack commits first. It renews no token: whether the program sends the header on is not known, and
+// the old token would soon open nothing.
 func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if !canHijack(w.w) {
+		return nil, nil, http.ErrNotSupported // HTTP/2: nothing has happened, the handler may go on
+	}
+	w.v.s.mu.Lock()
+	w.v.s.keep = true
+	w.v.s.mu.Unlock()
 	if !w.start() {
 		return nil, nil, errReplaced
 	}
 	return http.NewResponseController(w.w).Hijack()
+}
+
+func canHijack(w http.ResponseWriter) bool {
+	for {
+		switch t := w.(type) {
+		case *writer:
+			w = t.w
+		case http.Hijacker:
+			return true
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = t.Unwrap()
+		default:
+			return false
+		}
+	}
 }
 
 func (w *writer) Push(target string, opts *http.PushOptions) error {
@@ -122,6 +147,9 @@ type visit struct {
 	w writer
 }
 
+// Format hides the session in a context that is printed.
+func (v *visit) Format(f fmt.State, _ rune) { fmt.Fprint(f, "sojourn.visit") }
+
 // Value finds the visit by its manager, so that several managers share a request.
 func (v *visit) Value(key any) any {
 	if m, ok := key.(*Manager); ok && m == v.m {
@@ -141,6 +169,9 @@ func (v *visit) finish(h http.Header) error {
 	v.s.late = true
 	if err != nil {
 		v.s.event(v.Context, StoreFailed, "commit", err)
+		if v.s.fresh && v.s.live { // a sign-in whose token the client will never have
+			v.s.discard(detached(v.Context), v.s.rec.Key)
+		}
 	}
 	return opError("commit", err)
 }
@@ -149,10 +180,9 @@ func (v *visit) finish(h http.Header) error {
 func (v *visit) finishLate() {
 	v.s.mu.Lock()
 	defer v.s.mu.Unlock()
-	sent := v.s.send
 	err := v.s.commit(v.Context)
-	if err == nil && v.s.send != sendNothing && v.s.send != sent {
-		err = ErrNoToken
+	if err == nil && (v.s.send == sendRemoval || v.s.send == sendToken && v.m.sealed != nil) {
+		err = ErrNoToken // a token that another request's renewal led to is no loss
 	}
 	if err != nil {
 		v.s.event(v.Context, ChangeLost, "too late for the response", err)
@@ -174,28 +204,35 @@ func (m *Manager) Handler(next http.Handler) http.Handler {
 		v := &visit{Context: r.Context(), m: m}
 		v.w = writer{w: w, v: v}
 		v.s.init(m, r)
+		v.s.w = &v.w
 		next.ServeHTTP(&v.w, r.WithContext(v))
 		if v.w.started {
-			v.finishLate()
+			if v.w.err == nil { // else the client was told that nothing was written
+				v.finishLate()
+			}
 			return
 		}
 		v.w.start() // net/http sends the status 200 itself
 	})
 }
 
-// DefaultOnError answers 503 to outages, 409 to conflicts, 400 to requests with several tokens,
+// DefaultOnError answers 503 to outages, 401 where nobody is signed in, 409 to conflicts and refused sign-ins, 400 to requests with several tokens,
 // 403 to cross-site requests, 413 where data do not fit, and 500 to the rest, in plain
 // words and without the cause. It leaves the client's cookie alone.
 func DefaultOnError(w http.ResponseWriter, _ *http.Request, err error) {
 	w.Header().Set("Cache-Control", "no-store")
 	switch {
-	case outage(err), errors.Is(err, ErrFull):
+	case outage(err), errors.Is(err, ErrFull), errors.Is(err, ErrCorrupt):
 		w.Header().Set("Retry-After", "5")
 		http.Error(w, "Your session cannot be reached just now. You are still signed in; please try again shortly.", http.StatusServiceUnavailable)
 	case errors.Is(err, ErrConflict):
 		http.Error(w, "Your session was changed by another request. Please try again.", http.StatusConflict)
-	case errors.Is(err, ErrEnded):
+	case errors.Is(err, ErrEnded), errors.Is(err, ErrRevoked):
 		http.Error(w, "Your session ended while this request ran. Please sign in and try again.", http.StatusConflict)
+	case errors.Is(err, ErrLimit):
+		http.Error(w, "You are signed in on too many devices. Please sign out on one of them first.", http.StatusConflict)
+	case errors.Is(err, ErrNoUser), errors.Is(err, ErrNotFresh):
+		http.Error(w, "Please sign in.", http.StatusUnauthorized)
 	case errors.Is(err, ErrAmbiguous):
 		http.Error(w, "The request carries more than one session token.", http.StatusBadRequest)
 	case errors.Is(err, ErrCrossSite):
@@ -225,14 +262,27 @@ func (s *Session) writeHeader(h http.Header) error {
 	if err := s.writeToken(h); err != nil {
 		return err
 	}
-	if changed || s.live && h["Cache-Control"] == nil {
+	if changed || s.live && !private(h["Cache-Control"]) {
 		h["Cache-Control"] = noStore
 	}
-	if s.clear && !s.m.opts.InsecureLoopbackHTTP && len(s.m.opts.ClearSiteData) > 0 {
+	if s.clear && s.m.https(s.r) && len(s.m.opts.ClearSiteData) > 0 {
 		h["Clear-Site-Data"] = []string{clearSiteData(s.m.opts.ClearSiteData)}
 	}
-	s.send, s.clear = sendNothing, false
+	s.send, s.clear, s.fresh = sendNothing, false, false
 	return nil
+}
+
+// private tells whether the handler itself keeps shared caches from using its page unasked.
+func private(cacheControl []string) bool {
+	for _, line := range cacheControl {
+		for d := range strings.SplitSeq(line, ",") {
+			switch strings.ToLower(strings.TrimSpace(d)) {
+			case "private", "no-store", "no-cache":
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // vary keeps shared caches from handing one visitor's page to another.
@@ -281,6 +331,9 @@ func (s *Session) writeToken(h http.Header) error {
 	if s.send == sendRemoval {
 		return s.removeToken(h)
 	}
+	if s.got.from == fromNowhere {
+		s.got.from = fromCookie // for a Logout that follows in this request: the client has a token now
+	}
 	life := time.Duration(0)
 	if s.meta.persistent {
 		life = MaxCookieAge
@@ -291,14 +344,15 @@ func (s *Session) writeToken(h http.Header) error {
 	if s.m.sealed != nil {
 		return s.writeSealed(h, life)
 	}
-	text, err := sealToken(s.m.keys, s.m.aad.cookie, &s.cred)
+	text, err := sealToken(s.m.keys, s.m.aad.cookie, s.credential())
 	if err != nil {
 		return err
 	}
 	if c := s.m.opts.Custom; c != nil {
-		return c.Send(h, Token{text}, s.left())
+		return c.Send(h, newToken(text), s.left())
 	}
-	s.m.jar.set(h, s.m.jar.name, text, life)
+	s.m.issued(text, s.rec.Key)
+	s.m.jar.set(h, s.m.https(s.r), s.m.jar.name, text, life)
 	return nil
 }
 
@@ -306,7 +360,7 @@ func (s *Session) removeToken(h http.Header) error {
 	if c := s.m.opts.Custom; c != nil {
 		return c.Delete(h)
 	}
-	s.m.jar.set(h, s.m.jar.name, "", expireLength)
+	s.m.jar.set(h, s.m.https(s.r), s.m.jar.name, "", expireLength)
 	s.removeChunks(h, 1)
 	return nil
 }
@@ -319,6 +373,10 @@ func (s *Session) Token() (Token, error) {
 	if !s.live || s.m.sealed != nil {
 		return Token{}, nil
 	}
-	text, err := sealToken(s.m.keys, s.m.aad.cookie, &s.cred)
-	return Token{text}, err
+	text, err := sealToken(s.m.keys, s.m.aad.cookie, s.credential())
+	if err != nil {
+		return Token{}, err
+	}
+	s.fresh = false // the program has it
+	return newToken(text), nil
 }

@@ -179,7 +179,8 @@ func (mt *modelTest) rec() (r store.Record) {
 	r.Idle, r.Lifetime = mt.life(), mt.life()
 	if mt.IntN(3) == 0 {
 		r.Created = time.Now().Add(-mt.life() / 100)
-		r.Seen = time.Now().Add(mt.life()/100 - mt.life()/100)
+		before, after := mt.life()/100, mt.life()/100
+		r.Seen = time.Now().Add(after - before)
 	}
 	r.Meta = bytes.Repeat([]byte{1}, mt.IntN(4))
 	r.Data = bytes.Repeat([]byte{2}, mt.IntN(1<<mt.IntN(12)))

@@ -189,7 +189,7 @@ func (h *Handle) UnmarshalText(b []byte) (err error) {
 // ParseHandle reads what String wrote. Errors: [ErrInvalid].
 func ParseHandle(s string) (h Handle, err error) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil || len(b) != len(h) {
+	if err != nil || len(b) != len(h) || len(s) != base64.RawURLEncoding.EncodedLen(len(h)) { // the decoder skips line ends
 		return Handle{}, errors.Join(ErrInvalid, errors.New("store: not a session handle"))
 	}
 	copy(h[:], b)
@@ -201,6 +201,12 @@ func (r Record) String() string { return "session " + r.Handle.String() }
 
 // Format prints String for every verb, so that no %+v can leak data.
 func (r Record) Format(f fmt.State, _ rune) { fmt.Fprint(f, r.String()) }
+
+// MarshalJSON fails: what a record holds is not for logs, and a store that needs an encoding
+// encodes the fields.
+func (r Record) MarshalJSON() ([]byte, error) {
+	return nil, errors.New("store: a Record is not for JSON: encode its fields")
+}
 
 // LogValue logs the handle alone.
 func (r Record) LogValue() slog.Value { return slog.StringValue(r.String()) }

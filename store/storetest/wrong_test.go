@@ -87,7 +87,7 @@ func (s *ref) raw(key store.Key) (store.Record, bool) {
 
 // gap lets every other goroutine of the bubble run as far as it can: what a
 // slow moment does between two statements of a store that is not atomic.
-func gap() { time.Sleep(1) }
+func gap() { time.Sleep(time.Nanosecond) }
 
 // turn makes a wrong store by setting knobs.
 func turn(set func(*ref)) func(*ref) store.Store {

@@ -47,12 +47,13 @@ func Logging(r *Repo) []Finding {
 	return found
 }
 
-// Random finds guessable randomness in the core (R1). Jitter comes from
-// crypto/rand too, so that nobody has to ask which of two is meant.
+// Random finds guessable randomness where tokens are made (R1): in the root package and below
+// internal. Jitter comes from crypto/rand there too, so that nobody has to ask which of two is
+// meant. Stores make no secrets, and the kit makes test data.
 func Random(r *Repo) []Finding {
 	var found []Finding
 	for _, f := range r.Files {
-		if !f.core() || f.Test {
+		if !f.core() || f.Test || f.dir() != "." && !under(f.dir(), "internal") {
 			continue
 		}
 		for _, p := range []string{"math/rand", "math/rand/v2"} {
@@ -65,15 +66,21 @@ func Random(r *Repo) []Finding {
 }
 
 // Sleep finds tests of the core that wait on the wall clock. It cannot see
-// whether a call runs in a bubble, so it asks only that the file imports
+// whether a call runs in a bubble, so it asks only that the folder's tests import
 // testing/synctest.
 func Sleep(r *Repo) []Finding {
 	var found []Finding
+	bubbles := make(map[string]bool)
+	for _, f := range r.Files {
+		if _, spec := f.imports("testing/synctest"); spec != nil && f.Test {
+			bubbles[f.dir()] = true
+		}
+	}
 	for _, f := range r.Files {
 		if !f.core() || !f.Test {
 			continue
 		}
-		if _, spec := f.imports("testing/synctest"); spec != nil {
+		if bubbles[f.dir()] {
 			continue
 		}
 		for _, n := range f.uses("time", "Sleep") {

@@ -1,0 +1,52 @@
+package sojourn_test
+
+// What a session costs: promise 7.
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/sojourn-go/sojourn"
+	"github.com/sojourn-go/sojourn/memstore"
+)
+
+// Promise 7: store calls of each kind of request.
+func TestCostInCalls(t *testing.T) {
+	g := newSite(t)
+	b := g.signedIn("ada")
+	b.ok("set?k=a&v=x")
+	for path, want := range map[string]map[string]int{
+		"none": {}, "user": {opGet: 1}, "names": {opGet: 1}, "get?k=a": {opGet: 1}, "set?k=a&v=x": {opGet: 1}, // no change, no write
+		"set?k=a&v=y": {opGet: 1, opUpdate: 1}, "renew": {opGet: 1, opRotate: 1},
+	} {
+		g.store.reset()
+		b.ok(path)
+		total := 0
+		for op, n := range want {
+			total += n
+			if k := g.store.count(op); k != n {
+				t.Errorf("%s: %d %s, want %d", path, k, op, n)
+			}
+		}
+		if n := g.store.count(); n != total {
+			t.Errorf("%s: %d calls, want %d", path, n, total)
+		}
+		b.ok("set?k=a&v=x")
+	}
+}
+
+// Promise 7: around a request that does not touch its session, Handler allocates its visit (which is
+// context, writer and session in one) and net/http's copy of the Request, and nothing else.
+func TestCostInAllocations(t *testing.T) {
+	m := must(sojourn.New(memstore.New(nil), nil))
+	bare := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	r := (&browser{cookie: strings.Repeat("A", 124)}).request(t.Context(), "")
+	w := httptest.NewRecorder()
+	handler := m.Handler(bare)
+	base := testing.AllocsPerRun(1000, func() { bare.ServeHTTP(w, r) })
+	if n := testing.AllocsPerRun(1000, func() { handler.ServeHTTP(w, r) }) - base; n != 2 {
+		t.Errorf("%v allocations around an untouched session, want 2", n)
+	}
+}

@@ -1,0 +1,197 @@
+package sojourn_test
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/sojourn-go/sojourn"
+)
+
+// R37: method x headers x transport.
+func TestCrossSiteMatrix(t *testing.T) {
+	g := newWebRig(t, nil, sojourn.Options{Bearer: &sojourn.BearerOptions{}, TrustedOrigins: []string{"https://pay.example.com"}})
+	cookie, tok := g.login(""), g.bearer("ada")
+	headers := []struct {
+		site, origin string
+		ok           bool
+	}{
+		{"same-origin", "https://example.com", true},
+		{"same-origin", "", true},
+		{"none", "", true},
+		{"cross-site", "https://evil.example", false},
+		{"cross-site", "https://example.com", false}, // fetch metadata decides
+		{"same-site", "https://sub.example.com", false},
+		{"same-site", "", false},
+		{"SAME-ORIGIN", "", false},
+		{"junk", "https://example.com", false},
+		{"", "https://example.com", true},
+		{"", "http://example.com", false}, // whoever sits in the network speaks for plain HTTP
+		{"", "https://example.com:8443", false},
+		{"", "https://example.com.evil.example", false},
+		{"", "https://evil.example", false},
+		{"", "https://sub.example.com", false},
+		{"", "null", false},
+		{"", "example.com", false},
+		{"", "//example.com", false},
+		{"", "https://evil.example@example.com.", false},
+		{"", "::", false},
+		{"cross-site", "https://pay.example.com", true},
+		{"", "https://pay.example.com", true},
+		{"cross-site", "http://pay.example.com", false},
+		{"cross-site", "https://pay.example.com.", false},
+		{"", "", false}, // net/http's CrossOriginProtection admits it: see below
+	}
+	methods := map[string]bool{"GET": true, "HEAD": true, "OPTIONS": true, "TRACE": true,
+		"POST": false, "PUT": false, "PATCH": false, "DELETE": false, "CONNECT": false, "get": false, "PROPFIND": false, "": false}
+	for method, safe := range methods {
+		for _, h := range headers {
+			for transport, fill := range map[string]func(*http.Request){
+				"cookie":  func(r *http.Request) { r.Header.Set("Cookie", cookie) },
+				"junk":    func(r *http.Request) { r.Header.Set("Cookie", "__Host-session=junk") },
+				"second":  func(r *http.Request) { r.Header["Cookie"] = []string{"a=b", "c=d; " + cookie} },
+				"bearer":  func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+tok) },
+				"visitor": func(r *http.Request) { r.Header.Set("Cookie", "other=1") },
+			} {
+				r := httptest.NewRequest("POST", "https://example.com/", nil)
+				r.Method = method
+				if h.site != "" {
+					r.Header.Set("Sec-Fetch-Site", h.site)
+				}
+				if h.origin != "" {
+					r.Header.Set("Origin", h.origin)
+				}
+				fill(r)
+				ran := false
+				w := g.serve(r, func(http.ResponseWriter, *http.Request) { ran = true })
+				want := safe || h.ok || transport == "bearer" || transport == "visitor"
+				if ran != want || (w.Code == 403) == want {
+					t.Errorf("%s %+v %s: ran %v, status %d", method, h, transport, ran, w.Code)
+				}
+			}
+		}
+	}
+	if g.seen(sojourn.CrossSiteRefused) == 0 {
+		t.Error("no event")
+	}
+	r := httptest.NewRequest("POST", "https://example.com/", nil)
+	if http.NewCrossOriginProtection().Check(r) != nil {
+		t.Error("net/http now refuses requests without headers too: say so in csrf.go")
+	}
+}
+
+// R37: a bypass is per request, and named for what it is.
+func TestCrossSiteBypass(t *testing.T) {
+	g := newWebRig(t, nil, sojourn.Options{InsecureCSRFBypass: func(r *http.Request) bool { return r.URL.Path == "/hook" }})
+	cookie := g.login("")
+	for path, want := range map[string]int{"/hook": 200, "/": 403} {
+		r := httptest.NewRequest("POST", "https://example.com"+path, nil)
+		r.Header.Set("Cookie", cookie)
+		if w := g.serve(r, func(http.ResponseWriter, *http.Request) {}); w.Code != want {
+			t.Errorf("%s: %d", path, w.Code)
+		}
+	}
+}
+
+// R37: the token belongs to one session, and to its present token.
+func TestCSRFTokenBinding(t *testing.T) {
+	g := newWebRig(t, nil, sojourn.Options{})
+	token := func(cookie string) (tok string) {
+		g.do(cookie, func(s *sojourn.Session) { tok = s.CSRFToken() })
+		return tok
+	}
+	verify := func(cookie, tok string) (err error) {
+		g.do(cookie, func(s *sojourn.Session) { err = s.VerifyCSRF(tok) })
+		return err
+	}
+	a, b := g.loginAs("ada", ""), g.loginAs("bob", "")
+	ta, tb := token(a), token(b)
+	if ta == token(a) || len(ta) != 86 {
+		t.Errorf("token %q is spelled the same twice", ta)
+	}
+	if token("") != "" {
+		t.Error("a visitor without a record has a token")
+	}
+	flipped := []byte(ta)
+	flipped[80] ^= 1
+	for name, tt := range map[string]struct {
+		cookie, tok string
+		ok          bool
+	}{
+		"own":           {a, ta, true},
+		"other's":       {b, ta, false},
+		"mine on other": {a, tb, false},
+		"visitor":       {"", ta, false},
+		"empty":         {a, "", false},
+		"cut":           {a, ta[:84], false},
+		"longer":        {a, ta + "AAAA", false},
+		"flipped":       {a, string(flipped), false},
+		"zeros":         {a, strings.Repeat("A", 86), false},
+		"line end":      {a, ta[:40] + "\n" + ta[40:], false},
+		"padded":        {a, ta + "==", false},
+	} {
+		if err := verify(tt.cookie, tt.tok); (err == nil) != tt.ok || err != nil && !errors.Is(err, sojourn.ErrCrossSite) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// After a renewal, a confirmation and another sign-in, the old token is void.
+	for name, act := range map[string]func(*sojourn.Session) error{
+		"renew":    func(s *sojourn.Session) error { return s.Renew(t.Context()) },
+		"confirm":  func(s *sojourn.Session) error { return s.Login(t.Context(), "ada") },
+		"new user": func(s *sojourn.Session) error { return s.Login(t.Context(), "eve") },
+	} {
+		old := g.loginAs("ada", "")
+		tok := token(old)
+		w := g.do(old, func(s *sojourn.Session) {
+			rigOK(t, act(s))
+			if s.VerifyCSRF(tok) == nil {
+				t.Errorf("%s: old CSRF token is good in the same request", name)
+			}
+			rigOK(t, s.VerifyCSRF(s.CSRFToken()))
+		})
+		if verify(rigCookies(w), tok) == nil {
+			t.Errorf("%s: old CSRF token is good afterwards", name)
+		}
+	}
+}
+
+// R37
+func TestRequireCSRFToken(t *testing.T) {
+	g := newWebRig(t, nil, sojourn.Options{Bearer: &sojourn.BearerOptions{}})
+	cookie := g.login("")
+	var tok string
+	g.do(cookie, func(s *sojourn.Session) { tok = s.CSRFToken() })
+	form := "application/x-www-form-urlencoded"
+	for _, tt := range []struct {
+		name, method, target, header, body, bearer string
+		want                                       int
+	}{
+		{"safe", "GET", "/", "", "", "", 200},
+		{"header", "POST", "/", tok, "", "", 200},
+		{"form", "POST", "/", "", "csrf_token=" + tok, "", 200},
+		{"none", "POST", "/", "", "", "", 403},
+		{"query", "POST", "/?csrf_token=" + tok, "", "", "", 403},
+		{"wrong header, good form", "POST", "/", "x", "csrf_token=" + tok, "", 403},
+		{"bearer", "POST", "/", "", "", g.bearer("ada"), 200},
+		{"junk bearer", "POST", "/", "", "", "junk", 200}, // nobody's session: nothing to forge
+	} {
+		r := httptest.NewRequest(tt.method, "https://example.com"+tt.target, strings.NewReader(tt.body))
+		r.Header.Set("Content-Type", form)
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		if tt.bearer != "" {
+			r.Header.Set("Authorization", "Bearer "+tt.bearer)
+		} else {
+			r.Header.Set("Cookie", cookie)
+		}
+		if tt.header != "" {
+			r.Header.Set("X-CSRF-Token", tt.header)
+		}
+		w := httptest.NewRecorder()
+		g.m.Handler(g.m.RequireCSRFToken(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))).ServeHTTP(w, r)
+		if w.Code != tt.want {
+			t.Errorf("%s: %d, want %d", tt.name, w.Code, tt.want)
+		}
+	}
+}

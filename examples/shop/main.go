@@ -1,0 +1,93 @@
+// Shop is a small web shop that shows what sojourn does: run it and open the address that it prints.
+// All its pages are plain forms and work without JavaScript.
+//
+//	go run . [--addr localhost:8080] [--store memory|cookie] [--fresh 2m]
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "shop:", err)
+		os.Exit(1)
+	}
+}
+
+// run serves the shop until ctx ends.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("shop", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	addr := flags.String("addr", "localhost:8080", "`address` to listen on; sessions travel over loopback only")
+	where := flags.String("store", "memory", "where sessions are kept: memory or cookie")
+	fresh := flags.Duration("fresh", 2*time.Minute, "how long a sign-in opens the account page without asking again")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	b, err := parseBackend(*where)
+	if err != nil {
+		return err
+	}
+	sh, err := newShop(b, *fresh, slog.New(slog.NewTextHandler(stderr, nil)))
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", *addr)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "The shop is open at http://%s (sessions: %s). Ctrl-C closes it.\n", address(*addr, l), *where)
+	return serve(ctx, l, sh)
+}
+
+// address is what a browser on this machine should open.
+func address(addr string, l net.Listener) string {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil || host == "" {
+		host = "localhost"
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return net.JoinHostPort(host, port)
+}
+
+// serve answers requests and sweeps expired sessions until ctx ends, and lets requests under way finish.
+func serve(ctx context.Context, l net.Listener, sh *shop) error {
+	server := &http.Server{Handler: sh.routes(), ReadHeaderTimeout: 10 * time.Second}
+	ctx, cancel := context.WithCancel(ctx)
+	var background sync.WaitGroup
+	background.Go(func() { _ = sh.web.RunSweeper(ctx, time.Minute) }) // ends with ctx; failures go to the observer
+	background.Go(func() {
+		<-ctx.Done()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if server.Shutdown(grace) != nil {
+			server.Close()
+		}
+	})
+	err := server.Serve(l)
+	cancel()
+	background.Wait()
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}

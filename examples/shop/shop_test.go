@@ -1,0 +1,267 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sojourn-go/sojourn"
+	"github.com/sojourn-go/sojourn/memstore"
+	"github.com/sojourn-go/sojourn/sojourntest"
+	"github.com/sojourn-go/sojourn/store"
+)
+
+// testLog writes to the test's log.
+func testLog(t *testing.T) *slog.Logger {
+	return slog.New(slog.NewTextHandler(t.Output(), nil))
+}
+
+func newTestShop(t *testing.T, b backend) *shop {
+	t.Helper()
+	sh, err := newShop(b, time.Minute, testLog(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sh
+}
+
+func signedIn(t *testing.T, sh *shop) *sojourntest.Client {
+	t.Helper()
+	c := sojourntest.NewClient(t, sh.routes())
+	c.PostForm("/signin", url.Values{"user": {"ada"}, "password": {"bernoulli"}, "next": {"/"}})
+	if got := c.Session(sh.web).User(); got != "ada" {
+		t.Fatalf("signed in as %q", got)
+	}
+	return c
+}
+
+func TestOutage(t *testing.T) {
+	st := &sojourntest.Faulty{Store: memstore.New(nil)}
+	sh := newTestShop(t, backend{store: st})
+	c := signedIn(t, sh)
+	st.Fail(store.ErrUnavailable)
+	for _, path := range []string{"/", "/cart", "/devices", "/account"} {
+		resp := c.Get(path)
+		if body := sojourntest.Body(t, resp); resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(body, "still signed in") {
+			t.Errorf("%s in an outage: %s\n%s", path, resp.Status, body)
+		}
+		if len(resp.Cookies()) > 0 {
+			t.Errorf("%s in an outage sends cookies", path)
+		}
+	}
+	if resp := c.PostForm("/signout", nil); resp.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("a sign-out that failed says %s", resp.Status)
+	}
+	st.Heal()
+	if !c.Session(sh.web).SignedIn() {
+		t.Error("the outage signed the user out")
+	}
+}
+
+func TestOrderOnce(t *testing.T) {
+	st := &sojourntest.Faulty{Store: memstore.New(nil)}
+	sh := newTestShop(t, backend{store: st})
+	r := func() *http.Request {
+		return sojourntest.Request(t, sh.web, "POST", "/order", nil,
+			sojourntest.User("ada"), sojourntest.With(cart, basket{"tea": 2}))
+	}
+	twice := r()
+	for range 2 {
+		sojourntest.Serve(sh.routes(), twice.Clone(t.Context()))
+	}
+	if got := sh.ledger.orders("ada"); len(got) != 1 || got[0].Total != 1700 {
+		t.Errorf("orders %+v", got)
+	}
+	fails := r()
+	st.Fail(store.ErrUnavailable, sojourntest.OpUpdate)
+	resp := sojourntest.Serve(sh.routes(), fails)
+	st.Heal()
+	if resp.StatusCode != http.StatusServiceUnavailable || len(sh.ledger.orders("ada")) != 1 {
+		t.Errorf("an order in an outage: %s, %d orders", resp.Status, len(sh.ledger.orders("ada")))
+	}
+	if got := cart.Get(sojourntest.Result(t, sh.web, resp).Session).count(); got != 2 {
+		t.Errorf("%d in the cart after it", got)
+	}
+}
+
+func TestBadForms(t *testing.T) {
+	sh := newTestShop(t, backend{store: memstore.New(nil)})
+	c := signedIn(t, sh)
+	for path, form := range map[string]url.Values{
+		"/cart/add":    {"product": {"nothing"}},
+		"/devices/end": {"session": {"nothing"}},
+	} {
+		if got := c.PostForm(path, form).StatusCode; got != http.StatusBadRequest {
+			t.Errorf("%s: status %d", path, got)
+		}
+	}
+	body := sojourntest.Body(t, c.PostForm("/devices/end", url.Values{"session": {store.Handle{1}.String()}}))
+	if !strings.Contains(body, "already") {
+		t.Errorf("ending what is not there:\n%s", body)
+	}
+	if got := c.Get("/overlap/middle").StatusCode; got != http.StatusNotFound {
+		t.Errorf("/overlap/middle: status %d", got)
+	}
+	r := sojourntest.Request(t, sh.web, "POST", "/cart/add", strings.NewReader("product=tea"), sojourntest.User("ada"))
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	if got := sojourntest.Serve(sh.routes(), r).StatusCode; got != http.StatusForbidden {
+		t.Errorf("a form of another site: status %d", got)
+	}
+}
+
+func TestStale(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sh := newTestShop(t, backend{store: memstore.New(nil)})
+		c := signedIn(t, sh)
+		if got := c.Get("/account").Request.URL.Path; got != "/account" {
+			t.Errorf("a fresh sign-in leads to %s", got)
+		}
+		time.Sleep(2 * time.Minute)
+		resp := c.PostForm("/account/address", url.Values{"address": {"elsewhere"}})
+		if got := resp.Request.URL.String(); !strings.HasSuffix(got, "/confirm?next=%2Faccount") || sh.ledger.address("ada") != "" {
+			t.Errorf("a stale sign-in leads to %s, address %q", got, sh.ledger.address("ada"))
+		}
+		resp = c.PostForm("/confirm", url.Values{"password": {"bernoulli"}, "next": {"//evil.example"}})
+		if got := resp.Request.URL.String(); got != sojourntest.Origin+"/" {
+			t.Errorf("a foreign address to go on to leads to %s", got)
+		}
+		if got := c.Get("/account").Request.URL.Path; got != "/account" {
+			t.Errorf("a confirmed sign-in leads to %s", got)
+		}
+	})
+}
+
+func TestAPI(t *testing.T) {
+	sh := newTestShop(t, backend{store: memstore.New(nil)})
+	resp := sojourntest.Serve(sh.routes(), sojourntest.Request(t, sh.api, "GET", "/api/me", nil))
+	if resp.StatusCode != http.StatusUnauthorized || resp.Header.Get("WWW-Authenticate") != `Bearer realm="shop"` {
+		t.Errorf("without token: %s, %v", resp.Status, resp.Header)
+	}
+	r := sojourntest.Request(t, sh.api, "GET", "/api/me", nil)
+	token, _, err := sh.api.IssueBearer(r, "ada", sojourn.Label("script"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+token.Reveal())
+	resp = sojourntest.Serve(sh.routes(), r)
+	if body := sojourntest.Body(t, resp); !strings.Contains(body, `"user":"ada","token_label":"script"`) {
+		t.Errorf("with token: %s\n%s", resp.Status, body)
+	}
+	both := sojourntest.Request(t, sh.web, "GET", "/api/me", nil, sojourntest.User("grace"))
+	both.Header.Set("Authorization", "Bearer "+token.Reveal())
+	resp = sojourntest.Serve(sh.routes(), both)
+	if body := sojourntest.Body(t, resp); !strings.Contains(body, `"user":"ada"`) {
+		t.Errorf("with token, from a browser that is signed in: %s\n%s", resp.Status, body)
+	}
+}
+
+func TestRendezvous(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var v rendezvous
+		results := make(chan bool, 2)
+		go func() { results <- v.wait(t.Context(), "x", "left", time.Minute) }()
+		synctest.Wait()
+		if !v.wait(t.Context(), "x", "right", time.Minute) || !<-results {
+			t.Error("two sides did not meet")
+		}
+		if v.wait(t.Context(), "x", "left", time.Minute) {
+			t.Error("somebody met nobody")
+		}
+		go func() { results <- v.wait(t.Context(), "x", "left", time.Minute) }()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if v.wait(ctx, "x", "left", time.Hour) || <-results {
+			t.Error("one side met itself")
+		}
+		if len(v.waiting) != 0 {
+			t.Errorf("%d guests are left", len(v.waiting))
+		}
+	})
+}
+
+func TestBrowserName(t *testing.T) {
+	for agent, want := range map[string]string{
+		firefox: "Firefox on Windows",
+		iphone:  "Safari on iPhone",
+		"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 Edg/140.0.0.0": "Edge on macOS",
+		"Mozilla/5.0 (Linux; Android 16) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile Safari/537.36":                        "Chrome on Android",
+		"curl/8.14.1": "curl",
+		"":            "Unknown browser",
+		"X11; Linux":  "A browser on Linux",
+	} {
+		if got := browserName(agent); got != want {
+			t.Errorf("%q is %q, want %q", agent, got, want)
+		}
+	}
+}
+
+func TestAgo(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		-time.Second: "just now", 59 * time.Second: "just now", time.Minute: "1 minute ago", 3 * time.Hour: "3 hours ago", 72 * time.Hour: "3 days ago",
+	} {
+		if got := ago(d); got != want {
+			t.Errorf("%v is %q, want %q", d, got, want)
+		}
+	}
+}
+
+func TestLocal(t *testing.T) {
+	for next, want := range map[string]string{
+		"/cart": "/cart", "/a?b=c": "/a?b=c", "": "/", "//evil": "/", "https://evil": "/", `/\evil`: "/", "/\t/evil": "/",
+	} {
+		if got := local(next); got != want {
+			t.Errorf("%q leads to %q, want %q", next, got, want)
+		}
+	}
+}
+
+// output is a writer that tells when a line has come.
+type output struct {
+	mu   sync.Mutex
+	buf  bytes.Buffer
+	line chan string
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.buf.Write(p)
+	if s := o.buf.String(); strings.HasSuffix(s, "\n") {
+		o.line <- s
+	}
+	return len(p), nil
+}
+
+func TestRun(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	out := &output{line: make(chan string, 10)}
+	done := make(chan error, 1)
+	go func() { done <- run(ctx, []string{"--addr", "localhost:0", "--store=cookie"}, out, t.Output()) }()
+	select {
+	case line := <-out.line:
+		_, address, _ := strings.Cut(line, "http://")
+		address, _, _ = strings.Cut(address, " ")
+		if got := status(t, "http://"+address+"/", "Accept", "*/*"); got != http.StatusOK {
+			t.Errorf("%s: status %d", line, got)
+		}
+	case err := <-done:
+		t.Fatalf("the shop closed: %v", err)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("closing: %v", err)
+	}
+	for _, args := range [][]string{{"--store", "tape"}, {"--nothing"}, {"--addr", "nowhere"}} {
+		if err := run(t.Context(), args, out, t.Output()); err == nil {
+			t.Errorf("%v is accepted", args)
+		}
+	}
+}
