@@ -1,0 +1,194 @@
+package kvstore
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"time"
+
+	"github.com/sojourn-go/sojourn/store"
+)
+
+// inlineMax is the longest Data that lies in the record's own entry: below it a second
+// look-up costs a reader more than the copy costs a touch.
+const inlineMax = 1 << 10
+
+// Offsets of an entry's fields. Numbers are big-endian. The checksum is over the
+// key without the store's prefix, and over all of the value but itself.
+const (
+	atFormat   = 0 // format
+	atApart    = 1 // 1: Data lies apart; else 0
+	atUserLen  = 2
+	atMetaLen  = 3
+	atSum      = 5
+	atHandle   = 9
+	atWriter   = 25
+	atVersion  = 33
+	atCreated  = 41
+	atSeen     = 49
+	atIdle     = 57
+	atLifetime = 65
+	atSlot     = 73
+	headerLen  = 81 // then user, meta and, unless it lies apart, data
+)
+
+const format = 1
+
+// entry is a record as it is stored. Its slices share memory with what it was read from.
+type entry struct {
+	key            store.Key
+	handle         store.Handle
+	writer         store.Writer
+	version        uint64
+	created, seen  int64 // nanoseconds since 1970
+	idle, lifetime int64
+	slot           int64 // of its expiry entry; 0 if there is none
+	apart          bool
+	user, meta     []byte
+	data           []byte
+}
+
+func (e *entry) ends() int64 {
+	t := int64(never)
+	if e.idle > 0 {
+		t = add(e.seen, e.idle)
+	}
+	if e.lifetime > 0 {
+		t = min(t, add(e.created, e.lifetime))
+	}
+	return t
+}
+
+func (e *entry) live(now int64) bool { return now < e.ends() }
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// sum is the checksum of a value, of which the four bytes at are left out.
+func sum(key, value []byte, at int) uint32 {
+	c := crc32.Update(0, castagnoli, key)
+	c = crc32.Update(c, castagnoli, value[:at])
+	return crc32.Update(c, castagnoli, value[at+4:])
+}
+
+// encode gives the entry's value. key is the engine's key without the store's prefix.
+func (e *entry) encode(key []byte) []byte {
+	n := headerLen + len(e.user) + len(e.meta)
+	if !e.apart {
+		n += len(e.data)
+	}
+	b := make([]byte, headerLen, n)
+	b[atFormat], b[atUserLen] = format, byte(len(e.user))
+	binary.BigEndian.PutUint16(b[atMetaLen:], uint16(len(e.meta)))
+	copy(b[atHandle:], e.handle[:])
+	copy(b[atWriter:], e.writer[:])
+	binary.BigEndian.PutUint64(b[atVersion:], e.version)
+	for _, f := range []struct {
+		at int
+		v  int64
+	}{{atCreated, e.created}, {atSeen, e.seen}, {atIdle, e.idle}, {atLifetime, e.lifetime}, {atSlot, e.slot}} {
+		binary.BigEndian.PutUint64(b[f.at:], uint64(f.v))
+	}
+	b = append(append(b, e.user...), e.meta...)
+	if e.apart {
+		b[atApart] = 1
+	} else {
+		b = append(b, e.data...)
+	}
+	binary.BigEndian.PutUint32(b[atSum:], sum(key, b, atSum))
+	return b
+}
+
+// decode reads into an empty entry what encode wrote for that key, and nothing else.
+func (e *entry) decode(key, b []byte) error {
+	if len(b) < headerLen || len(key) != 1+len(e.key.Tag)+len(e.key.ID) ||
+		binary.BigEndian.Uint32(b[atSum:]) != sum(key, b, atSum) {
+		return corrupt(b)
+	}
+	user := headerLen + int(b[atUserLen])
+	meta := user + int(binary.BigEndian.Uint16(b[atMetaLen:]))
+	num := func(at int) int64 { return int64(binary.BigEndian.Uint64(b[at:])) }
+	copy(e.key.Tag[:], key[1:])
+	copy(e.key.ID[:], key[1+len(e.key.Tag):])
+	copy(e.handle[:], b[atHandle:])
+	copy(e.writer[:], b[atWriter:])
+	e.version = uint64(num(atVersion))
+	e.created, e.seen, e.idle, e.lifetime, e.slot = num(atCreated), num(atSeen), num(atIdle), num(atLifetime), num(atSlot)
+	e.apart = b[atApart] == 1
+	switch {
+	case b[atFormat] != format, b[atApart] > 1, meta > len(b), meta-user > store.MaxMeta,
+		e.idle < 0, e.lifetime < 0, e.slot < 0, e.idle > int64(store.MaxLife), e.lifetime > int64(store.MaxLife),
+		e.apart && len(b) > meta, len(b)-meta > inlineMax:
+		return corrupt(b)
+	}
+	e.user, e.meta, e.data = b[headerLen:user:user], b[user:meta:meta], b[meta:len(b):len(b)]
+	return nil
+}
+
+// corrupt names the handle as far as the bytes tell it.
+func corrupt(b []byte) error {
+	if len(b) < atWriter || b[atFormat] != format {
+		return fmt.Errorf("%w: no handle can be read", store.ErrCorrupt)
+	}
+	return fmt.Errorf("%w: session %v", store.ErrCorrupt, store.Handle(b[atHandle:atWriter]))
+}
+
+// record gives what the store hands out, but for the bytes that it owns: Meta and
+// Data share the entry's memory.
+func (e *entry) record() store.Record {
+	return store.Record{
+		Key: e.key, Handle: e.handle, User: string(e.user), Version: e.version, Writer: e.writer,
+		Idle: time.Duration(e.idle), Lifetime: time.Duration(e.lifetime),
+		Created: instantTime(e.created), Seen: instantTime(e.seen),
+		Meta: e.meta, Data: e.data,
+	}
+}
+
+// listed is record with bytes of its own and without Data.
+func (e *entry) listed() store.Record {
+	r := e.record()
+	r.Meta, r.Data = bytes.Clone(e.meta), nil
+	return r
+}
+
+// Data that lies apart says to which write it belongs, for a reader gets both
+// entries one after the other.
+const (
+	atDataVersion = 4
+	atDataWriter  = 12
+	dataHeaderLen = 20
+)
+
+func (e *entry) encodeData(key []byte) []byte {
+	b := make([]byte, dataHeaderLen, dataHeaderLen+len(e.data))
+	binary.BigEndian.PutUint64(b[atDataVersion:], e.version)
+	copy(b[atDataWriter:], e.writer[:])
+	b = append(b, e.data...)
+	binary.BigEndian.PutUint32(b, sum(key, b, 0))
+	return b
+}
+
+// decodeData tells whether b is whole, and whether it belongs to this version of the entry.
+func (e *entry) decodeData(key, b []byte) (data []byte, mine bool, err error) {
+	if len(b) < dataHeaderLen || binary.BigEndian.Uint32(b) != sum(key, b, 0) || len(b)-dataHeaderLen > store.MaxData {
+		return nil, false, fmt.Errorf("%w: session %v: data", store.ErrCorrupt, e.handle)
+	}
+	mine = binary.BigEndian.Uint64(b[atDataVersion:]) == e.version && store.Writer(b[atDataWriter:dataHeaderLen]) == e.writer
+	return b[dataHeaderLen:len(b):len(b)], mine, nil
+}
+
+// Guards and clocks are an instant with a checksum.
+const instantLen = 12
+
+func encodeInstant(key []byte, t int64) []byte {
+	b := binary.BigEndian.AppendUint64(make([]byte, 4, instantLen), uint64(t))
+	binary.BigEndian.PutUint32(b, sum(key, b, 0))
+	return b
+}
+
+func decodeInstant(key, b []byte) (t int64, ok bool) {
+	if len(b) != instantLen || binary.BigEndian.Uint32(b) != sum(key, b, 0) {
+		return 0, false
+	}
+	return int64(binary.BigEndian.Uint64(b[4:])), true
+}

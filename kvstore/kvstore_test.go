@@ -1,0 +1,25 @@
+package kvstore_test
+
+import (
+	"testing"
+
+	"github.com/sojourn-go/sojourn/kvstore"
+	"github.com/sojourn-go/sojourn/kvstore/kvtest"
+	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/storetest"
+)
+
+func over(t testing.TB, db kvstore.Engine, opts *kvstore.Options) *kvstore.Store {
+	t.Helper()
+	s, err := kvstore.New(db, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func open(t testing.TB) store.Store { return over(t, new(kvtest.Memory), nil) }
+
+func TestStore(t *testing.T) { storetest.Run(t, open, nil) }
+
+func BenchmarkStore(b *testing.B) { storetest.Bench(b, open) }

@@ -1,0 +1,45 @@
+package leveldbstore
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/syndtr/goleveldb/leveldb"
+
+	"github.com/sojourn-go/sojourn/kvstore/kvtest"
+	"github.com/sojourn-go/sojourn/store"
+)
+
+func TestMain(m *testing.M) { kvtest.Main(m, openDir) }
+
+func openDir(dir string) (store.Store, func() error, error) {
+	db, err := leveldb.OpenFile(dir, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := New(db, nil)
+	return s, db.Close, err
+}
+
+func TestKill(t *testing.T) {
+	t.Parallel()
+	kvtest.Kill(t, 100, openDir)
+}
+
+func TestFlip(t *testing.T) {
+	t.Parallel()
+	kvtest.Flip(t, 30, "*.ldb", openDir)
+}
+
+// TestSecondProcess opens a directory that this process has open.
+func TestSecondProcess(t *testing.T) {
+	dir := t.TempDir()
+	_, close, err := openDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer close()
+	if got := kvtest.Second(t, dir); !strings.Contains(got, "resource temporarily unavailable") {
+		t.Errorf("a second process got %q, not the error of the lock", got)
+	}
+}

@@ -1,0 +1,70 @@
+package leveldbstore
+
+import (
+	"testing"
+
+	"github.com/syndtr/goleveldb/leveldb"
+	"github.com/syndtr/goleveldb/leveldb/storage"
+
+	"github.com/sojourn-go/sojourn/kvstore"
+	"github.com/sojourn-go/sojourn/kvstore/kvtest"
+	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/storetest"
+)
+
+// TestStore runs the kit in fake time over a database that lives in real time.
+func TestStore(t *testing.T) {
+	outside := kvtest.NewOutside()
+	storetest.Run(t, func(t testing.TB) store.Store {
+		var db *leveldb.DB
+		var err error
+		outside.Do(func() { db, err = inMemory() })
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { outside.Do(func() { db.Close() }) })
+		s, err := kvstore.New(outside.Engine(&engine{db: db}), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}, nil)
+}
+
+func inMemory() (*leveldb.DB, error) {
+	return leveldb.Open(storage.NewMemStorage(), nil)
+}
+
+// TestIterators leaves walks early, and counts the iterators that are left open.
+func TestIterators(t *testing.T) {
+	db, s := reopen(t, storage.NewMemStorage())
+	defer db.Close()
+	for n := range byte(20) {
+		rec := record("ada", n+1)
+		rec.Idle = 1 // expired by the time of the sweep
+		if n < 10 {
+			rec.Idle = 0
+		}
+		if _, err := s.Create(t.Context(), rec, store.Admission{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range s.All(t.Context()) {
+		break
+	}
+	for range s.User(t.Context(), "ada") {
+		break
+	}
+	if n, err := s.Sweep(t.Context(), 5); n != 5 || err != nil {
+		t.Fatal(n, err)
+	}
+	if n, err := s.Sweep(t.Context(), 100); n != 5 || err != nil {
+		t.Fatal(n, err)
+	}
+	if n, err := s.Revoke(t.Context(), "ada", store.Selection{}); n != 10 || err != nil {
+		t.Fatal(n, err)
+	}
+	if n, err := db.GetProperty("leveldb.aliveiters"); n != "0" || err != nil {
+		t.Errorf("%s iterators are open: %v", n, err)
+	}
+}

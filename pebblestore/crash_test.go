@@ -1,0 +1,49 @@
+package pebblestore
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/sojourn-go/sojourn/kvstore/kvtest"
+	"github.com/sojourn-go/sojourn/store"
+)
+
+func TestMain(m *testing.M) { kvtest.Main(m, openDir) }
+
+func openDir(dir string) (store.Store, func() error, error) {
+	db, err := pebble.Open(dir, &pebble.Options{
+		Logger: quiet{},
+		// Else damage ends the process.
+		EventListener: &pebble.EventListener{DataCorruption: func(pebble.DataCorruptionInfo) {}},
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := New(db, nil)
+	return s, db.Close, err
+}
+
+func TestKill(t *testing.T) {
+	t.Parallel()
+	kvtest.Kill(t, 100, openDir)
+}
+
+func TestFlip(t *testing.T) {
+	t.Parallel()
+	kvtest.Flip(t, 8, "*.sst", openDir)
+}
+
+// TestSecondProcess opens a directory that this process has open.
+func TestSecondProcess(t *testing.T) {
+	dir := t.TempDir()
+	_, close, err := openDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer close()
+	if got := kvtest.Second(t, dir); !strings.Contains(got, "resource temporarily unavailable") {
+		t.Errorf("a second process got %q, not the error of the lock", got)
+	}
+}
