@@ -1,0 +1,270 @@
+package diskstore
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sojourn-go/sojourn/store"
+)
+
+const guardKept = store.GuardFor + time.Minute
+
+// sweeper is what Sweep remembers from call to call. None of it is needed: without it
+// entries are read again.
+type sweeper struct {
+	mu    sync.Mutex
+	at    map[string]int64 // how far each file was read
+	later byEnd            // entries of the present minute that are not due yet
+}
+
+// byEnd is a heap.
+type byEnd []hint
+
+func (h byEnd) Len() int           { return len(h) }
+func (h byEnd) Less(i, j int) bool { return h[i].end < h[j].end }
+func (h byEnd) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *byEnd) Push(x any)        { *h = append(*h, x.(hint)) }
+func (h *byEnd) Pop() any {
+	old := *h
+	e := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return e
+}
+
+// Sweep deletes at most limit expired records and tells how many. Its cost grows with what
+// has expired, and with what was filed to end by now and was touched since; only the
+// first Sweep after a restart of the machine reads the head of every session once. Errors: store.ErrUnavailable,
+// together with the number that was deleted before; ErrFull.
+func (s *Store) Sweep(ctx context.Context, limit int) (int, error) {
+	const op = "sweep"
+	if err := s.begin(ctx, nil); err != nil {
+		return 0, fail(op, err)
+	}
+	sw := &s.sweeper
+	sw.mu.Lock()
+	defer sw.mu.Unlock()
+	s.keepReserve()
+	if !s.ordered.Load() {
+		if err := s.refile(ctx); err != nil {
+			return 0, fail(op, classify(err, false))
+		}
+		s.ordered.Store(true)
+	}
+	p := pass{s: s, ctx: ctx, now: s.clock.now(), left: max(limit, 0)}
+	err := p.run()
+	return p.done, fail(op, classify(err, false))
+}
+
+// pass is one Sweep.
+type pass struct {
+	s    *Store
+	ctx  context.Context
+	now  int64
+	left int // how many may still be deleted
+	done int
+}
+
+func (p *pass) run() error {
+	sw := &p.s.sweeper
+	for len(sw.later) > 0 && sw.later[0].end <= p.now && p.left > 0 {
+		if err := p.judge(sw.later[0]); err != nil {
+			return err
+		}
+		heap.Pop(&sw.later)
+	}
+	bs, err := p.s.due(p.now)
+	if err != nil {
+		return err
+	}
+	at := sw.at
+	sw.at = make(map[string]int64, len(bs))
+	for _, b := range bs {
+		sw.at[b.name] = at[b.name]
+	}
+	for _, b := range bs {
+		if p.left == 0 {
+			return nil
+		}
+		if err := p.empty(b); err != nil && !missing(err) { // another process may have been faster
+			return err
+		}
+	}
+	return nil
+}
+
+// empty reads what a file has that was not read before, and removes it if nothing more can
+// come: whoever appends to it now would mean a time that is over.
+func (p *pass) empty(b bucket) error {
+	if err := p.drain(b); err != nil || p.left == 0 {
+		return err
+	}
+	if b.to > p.now && strings.TrimPrefix(b.name, takenPrefix)[0] == 'm' {
+		return nil
+	}
+	// Under another name first, so that an append that is under way is either seen here
+	// or sees that its file is gone, and is made again.
+	sw := &p.s.sweeper
+	if !strings.HasPrefix(b.name, takenPrefix) {
+		taken := takenPrefix + b.name
+		if there, err := p.s.disk.hints().exists(taken); err != nil || there {
+			return err // left from a crash; its turn comes
+		}
+		if err := p.s.disk.hints().rename(b.name, taken); err != nil {
+			return err
+		}
+		sw.at[taken] = sw.at[b.name]
+		delete(sw.at, b.name)
+		b.name = taken
+		if err := p.drain(b); err != nil || p.left == 0 {
+			return err
+		}
+	}
+	delete(sw.at, b.name)
+	return p.s.disk.hints().remove(b.name)
+}
+
+// drain judges the entries from where the last reading ended.
+func (p *pass) drain(b bucket) error {
+	sw := &p.s.sweeper
+	for {
+		if err := p.ctx.Err(); err != nil {
+			return err
+		}
+		buf, err := p.s.disk.hints().readAt(b.name, sw.at[b.name], 1024*hintSize)
+		if err != nil {
+			return err
+		}
+		es, n := decodeHints(buf)
+		if n == 0 {
+			return nil
+		}
+		for i, e := range es {
+			if p.left == 0 {
+				// Entries are whole multiples only where nothing was torn; reading some again does no harm.
+				sw.at[b.name] += int64(i * hintSize)
+				return nil
+			}
+			if err := p.judge(e); err != nil {
+				sw.at[b.name] += int64(i * hintSize)
+				return err
+			}
+		}
+		sw.at[b.name] += int64(n)
+	}
+}
+
+// judge does what an entry asks for, or files it where it will be due.
+func (p *pass) judge(e hint) error {
+	if e.end <= p.now {
+		end, err := p.expire(e)
+		if err != nil || end == never {
+			return err
+		}
+		e.end = end
+	}
+	if e.end <= p.now { // filed anew with an end that is over: next time
+		return p.s.file(e, p.now)
+	}
+	if b := bucketOf(e.end, p.now); b.from > p.now {
+		return p.s.file(e, p.now)
+	}
+	heap.Push(&p.s.sweeper.later, e)
+	return nil
+}
+
+// expire removes what has ended, and else tells its present end. What is not there never ends.
+func (p *pass) expire(e hint) (end int64, err error) {
+	h, err := p.s.hold(p.ctx, e.key.Tag)
+	if err != nil {
+		if errors.Is(err, store.ErrCorrupt) {
+			return never, nil // a damaged journal: for Get to tell
+		}
+		return never, err
+	}
+	defer h.close()
+	if h.dir == nil {
+		return never, nil
+	}
+	if e.kind == 'g' {
+		at, ok, err := h.revoked()
+		if ok && at+int64(guardKept) > h.time {
+			return at + int64(guardKept), nil
+		}
+		if ok || errors.Is(err, store.ErrCorrupt) {
+			err = h.dir.remove(guardName)
+		}
+		h.tidy()
+		return never, err
+	}
+	rec, live, err := h.head(e.key.ID)
+	switch {
+	case errors.Is(err, store.ErrCorrupt):
+		return never, nil
+	case err != nil:
+		return never, err
+	case live:
+		return ends(&rec), nil
+	case rec.Version == 0: // not there: perhaps never was, and left an empty directory
+		h.tidy()
+		return never, nil
+	}
+	// Not synced: what has expired is absent, though a power cut bring it back.
+	if err := h.dir.remove(idName(e.key.ID)); err != nil {
+		return never, err
+	}
+	p.left--
+	p.done++
+	h.tidy()
+	return never, nil
+}
+
+// refile goes through everything after a crash of the machine: it finishes what journals hold,
+// and makes hints anew. Several processes may do it at once.
+func (s *Store) refile(ctx context.Context) error {
+	if s.swept() { // another process has done it
+		return nil
+	}
+	for n := range 256 {
+		tags, err := s.disk.tags(byte(n))
+		if err != nil {
+			return err
+		}
+		for _, tag := range tags {
+			if err := s.refileTag(ctx, tag); err != nil {
+				return err
+			}
+		}
+	}
+	return s.disk.top().write(bootName, []byte(s.boot), 0)
+}
+
+func (s *Store) refileTag(ctx context.Context, tag store.Tag) error {
+	h, err := s.hold(ctx, tag)
+	if errors.Is(err, store.ErrCorrupt) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	recs, _, err := h.records()
+	if err != nil || h.dir == nil {
+		return err
+	}
+	for i := range recs {
+		if err := s.fileRecord(&recs[i], h.time); err != nil {
+			return err
+		}
+	}
+	if at, ok, err := h.revoked(); ok || errors.Is(err, store.ErrCorrupt) {
+		if err := s.file(hint{'g', max(at, h.time-int64(guardKept)) + int64(guardKept), store.Key{Tag: tag}}, h.time); err != nil {
+			return err
+		}
+	}
+	h.tidy()
+	return nil
+}
