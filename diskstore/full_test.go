@@ -33,8 +33,7 @@ func smallDisk(t *testing.T) (dir string, ok bool) {
 func TestFullDisk(t *testing.T) {
 	dir, ok := smallDisk(t)
 	if !ok {
-		t.Log("NOT TESTED on a real disk")
-		return
+		t.Skip("NOT TESTED on a real disk: mounting one needs root; the next test has a model of one")
 	}
 	s, err := New(dir, nil)
 	if err != nil {

@@ -6,9 +6,9 @@
 //	defer db.Close()
 //	sessions, err := leveldbstore.New(db, nil)
 //
-// All that is said of records, keys, time and damage in package kvstore holds. One
+// For a database of sessions alone, [Open] does both with good settings. All that is said of records, keys, time and damage in package kvstore holds. One
 // process at a time may have the directory open: for a second one OpenFile fails with the error of
-// the lock, "resource temporarily unavailable".
+// the lock, "resource temporarily unavailable"; [Open] says it in words.
 //
 // # Should you use it?
 //

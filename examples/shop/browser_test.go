@@ -200,10 +200,15 @@ func (b *tab) shoot(name string, width, height int64) {
 // serveShop runs the shop as main does, on a port of its own, and gives its URL.
 func serveShop(t *testing.T, mode string, fresh time.Duration) (*shop, string) {
 	t.Helper()
-	b, err := parseBackend(mode)
+	b, err := openBackend(mode)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := b.close(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	})
 	sh, err := newShop(b, fresh, testLog(t))
 	if err != nil {
 		t.Fatal(err)

@@ -1,7 +1,7 @@
 // Shop is a small web shop that shows what sojourn does: run it and open the address that it prints.
 // All its pages are plain forms and work without JavaScript.
 //
-//	go run . [--addr localhost:8080] [--store memory|cookie] [--fresh 2m]
+//	go run . [--addr localhost:8080] [--store disk:shop-data/sessions] [--fresh 2m]
 package main
 
 import (
@@ -38,24 +38,30 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("shop", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	addr := flags.String("addr", "localhost:8080", "`address` to listen on; sessions travel over loopback only")
-	where := flags.String("store", "memory", "where sessions are kept: memory or cookie")
+	where := flags.String("store", "disk:shop-data/sessions", storeUsage)
 	fresh := flags.Duration("fresh", 2*time.Minute, "how long a sign-in opens the account page without asking again")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	b, err := parseBackend(*where)
+	b, err := openBackend(*where)
 	if err != nil {
 		return err
 	}
-	sh, err := newShop(b, *fresh, slog.New(slog.NewTextHandler(stderr, nil)))
+	err = open(ctx, b, *addr, *where, *fresh, stdout, stderr)
+	return errors.Join(err, b.close())
+}
+
+// open makes the shop and serves it.
+func open(ctx context.Context, b backend, addr, where string, fresh time.Duration, stdout, stderr io.Writer) error {
+	sh, err := newShop(b, fresh, slog.New(slog.NewTextHandler(stderr, nil)))
 	if err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", *addr)
+	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "The shop is open at http://%s (sessions: %s). Ctrl-C closes it.\n", address(*addr, l), *where)
+	fmt.Fprintf(stdout, "The shop is open at http://%s (sessions: %s). Ctrl-C closes it.\n", address(addr, l), where)
 	return serve(ctx, l, sh)
 }
 

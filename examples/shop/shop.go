@@ -35,6 +35,7 @@ func newShop(b backend, fresh time.Duration, log *slog.Logger) (*shop, error) {
 	var err error
 	sh.web, err = b.manager(&sojourn.Options{
 		Name:                 "shop",
+		Keys:                 b.keys,
 		OnError:              sh.fail,
 		OnAnonymous:          http.HandlerFunc(toSignIn),
 		OnStale:              http.HandlerFunc(toConfirm),
@@ -46,6 +47,7 @@ func newShop(b backend, fresh time.Duration, log *slog.Logger) (*shop, error) {
 	}
 	sh.api, err = sojourn.New(b.store, &sojourn.Options{
 		Name:                 "shop api",
+		Keys:                 b.keys,
 		Cookie:               sojourn.CookieOptions{Name: "shop-api"}, // not that of the pages, which would be a second token
 		Bearer:               &sojourn.BearerOptions{Prefix: "shop_", Realm: "shop", Lifetime: 90 * 24 * time.Hour},
 		OnAnonymous:          http.HandlerFunc(noToken),

@@ -4,13 +4,12 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
-
-	"github.com/sojourn-go/sojourn/memstore"
 )
 
 const (
@@ -21,9 +20,13 @@ const (
 // TestBrowser does in a real browser what a visitor does.
 func TestBrowser(t *testing.T) {
 	browser := chromium(t)
-	for _, mode := range []string{"memory", "cookie"} {
+	for _, mode := range []string{"memory", "cookie", "disk"} {
 		t.Run(mode, func(t *testing.T) {
-			sh, base := serveShop(t, mode, 4*time.Second)
+			where := mode
+			if mode == "disk" {
+				where += ":" + filepath.Join(t.TempDir(), "sessions")
+			}
+			sh, base := serveShop(t, where, 4*time.Second)
 			v := &visit{t: t, sh: sh, mode: mode, browser: browser, base: base}
 			v.laptop = newTab(t, browser, base)
 			v.leavesNoTrace()
@@ -74,8 +77,13 @@ func (v *visit) leavesNoTrace() {
 	b.shoot("sign-in-phone", 390, 780)
 }
 
-func (v *visit) records() int {
-	n, _ := v.sh.store.(*memstore.Store).Usage()
+func (v *visit) records() (n int) {
+	for _, err := range v.sh.store.All(context.Background()) {
+		if err != nil {
+			v.t.Fatal(err)
+		}
+		n++
+	}
 	return n
 }
 

@@ -1,0 +1,149 @@
+package sqlitestore_test
+
+import (
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sojourn-go/sojourn/sqlitestore"
+	"github.com/sojourn-go/sojourn/sqlstore"
+	"github.com/sojourn-go/sojourn/store"
+)
+
+// crowd gives a store with n live records of 256 bytes, made without waiting for the disk.
+func crowd(t testing.TB, n int) *sqlstore.Store {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "crowd.db")+"?_pragma=busy_timeout(5000)&_pragma=synchronous(OFF)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	st, err := sqlstore.New(db, sqlstore.SQLite(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := st.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for w := range 16 {
+		wg.Go(func() {
+			for i := w; i < n; i += 16 {
+				rec := shareRecord(fmt.Sprint("live", i))
+				rec.Idle, rec.Data = 10*time.Minute, make([]byte, 256)
+				if _, err := st.Create(t.Context(), rec, store.Admission{}); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return st
+}
+
+// expire adds n records and lets them expire.
+func expire(t testing.TB, st store.Store, n int) {
+	for i := range n {
+		rec := shareRecord(fmt.Sprint("expired", i))
+		rec.Lifetime = 20 * time.Millisecond
+		if _, err := st.Create(t.Context(), rec, store.Admission{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.Sleep(20 * time.Millisecond)
+}
+
+// TestSweepCost sweeps as much from few records as from many.
+func TestSweepCost(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short")
+	}
+	cost := func(n int) time.Duration {
+		st := crowd(t, n)
+		var took []time.Duration
+		for range 5 {
+			expire(t, st, 100)
+			start := time.Now()
+			if n, err := st.Sweep(t.Context(), 1000); err != nil || n != 100 {
+				t.Fatalf("sweep: %d, %v", n, err)
+			}
+			took = append(took, time.Since(start))
+		}
+		return slices.Min(took)
+	}
+	few, many := cost(400), cost(4_000)
+	t.Logf("100 expired records among 400: %v; among 4,000: %v", few, many)
+	if many > 5*few {
+		t.Error("the cost of a sweep grows with what is stored")
+	}
+}
+
+// BenchmarkSweep deletes 100 expired records among many live ones. SOJOURN_CROWD=1000000 adds a size.
+func BenchmarkSweep(b *testing.B) {
+	sizes := []int{10_000, 100_000}
+	if n, err := strconv.Atoi(os.Getenv("SOJOURN_CROWD")); err == nil {
+		sizes = append(sizes, n)
+	}
+	for _, n := range sizes {
+		b.Run(fmt.Sprintf("live=%d", n), func(b *testing.B) {
+			st := crowd(b, n)
+			for b.Loop() {
+				b.StopTimer()
+				expire(b, st, 100)
+				b.StartTimer()
+				if n, err := st.Sweep(b.Context(), 1000); err != nil || n != 100 {
+					b.Fatalf("sweep: %d, %v", n, err)
+				}
+			}
+		})
+	}
+}
+
+// TestClockSetBack opens a file whose instants lie in the future, as after the machine's clock was set back:
+// time in a bubble begins in the year 2000.
+func TestClockSetBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sessions.db")
+	st, err := sqlitestore.Open(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := st.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	over, live := shareRecord("a"), shareRecord("b")
+	over.Lifetime = time.Millisecond
+	for _, rec := range []store.Record{over, live} {
+		if _, err := st.Create(t.Context(), rec, store.Admission{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.Sleep(2 * time.Millisecond)
+	if err := st.Touch(t.Context(), live, 0); err != nil { // which keeps the present instant
+		t.Fatal(err)
+	}
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		st := openAt(t, path, nil)
+		if _, _, err := st.Get(t.Context(), over.Key); err == nil {
+			t.Error("a record that had expired came back to life")
+		}
+		rec, now, err := st.Get(t.Context(), live.Key)
+		if err != nil || now.Before(rec.Seen) || now.Sub(rec.Seen) > time.Second {
+			t.Fatalf("the clock does not go on where it was: now %v, seen %v, %v", now, rec.Seen, err)
+		}
+		time.Sleep(time.Hour)
+		if _, _, err := st.Get(t.Context(), live.Key); err == nil {
+			t.Error("a record outlived its end")
+		}
+	})
+}
