@@ -22,7 +22,7 @@
 // the next opening and outweigh what came after. So after the first one the Store refuses all writes, deletions too, with
 // [store.ErrUnavailable], until the database has been closed and opened again; reading goes on. A full disk shows as
 // [store.ErrFull] once and then in this way. To keep sign-outs working, set
-// [kvstore.Options].Full so that it says true while some MiB are left.
+// [kvstore.Options].Full so that it says true while some MiB are left: [Reserve] makes one, and [Open] sets it.
 //
 // A Create looks whether its key is free, which a bloom filter makes cheap: open the database
 // with filter.NewBloomFilter(10) as Filter. Do not set NoSync in the database's options, or nothing that this package says of durability holds.
