@@ -3,6 +3,7 @@ package sojourn_test
 // Ends of sessions from outside, lists and limits: R22 to R26.
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -322,4 +323,40 @@ func TestActsInOneRequest(t *testing.T) {
 	if n := g.sessions("ada"); n != 0 {
 		t.Error(n, "sessions")
 	}
+}
+
+// A sign-in that was committed stands, and its cookie is sent, also when a later commit of the request fails.
+func TestEarlierCommitStands(t *testing.T) {
+	st := &failingUpdates{Store: memstore.New(nil)}
+	sessions := ok(sojourn.New(st, &sojourn.Options{Keys: ok(sojourn.NewKeyRing(sojourn.NewKey()))}))
+	theme := sojourn.NewValue[string]("theme")
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
+		s := sessions.From(r)
+		if err := s.Login(r.Context(), "ada"); err != nil {
+			t.Error(err)
+		}
+		if _, err := s.Commit(r.Context()); err != nil {
+			t.Error(err)
+		}
+		http.SetCookie(w, &http.Cookie{Name: "page", Value: "x"})
+		if err := theme.Set(s, "dark"); err != nil {
+			t.Error(err)
+		}
+	})
+	mux.Handle("GET /me", sessions.RequireUser(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+	b := newVisitor(sessions.Handler(mux))
+	if resp := b.do("POST", "/login"); resp.StatusCode != http.StatusServiceUnavailable || len(resp.Cookies()) != 1 {
+		t.Errorf("status %d with cookies %v, want 503 and the session's alone", resp.StatusCode, resp.Cookies())
+	}
+	if status := b.do("GET", "/me").StatusCode; status != http.StatusOK {
+		t.Errorf("after it, /me answers %d", status)
+	}
+}
+
+// failingUpdates is a store that cannot be reached for updates.
+type failingUpdates struct{ store.Store }
+
+func (failingUpdates) Update(context.Context, store.Record, uint64) error {
+	return store.ErrUnavailable
 }

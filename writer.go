@@ -33,19 +33,29 @@ func (w *writer) start() bool {
 	if w.err = w.v.finish(w.w.Header()); w.err == nil {
 		return true
 	}
-	clearHeader(w.w.Header())
+	clearHeader(w.w.Header(), w.v.m.jar.name)
 	w.v.m.opts.OnError(w.w, w.v.s.r, w.err)
 	return false
 }
 
-// clearHeader drops what the handler said about a page that will not be sent.
-func clearHeader(h http.Header) {
+// clearHeader drops what the handler said about a page that will not be sent. The session's own cookie stays: it is
+// there only from an earlier Commit or Save of this request, whose act stands.
+func clearHeader(h http.Header, cookie string) {
+	own := h["Set-Cookie"][:0:0]
+	for _, line := range h["Set-Cookie"] {
+		if name, _, _ := strings.Cut(line, "="); name == cookie || strings.HasPrefix(name, cookie+".") {
+			own = append(own, line)
+		}
+	}
 	for name := range h {
 		switch name {
 		case "Strict-Transport-Security", "Content-Security-Policy", "Date", "Connection":
 		default:
 			delete(h, name)
 		}
+	}
+	if len(own) > 0 {
+		h["Set-Cookie"] = own
 	}
 }
 
@@ -246,11 +256,13 @@ func DefaultOnError(w http.ResponseWriter, _ *http.Request, err error) {
 
 // shared header values; net/http never writes into them.
 var (
-	noStore      = []string{"no-store"}
-	varyCookie   = []string{"Cookie"}
-	varyBearer   = []string{"Authorization"}
-	expireLength = -time.Second
+	noStore    = []string{"no-store"}
+	varyCookie = []string{"Cookie"}
+	varyBearer = []string{"Authorization"}
 )
+
+// expireLength is the life that removes a cookie.
+const expireLength = -time.Second
 
 // writeHeader tells the client about its token and caches about the response.
 func (s *Session) writeHeader(h http.Header) error {

@@ -269,7 +269,7 @@ func (s *Store) keepReserve() {
 		for i := range b {
 			b[i] = byte(i*i>>8 ^ i) // no hole, nor anything that a file system would squeeze
 		}
-		_ = s.disk.top().write(reserveName, b, 0)
+		_ = s.disk.top().write(reserveName, b, 0) // without room there is none to keep; tried again by the next Sweep
 	}
 }
 

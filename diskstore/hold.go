@@ -113,7 +113,7 @@ func (h *hold) ensure() error {
 		h.dir, err = h.s.disk.open(h.tag, true)
 	}
 	if err != nil {
-		_ = h.s.disk.rmdir(h.tag)
+		_ = h.s.disk.rmdir(h.tag) // an empty directory left behind says nothing
 	}
 	return err
 }
@@ -164,9 +164,9 @@ func (h *hold) tidy() {
 		}
 	}
 	for _, name := range names {
-		_ = h.dir.remove(name)
+		_ = h.dir.remove(name) // what stays is removed another time
 	}
-	_ = h.s.disk.rmdir(h.tag)
+	_ = h.s.disk.rmdir(h.tag) // refused while anything is in it
 }
 
 // records reads the records of the directory, without Data, expired ones included. What is

@@ -283,10 +283,7 @@ func (m model) differs(user string, recs map[store.ID]store.Record) string {
 // whether the disk kept what it was told to: that rests on synchronous=FULL.
 func TestCrash(t *testing.T) {
 	t.Parallel()
-	kills := 100
-	if testing.Short() {
-		kills = 10
-	}
+	const kills = 100
 	path := filepath.Join(t.TempDir(), "sessions.db")
 	b := &book{state: map[string]model{}, open: map[string]step{}}
 	for i := range kills {

@@ -139,10 +139,7 @@ func TestFlippedFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sessions.db")
 	img, recs := image(t, path, 60)
 	kinds := map[string]int{}
-	rounds := 60
-	if testing.Short() {
-		rounds = 40
-	}
+	const rounds = 60
 	for range rounds {
 		at := rand.IntN(len(img))
 		st := flipped(t, path, img, at)

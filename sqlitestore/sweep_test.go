@@ -63,9 +63,6 @@ func expire(t testing.TB, st store.Store, n int) {
 
 // TestSweepCost sweeps as much from few records as from many.
 func TestSweepCost(t *testing.T) {
-	if testing.Short() {
-		t.Skip("-short")
-	}
 	cost := func(n int) time.Duration {
 		st := crowd(t, n)
 		var took []time.Duration
