@@ -15,13 +15,7 @@ import (
 // ErrRevoked, ErrFull, ErrInvalid, ErrCorrupt, ErrUnavailable, ErrIndeterminate.
 func (s *Store) Create(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
 	const op = "create"
-	check := store.Check(&rec)
-	if rec.User == "" {
-		adm = store.Admission{}
-	} else if check == nil {
-		check = store.CheckAdmission(adm)
-	}
-	if err := s.begin(ctx, check); err != nil {
+	if err := s.begin(ctx, store.CheckCreate(&rec, &adm)); err != nil {
 		return nil, fail(op, err)
 	}
 	began := s.clock.now() - int64(adm.Age) // Age counts back from the call, however long the wait

@@ -26,12 +26,7 @@ func (s *Store) Create(ctx context.Context, rec store.Record, adm store.Admissio
 	const op = "create"
 	// Age counts back from the call, however long the lock takes.
 	began := s.now() - int64(adm.Age)
-	if err := store.Check(&rec); err != nil {
-		return nil, fail(op, err)
-	}
-	if rec.User == "" {
-		adm = store.Admission{}
-	} else if err := store.CheckAdmission(adm); err != nil {
+	if err := store.CheckCreate(&rec, &adm); err != nil {
 		return nil, fail(op, err)
 	}
 	c, err := s.lock(ctx, &rec.Key.Tag)

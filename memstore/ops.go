@@ -21,12 +21,7 @@ func (s *Store) Create(ctx context.Context, rec store.Record, adm store.Admissio
 	if err := store.FromContext(ctx); err != nil {
 		return nil, fail(op, err)
 	}
-	if err := store.Check(&rec); err != nil {
-		return nil, fail(op, err)
-	}
-	if rec.User == "" {
-		adm = store.Admission{}
-	} else if err := store.CheckAdmission(adm); err != nil {
+	if err := store.CheckCreate(&rec, &adm); err != nil {
 		return nil, fail(op, err)
 	}
 	sh, at := s.locate(rec.Key)

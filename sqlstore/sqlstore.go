@@ -108,12 +108,7 @@ func (s *Store) Create(ctx context.Context, rec store.Record, adm store.Admissio
 	if err := store.FromContext(ctx); err != nil {
 		return nil, fail(op, err)
 	}
-	if err := store.Check(&rec); err != nil {
-		return nil, fail(op, err)
-	}
-	if rec.User == "" {
-		adm = store.Admission{}
-	} else if err := store.CheckAdmission(adm); err != nil {
+	if err := store.CheckCreate(&rec, &adm); err != nil {
 		return nil, fail(op, err)
 	}
 	evicted, err := s.engine.create(ctx, newRow(&rec, 1), adm)

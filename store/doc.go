@@ -44,7 +44,7 @@
 //     never hold an ID, a user or data.
 //  14. New opens nothing, starts no goroutine and creates no table. Migrate
 //     makes schemas. The caller runs Sweep. Nothing logs, nothing panics.
-//  15. Bad arguments are refused before any I/O by [Check], [CheckAdmission],
+//  15. Bad arguments are refused before any I/O by [Check], [CheckCreate],
 //     [CheckRotate] and [CheckSelection].
 //
 // # Testing a store

@@ -119,14 +119,21 @@ func Check(r *Record) error {
 	return nil
 }
 
-// CheckAdmission refuses a negative Max or Age with [ErrInvalid], and an Age over
-// [GuardFor] with [ErrRevoked]: the store cannot know of revocations that old.
-func CheckAdmission(a Admission) error {
-	if a.Max < 0 || a.Age < 0 {
-		return fmt.Errorf("%w: admission with max %d, age %v", ErrInvalid, a.Max, a.Age)
+// CheckCreate is Check for what Create is given. It also refuses a negative Max or Age with [ErrInvalid] and an
+// Age over [GuardFor] with [ErrRevoked] (the store cannot know of revocations that old), and clears the
+// conditions for an anonymous record, which has none.
+func CheckCreate(rec *Record, adm *Admission) error {
+	if err := Check(rec); err != nil {
+		return err
 	}
-	if a.Age > GuardFor {
-		return fmt.Errorf("%w: it took %v, at most %v", ErrRevoked, a.Age, GuardFor)
+	if rec.User == "" {
+		*adm = Admission{}
+	}
+	if adm.Max < 0 || adm.Age < 0 {
+		return fmt.Errorf("%w: admission with max %d, age %v", ErrInvalid, adm.Max, adm.Age)
+	}
+	if adm.Age > GuardFor {
+		return fmt.Errorf("%w: it took %v, at most %v", ErrRevoked, adm.Age, GuardFor)
 	}
 	return nil
 }

@@ -97,7 +97,7 @@ func (s *ref) begin(ctx context.Context, err error) error {
 }
 
 func (s *ref) Create(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
-	if err := s.begin(ctx, cmp.Or(store.Check(&rec), store.CheckAdmission(adm))); err != nil {
+	if err := s.begin(ctx, store.CheckCreate(&rec, &adm)); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
