@@ -41,10 +41,11 @@ type room struct {
 // rooms is section 3 of the design. The first that matches counts.
 var rooms = []room{
 	{"store/storetest", []string{"store"}, []string{"memstore"}, "the conformance kit knows the contract only"},
+	{"store/gather", []string{"store"}, nil, "what stores on servers share knows the contract only"},
 	{"store", nil, []string{"store/storetest", "memstore"}, "the contract imports nothing of ours"},
 	{"memstore", []string{"store"}, []string{"store/storetest"}, "a store imports the contract only"},
 	{"diskstore", []string{"store"}, []string{"store/storetest"}, "a store imports the contract only"},
-	{"sqlstore", []string{"store"}, []string{"store/storetest"}, "a store imports the contract only"},
+	{"sqlstore", []string{"store", "store/gather"}, []string{"store/storetest"}, "a store imports the contract and what gathers calls"},
 	{"kvstore", []string{"store"}, []string{"store/storetest"}, "a store imports the contract only"},
 	{"sojourntest", []string{".", "store", "memstore"}, []string{"*"}, "users' test helpers know the root package, store and memstore"},
 	{"internal", []string{"store", "internal"}, []string{"*"}, "internal packages stand below the root package"},
