@@ -48,7 +48,19 @@ func (s *Session) Discard() {
 	s.discardChanges()
 }
 
+// Fail makes this request's commit fail with err, which is not nil: none of its changes is written, and below [Manager.Handler]
+// the answer is that of [Options.OnError]. It is for code that has no way to return an error
+// to the handler; Discard undoes it. Of several errors the first counts.
+func (s *Session) Fail(err error) {
+	s.ready()
+	defer s.mu.Unlock()
+	if s.failed == nil {
+		s.failed = err
+	}
+}
+
 func (s *Session) discardChanges() {
+	s.failed = nil
 	if s.state == nil {
 		return
 	}
@@ -72,6 +84,9 @@ func (s *Session) Save(w http.ResponseWriter) error {
 func (s *Session) commit(ctx context.Context) error {
 	if !s.loaded || s.loadErr != nil {
 		return nil
+	}
+	if s.failed != nil {
+		return s.failed
 	}
 	if !s.live {
 		return s.create(ctx)
@@ -113,7 +128,8 @@ func (s *Session) create(ctx context.Context) error {
 		return err
 	}
 	ctx = detached(ctx)
-	err := s.insert(ctx, store.Record{Idle: s.view.idle, Lifetime: s.view.life, Data: data}, meta{}, func() store.Admission { return store.Admission{} })
+	mt := meta{facts: facts{persistent: s.m.opts.Cookie.Persistent}}
+	err := s.insert(ctx, store.Record{Idle: s.view.idle, Lifetime: s.view.life, Data: data}, mt, func() store.Admission { return store.Admission{} })
 	if err == nil {
 		s.event(ctx, SessionCreated, "", nil)
 	}
@@ -351,10 +367,12 @@ func (s *Session) touch(ctx context.Context, now time.Time) {
 	ctx = detached(ctx)
 	rec := s.rec
 	err := s.m.call(ctx, func(ctx context.Context) error { return s.st.Touch(ctx, rec, s.m.opts.TouchEvery) })
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		s.send = sendNothing // a token that opens nothing any more
+	case err != nil:
 		s.event(ctx, StoreFailed, "touch", err)
-	}
-	if err == nil {
+	default:
 		s.rec.Seen = s.storeNow()
 		if s.m.sealed != nil {
 			s.send = sendToken

@@ -35,6 +35,9 @@ type CookieOptions struct {
 	// Persistent keeps every session's cookie when the browser closes, not only
 	// remembered ones.
 	Persistent bool
+	// MaxAge bounds how long a browser keeps a persistent cookie, a remembered session's
+	// too, after it was last sent; see [Session.Refresh]. 0 means as long as the session can live. At most [MaxCookieAge].
+	MaxAge time.Duration
 	// InsecureName allows a name without prefix, which a sister domain can
 	// overwrite.
 	InsecureName bool
@@ -67,6 +70,9 @@ func (c *CookieOptions) complete(plainHTTP bool) error {
 	}
 	if c.SameSite == http.SameSiteNoneMode && (c.InsecureSameSiteNone == "" || plainHTTP) {
 		return bad("Cookie.SameSite None needs a reason in Cookie.InsecureSameSiteNone, and TLS")
+	}
+	if c.MaxAge < 0 || c.MaxAge > MaxCookieAge {
+		return bad("Cookie.MaxAge %v is not within 0 and %v", c.MaxAge, MaxCookieAge)
 	}
 	if c.Partitioned && c.SameSite != http.SameSiteNoneMode {
 		return bad("Cookie.Partitioned needs SameSite None")

@@ -31,11 +31,12 @@ type Session struct {
 	mu      sync.Mutex
 	loaded  bool
 	peek    bool
-	late    bool // the response's header is gone
-	over    bool // the session ended around this request: it begins no visitor's session in its place
-	fresh   bool // the session's only token was made by this request, and not sent yet
-	keep    bool // renew nothing: the header may not reach the client
-	clear   bool // send Clear-Site-Data
+	late    bool  // the response's header is gone
+	over    bool  // the session ended around this request: it begins no visitor's session in its place
+	fresh   bool  // the session's only token was made by this request, and not sent yet
+	keep    bool  // renew nothing: the header may not reach the client
+	clear   bool  // send Clear-Site-Data
+	failed  error // what Fail was given
 	send    sendState
 	got     arrival
 	loadErr error
@@ -347,6 +348,17 @@ func (s *Session) Peek() {
 	s.mu.Lock()
 	s.peek = true
 	s.mu.Unlock()
+}
+
+// Refresh makes this request count as use of the session, though it was told to peek, and sends a persistent
+// cookie again, so that the browser's clock starts anew with the store's.
+func (s *Session) Refresh() {
+	s.ready()
+	defer s.mu.Unlock()
+	s.peek = false
+	if s.live && s.meta.persistent && s.send == sendNothing {
+		s.send = sendToken
+	}
 }
 
 // SetIdle changes this session's idle limit. 0 < d <= its lifetime. It needs a loaded session.

@@ -352,6 +352,9 @@ func (s *Session) writeToken(h http.Header) error {
 		if s.rec.Lifetime > 0 {
 			life = max(time.Second, s.rec.Created.Add(s.rec.Lifetime).Sub(s.storeNow()))
 		}
+		if most := s.m.opts.Cookie.MaxAge; most > 0 {
+			life = min(life, most)
+		}
 	}
 	if s.m.sealed != nil {
 		return s.writeSealed(h, life)

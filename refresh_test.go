@@ -1,0 +1,93 @@
+package sojourn_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sojourn-go/sojourn"
+)
+
+// A visitor's session is persistent too where Cookie.Persistent says so, its cookie as old as
+// Cookie.MaxAge allows; Refresh sends it again and counts as use below Peek.
+func TestRefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newWebRig(t, nil, sojourn.Options{
+			Idle: time.Hour, Lifetime: sojourn.Unlimited,
+			Cookie: sojourn.CookieOptions{Persistent: true, MaxAge: 10 * time.Minute},
+		})
+		w := g.do("", func(s *sojourn.Session) { rigOK(t, rigNote.Set(s, "x")) })
+		cookie := rigCookies(w)
+		if got := w.Result().Cookies()[0].MaxAge; got != 600 {
+			t.Fatalf("Max-Age %d, want 600", got)
+		}
+		for range 5 {
+			time.Sleep(40 * time.Minute)
+			w = g.do(cookie, func(s *sojourn.Session) { s.Peek(); s.Refresh() })
+			if c := w.Result().Cookies(); len(c) != 1 || c[0].MaxAge != 600 {
+				t.Fatalf("refresh sent %v, want the cookie for 600 s", c)
+			}
+		}
+		time.Sleep(40 * time.Minute)
+		w = g.do(cookie, func(s *sojourn.Session) { s.Peek() })
+		if got := w.Result().Cookies(); len(got) != 0 {
+			t.Errorf("a request without Refresh sent %v", got)
+		}
+		time.Sleep(40 * time.Minute)
+		g.do(cookie, func(s *sojourn.Session) {
+			if s.Exists() {
+				t.Error("a peek has kept the session alive")
+			}
+			if s.Refresh(); s.Exists() {
+				t.Error("Refresh brought an ended session back")
+			}
+		})
+		if w = g.do("", func(s *sojourn.Session) { s.Refresh() }); len(w.Result().Cookies()) != 0 {
+			t.Error("Refresh made a session for a visitor who keeps nothing")
+		}
+	})
+	for _, d := range []time.Duration{-1, 401 * 24 * time.Hour} {
+		if _, err := sojourn.New(newFaultStore(nil), &sojourn.Options{Keys: rigKeys(t), Cookie: sojourn.CookieOptions{MaxAge: d}}); !errors.Is(err, sojourn.ErrOptions) {
+			t.Errorf("MaxAge %v: %v", d, err)
+		}
+	}
+}
+
+// Fail keeps a request's changes out of the store and its page from the client.
+func TestFail(t *testing.T) {
+	g := newWebRig(t, nil, sojourn.Options{})
+	cookie := rigCookies(g.do("", func(s *sojourn.Session) { rigOK(t, rigNote.Set(s, "old")) }))
+	w := g.serve(rigRequest("POST", cookie), func(w http.ResponseWriter, r *http.Request) {
+		s, err := g.m.Load(r)
+		rigOK(t, err)
+		rigOK(t, rigNote.Set(s, "new"))
+		s.Fail(sojourn.ErrTooLarge)
+		s.Fail(io.EOF)
+		io.WriteString(w, "page")
+	})
+	if w.Code != http.StatusRequestEntityTooLarge || strings.Contains(w.Body.String(), "page") {
+		t.Errorf("%d %q", w.Code, w.Body)
+	}
+	g.do(cookie, func(s *sojourn.Session) {
+		if got := rigNote.Get(s); got != "old" {
+			t.Errorf("value %q, want old", got)
+		}
+		s.Fail(io.EOF)
+		if _, err := s.Commit(t.Context()); !errors.Is(err, io.EOF) {
+			t.Errorf("commit: %v", err)
+		}
+		rigOK(t, rigNote.Set(s, "third")) // the failure went with the changes it was for
+		s.Fail(io.EOF)
+		s.Discard()
+		rigOK(t, rigNote.Set(s, "fourth"))
+	})
+	g.do(cookie, func(s *sojourn.Session) {
+		if got := rigNote.Get(s); got != "fourth" {
+			t.Errorf("value %q, want fourth", got)
+		}
+	})
+}
