@@ -60,10 +60,10 @@ func (s *Session) Fail(err error) {
 }
 
 func (s *Session) discardChanges() {
-	s.failed = nil
-	if s.state == nil {
+	if s.reading == nil {
 		return
 	}
+	s.failed = nil
 	s.ops = nil
 	if s.live {
 		s.view = view{values: values{data: s.rec.Data}, idle: s.rec.Idle, life: s.rec.Lifetime}

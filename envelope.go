@@ -20,10 +20,15 @@ type entry struct{ name, raw []byte }
 // values is a request's view of a session's data. It reads straight out of
 // the record until the first change.
 type values struct {
-	data    []byte  // an envelope that checkEnvelope passed
-	entries []entry // sorted; counts instead of data once changed
-	changed bool
-	encoded []byte // what encode gives, if it was asked for since the last change
+	data []byte // an envelope that checkEnvelope passed
+	edit *edit  // counts instead of data, once something was changed
+}
+
+// edit is a changed envelope.
+type edit struct {
+	entries []entry // sorted
+	encoded []byte  // what encode gives, if it was asked for since the last change
+	room    [8]entry
 }
 
 // next cuts one length-prefixed field off b.
@@ -65,9 +70,9 @@ func checkEnvelope(data []byte) error {
 }
 
 func (v *values) get(name string) ([]byte, bool) {
-	if v.changed {
+	if v.edit != nil {
 		if i, ok := v.find(name); ok {
-			return v.entries[i].raw, true
+			return v.edit.entries[i].raw, true
 		}
 		return nil, false
 	}
@@ -85,34 +90,35 @@ func (v *values) get(name string) ([]byte, bool) {
 }
 
 func (v *values) find(name string) (int, bool) {
-	return slices.BinarySearchFunc(v.entries, name, func(e entry, n string) int { return bytes.Compare(e.name, []byte(n)) })
+	return slices.BinarySearchFunc(v.edit.entries, name, func(e entry, n string) int { return bytes.Compare(e.name, []byte(n)) })
 }
 
 // open makes the view changeable.
 func (v *values) open() {
-	if v.changed {
+	if v.edit != nil {
 		return
 	}
-	v.changed, v.entries = true, nil
+	v.edit = &edit{}
+	v.edit.entries = v.edit.room[:0]
 	if len(v.data) == 0 {
 		return
 	}
-	v.entries = make([]entry, 0, 8)
 	for b := v.data[1:]; len(b) > 0; {
 		n, raw, rest, _ := nextEntry(b)
-		v.entries = append(v.entries, entry{n, raw})
+		v.edit.entries = append(v.edit.entries, entry{n, raw})
 		b = rest
 	}
 }
 
 func (v *values) set(name string, raw []byte) {
 	v.open()
-	v.encoded = nil
+	e := v.edit
+	e.encoded = nil
 	i, ok := v.find(name)
 	if ok {
-		v.entries[i].raw = raw
+		e.entries[i].raw = raw
 	} else {
-		v.entries = slices.Insert(v.entries, i, entry{[]byte(name), raw})
+		e.entries = slices.Insert(e.entries, i, entry{[]byte(name), raw})
 	}
 }
 
@@ -121,47 +127,47 @@ func (v *values) delete(name string) {
 		return
 	}
 	v.open()
-	v.encoded = nil
+	v.edit.encoded = nil
 	if i, ok := v.find(name); ok {
-		v.entries = slices.Delete(v.entries, i, i+1)
+		v.edit.entries = slices.Delete(v.edit.entries, i, i+1)
 	}
 }
 
-func (v *values) clear() { *v = values{changed: true} }
+func (v *values) clear() { *v = values{edit: &edit{}} }
 
 // encode gives the envelope of the view.
 func (v *values) encode() []byte {
-	if !v.changed {
+	if v.edit == nil {
 		return v.data
 	}
-	if len(v.entries) == 0 {
+	if len(v.edit.entries) == 0 {
 		return nil
 	}
-	if v.encoded != nil {
-		return v.encoded
+	if v.edit.encoded != nil {
+		return v.edit.encoded
 	}
 	b := make([]byte, 0, v.size())
 	b = append(b, envelopeVersion)
-	for _, e := range v.entries {
+	for _, e := range v.edit.entries {
 		b = binary.AppendUvarint(b, uint64(len(e.name)))
 		b = append(b, e.name...)
 		b = binary.AppendUvarint(b, uint64(len(e.raw)))
 		b = append(b, e.raw...)
 	}
-	v.encoded = b
+	v.edit.encoded = b
 	return b
 }
 
 // size is the length of what encode gives.
 func (v *values) size() int {
-	if !v.changed {
+	if v.edit == nil {
 		return len(v.data)
 	}
-	if len(v.entries) == 0 {
+	if len(v.edit.entries) == 0 {
 		return 0
 	}
 	n := 1
-	for _, e := range v.entries {
+	for _, e := range v.edit.entries {
 		n += fieldSize(len(e.name)) + fieldSize(len(e.raw))
 	}
 	return n

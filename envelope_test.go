@@ -44,12 +44,12 @@ func TestEnvelopeModel(t *testing.T) {
 			}
 		}
 		back := values{data: v.encode()}
-		if back.open(); len(back.entries) != len(model) || len(v.encode()) != v.size() {
-			t.Fatalf("%d entries, want %d; size %d, is %d", len(back.entries), len(model), v.size(), len(v.encode()))
+		if back.open(); len(back.edit.entries) != len(model) || len(v.encode()) != v.size() {
+			t.Fatalf("%d entries, want %d; size %d, is %d", len(back.edit.entries), len(model), v.size(), len(v.encode()))
 		}
 		for i, name := range slices.Sorted(maps.Keys(model)) {
-			if string(back.entries[i].name) != name {
-				t.Fatalf("entry %d is %s, want %s", i, back.entries[i].name, name)
+			if string(back.edit.entries[i].name) != name {
+				t.Fatalf("entry %d is %s, want %s", i, back.edit.entries[i].name, name)
 			}
 		}
 	}

@@ -62,20 +62,20 @@ func FuzzEnvelope(f *testing.F) {
 		}
 		v := values{data: b}
 		v.open()
-		if len(v.entries) == 0 {
+		if len(v.edit.entries) == 0 {
 			if len(b) != 0 {
 				t.Fatalf("%x is empty", b)
 			}
 			return
 		}
-		again := values{changed: true}
-		for i := len(v.entries) - 1; i >= 0; i-- {
-			again.set(string(v.entries[i].name), bytes.Clone(v.entries[i].raw))
+		var again values
+		for i := len(v.edit.entries) - 1; i >= 0; i-- {
+			again.set(string(v.edit.entries[i].name), bytes.Clone(v.edit.entries[i].raw))
 		}
 		if got := again.encode(); !bytes.Equal(got, b) || again.size() != len(b) {
 			t.Fatalf("%x encodes to %x", b, got)
 		}
-		for _, e := range v.entries {
+		for _, e := range v.edit.entries {
 			if raw, ok := (&values{data: b}).get(string(e.name)); !ok || !bytes.Equal(raw, e.raw) {
 				t.Fatalf("%x: value %q is not found", b, e.name)
 			}

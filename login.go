@@ -108,7 +108,7 @@ func (m *Manager) admission(s *Session, user string, l *login) func() store.Admi
 		case l.age > 0:
 			adm.Age = l.age + time.Since(start)
 		case !after:
-			adm.Age = time.Since(began)
+			adm.Age = began.ago()
 		}
 		return adm
 	}
@@ -226,7 +226,7 @@ type past struct {
 }
 
 func (s *Session) past() past {
-	p := past{state: *s.state, send: s.send}
+	p := past{state: s.state, send: s.send}
 	if st, ok := s.st.(*sealedStore); ok {
 		p.sealed = *st
 	}
@@ -234,7 +234,7 @@ func (s *Session) past() past {
 }
 
 func (s *Session) restore(p past) {
-	*s.state, s.send = p.state, p.send
+	s.state, s.send = p.state, p.send
 	if st, ok := s.st.(*sealedStore); ok {
 		*st = p.sealed
 	}

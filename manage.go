@@ -166,7 +166,7 @@ func (m *Manager) IssueBearer(r *http.Request, user string, opts ...LoginOption)
 	if err != nil {
 		return Token{}, Info{}, opError("login", err)
 	}
-	s := &Session{state: &state{}}
+	s := &Session{reading: &reading{st: m.store}}
 	s.init(m, r)
 	if v, ok := r.Context().Value(m).(*visit); ok {
 		v.s.mu.Lock()

@@ -22,30 +22,35 @@ import (
 type Session struct {
 	m     *Manager
 	r     *http.Request
-	w     *writer     // nil without Manager.Handler
-	began time.Time   // for Admission.Age
-	ended string      // the user whose sessions this request itself has ended: a sign-in of theirs is after that
-	first callContext // of the first read, which is the only one of most requests
-	asked bool        // first is in use
+	w     *writer // nil without Manager.Handler
+	began instant // for Admission.Age
+	ended string  // the user whose sessions this request itself has ended: a sign-in of theirs is after that
 
-	mu      sync.Mutex
-	loaded  bool
-	peek    bool
-	late    bool  // the response's header is gone
-	over    bool  // the session ended around this request: it begins no visitor's session in its place
-	fresh   bool  // the session's only token was made by this request, and not sent yet
-	keep    bool  // renew nothing: the header may not reach the client
-	clear   bool  // send Clear-Site-Data
-	failed  error // what Fail was given
-	send    sendState
-	got     arrival
-	loadErr error
-	st      store.Store // the manager's, or this request's sealed record
+	mu     sync.Mutex
+	loaded bool
+	peek   bool
+	late   bool // the response's header is gone
+	over   bool // the session ended around this request: it begins no visitor's session in its place
+	fresh  bool // the session's only token was made by this request, and not sent yet
+	keep   bool // renew nothing: the header may not reach the client
+	clear  bool // send Clear-Site-Data
+	send   sendState
+	got    arrival
 
-	*state // made by load: a request that does not ask for its session pays for none
+	*reading // made by load: a request that does not ask for its session pays for none
 }
 
-// state is what a session has once it is loaded.
+// reading is what a session has once it is loaded, or was tried to be.
+type reading struct {
+	loadErr error
+	failed  error       // what Fail was given
+	st      store.Store // the manager's, or this request's sealed record
+	first   callContext // of the first read, which is the only one of most requests
+	asked   bool        // first is in use
+	state
+}
+
+// state is what is known of a loaded session.
 type state struct {
 	live     bool // rec is a live record
 	exact    bool // rec's instants are the store's own
@@ -53,7 +58,8 @@ type state struct {
 	meta     facts      // of rec.Meta
 	cred     credential // but for its secret, where unopened is not empty: see Session.credential
 	unopened string     // the text of a token whose secret nobody has needed yet
-	now, at  time.Time  // the store's clock and ours, at the last read
+	now      time.Time  // the store's clock at the last read
+	at       instant    // ours, then; 0 = nothing was read
 
 	view view
 	ops  []op
@@ -89,7 +95,7 @@ const (
 )
 
 func (s *Session) init(m *Manager, r *http.Request) {
-	s.m, s.r, s.st, s.began = m, r, m.store, time.Now()
+	s.m, s.r, s.began = m, r, sinceStart()
 }
 
 // Format prints nothing of the session: its token and data are in it.
@@ -109,7 +115,7 @@ func (s *Session) load(ctx context.Context) error {
 	if s.loaded {
 		return s.loadErr
 	}
-	s.loaded, s.state = true, &state{}
+	s.loaded, s.reading = true, &reading{st: s.m.store}
 	got, err := s.m.receive(s.r)
 	s.got = got.arrival
 	if err != nil {
@@ -232,7 +238,7 @@ func (s *Session) getAgain(key store.Key, err error) (rec store.Record, now time
 }
 
 func (s *Session) adopt(rec *store.Record, mt facts, now time.Time) {
-	s.rec, s.meta, s.now, s.at = *rec, mt, now, time.Now()
+	s.rec, s.meta, s.now, s.at = *rec, mt, now, sinceStart()
 	s.live, s.exact = true, true
 	s.view = view{values: values{data: rec.Data}, idle: rec.Idle, life: rec.Lifetime}
 }
@@ -251,10 +257,10 @@ func (s *Session) event(ctx context.Context, name EventName, reason string, err 
 
 // storeNow is the store's present time, from its last answer and the time passed since.
 func (s *Session) storeNow() time.Time {
-	if s.at.IsZero() {
+	if s.at == 0 {
 		return time.Now()
 	}
-	return s.now.Add(time.Since(s.at))
+	return s.now.Add(s.at.ago())
 }
 
 // ready locks the session for reading and panics if it is not loaded.

@@ -38,7 +38,7 @@ func TestTokenCache(t *testing.T) {
 						t.Error("a forged token opens")
 					}
 				}
-				s := &Session{m: m, state: &state{}}
+				s := &Session{m: m, reading: &reading{}}
 				p, _ := m.open(text, false)
 				s.cred, s.unopened = p.cred, p.unopened
 				if first, again := *s.credential(), *s.credential(); first != c || again != c {

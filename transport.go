@@ -208,8 +208,10 @@ func (m *Manager) secure(r *http.Request) bool {
 // https tells whether the client spoke TLS, with us or with a trusted proxy; that a proxy speaks it with us does
 // not say that the client did.
 func (m *Manager) https(r *http.Request) bool {
-	if p := r.Header["X-Forwarded-Proto"]; len(p) > 0 && m.trusted(peerAddr(r)) {
-		return len(p) == 1 && strings.EqualFold(p[0], "https")
+	if len(m.opts.TrustedProxies) > 0 {
+		if p := r.Header["X-Forwarded-Proto"]; len(p) > 0 && m.trusted(peerAddr(r)) {
+			return len(p) == 1 && strings.EqualFold(p[0], "https")
+		}
 	}
 	return r.TLS != nil
 }

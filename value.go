@@ -150,7 +150,7 @@ func (s *Session) Names() []string {
 	return read(s, func() (names []string) {
 		v := values{data: s.view.encode()}
 		v.open()
-		for _, e := range v.entries {
+		for _, e := range v.edit.entries {
 			names = append(names, string(e.name))
 		}
 		return names

@@ -277,7 +277,7 @@ func successorVectors() []vector {
 
 func csrfVectors() []vector {
 	c := vecCredential("ada")
-	s := &Session{m: &Manager{}, loaded: true, state: &state{live: true, cred: c}}
+	s := &Session{m: &Manager{}, loaded: true, reading: &reading{state: state{live: true, cred: c}}}
 	mac := s.csrf()
 	token := func(mask []byte) string {
 		b := append(bytes.Clone(mask), mac[:]...)

@@ -165,7 +165,7 @@ func runEnvelope(t testing.TB, in map[string]string) (map[string]string, error) 
 	v := values{data: data}
 	v.open()
 	out := map[string]string{}
-	for _, e := range v.entries {
+	for _, e := range v.edit.entries {
 		out[string(e.name)] = hex.EncodeToString(e.raw)
 	}
 	if again := v.encode(); !bytes.Equal(again, data) {
@@ -212,7 +212,7 @@ func runSuccessor(t testing.TB, in map[string]string) (map[string]string, error)
 }
 
 func runCSRF(t testing.TB, in map[string]string) (map[string]string, error) {
-	s := &Session{m: &Manager{}, loaded: true, state: &state{live: true, cred: credential{secret: [32]byte(bin(t, in["secret"]))}}}
+	s := &Session{m: &Manager{}, loaded: true, reading: &reading{state: state{live: true, cred: credential{secret: [32]byte(bin(t, in["secret"]))}}}}
 	if err := s.VerifyCSRF(in["token"]); err != nil {
 		return nil, err
 	}
