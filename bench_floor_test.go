@@ -173,7 +173,7 @@ func packed(fields ...string) string {
 }
 
 // cut finds the n-th field.
-func cut(record string, n int) (from, to int) {
+func cut[B string | []byte](record B, n int) (from, to int) {
 	for {
 		size, k := int(record[to]&0x7f), 1 // fields here are shorter than 16 KiB
 		if record[to] > 0x7f {

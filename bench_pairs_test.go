@@ -49,27 +49,25 @@ func median(s []float64) float64 {
 	return s[len(s)/2]
 }
 
-// pair is the outcome of a comparison. The ratio is the median of ratios of neighbouring
-// stretches, so what else the machine does hits both sides alike; fastest is the ratio of the
+// outcome is what one side of a comparison cost. The ratio to the first side is the median of ratios of neighbouring
+// stretches, so what else the machine does hits all sides alike; fastest is the ratio of the
 // fastest stretches, which is the better one on a busy machine.
-type pair struct {
-	floor, sojourn sample
+type outcome struct {
+	sample
 	ratio, fastest float64
 }
 
-func compare(b *testing.B, floor, subject *rig, goroutines int) pair {
-	var sides [2][]sample
-	var ratios []float64
+// compare runs the sides in turn.
+func compare(b *testing.B, sides []*rig, goroutines int) []outcome {
+	runs := make([][]sample, len(sides))
 	for b.Loop() {
-		for k, g := range []*rig{floor, subject} {
+		for k, g := range sides {
 			s, err := g.stretch(goroutines)
 			if err != nil {
 				b.Fatal(err)
 			}
-			sides[k] = append(sides[k], s)
+			runs[k] = append(runs[k], s)
 		}
-		n := len(ratios)
-		ratios = append(ratios, sides[1][n].ns/sides[0][n].ns)
 	}
 	of := func(s []sample, f func(sample) float64) float64 {
 		var all []float64
@@ -78,36 +76,50 @@ func compare(b *testing.B, floor, subject *rig, goroutines int) pair {
 		}
 		return median(all)
 	}
-	mid := func(s []sample) sample {
-		return sample{
-			of(s, func(x sample) float64 { return x.ns }),
-			of(s, func(x sample) float64 { return x.allocs }),
-			of(s, func(x sample) float64 { return x.bytes }),
-		}
-	}
 	least := func(s []sample) float64 {
 		return slices.MinFunc(s, func(x, y sample) int { return cmp.Compare(x.ns, y.ns) }).ns
 	}
-	return pair{mid(sides[0]), mid(sides[1]), median(ratios), least(sides[1]) / least(sides[0])}
+	var out []outcome
+	for _, run := range runs {
+		var ratios []float64
+		for n := range run {
+			ratios = append(ratios, run[n].ns/runs[0][n].ns)
+		}
+		out = append(out, outcome{sample{
+			of(run, func(x sample) float64 { return x.ns }),
+			of(run, func(x sample) float64 { return x.allocs }),
+			of(run, func(x sample) float64 { return x.bytes }),
+		}, median(ratios), least(run) / least(runs[0])})
+	}
+	return out
 }
 
-// BenchmarkPairs runs the floor and sojourn in turn, some milliseconds each, and prints a table
+// BenchmarkPairs runs the floor, the least and sojourn in turn, some milliseconds each, and prints a table
 // of medians. An iteration is one such turn.
 func BenchmarkPairs(b *testing.B) {
 	var table strings.Builder
 	t := tabwriter.NewWriter(&table, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "workload\tgoroutines\tfloor ns\tsojourn ns\tratio\tfastest\taim\tfloor allocs\tallocs\taim\tfloor B\tB\t")
+	fmt.Fprintln(t, "workload\tgoroutines\tside\tns\tx floor\tfastest\taim\tallocs\taim\tB\t")
 	for _, wl := range workloads {
 		for _, goroutines := range slices.Compact([]int{1, runtime.GOMAXPROCS(0)}) {
 			b.Run(fmt.Sprintf("%s/%d", wl.name, goroutines), func(b *testing.B) {
-				p := compare(b, wl.floor(), wl.sojourn(), goroutines)
-				b.ReportMetric(p.sojourn.ns, "ns/op")
-				b.ReportMetric(p.floor.ns, "floor-ns/op")
-				b.ReportMetric(p.ratio, "x-floor")
-				b.ReportMetric(p.sojourn.allocs, "allocs/op")
-				row := fmt.Sprintf("%s\t%d\t%.0f\t%.0f\t%.2f\t%.2f\t%s\t%.1f\t%.1f\t%s\t%.0f\t%.0f\t", wl.name, goroutines,
-					p.floor.ns, p.sojourn.ns, p.ratio, p.fastest, aim("%.1f", wl.ratio), p.floor.allocs, p.sojourn.allocs, aim("%.0f", float64(wl.allocs)), p.floor.bytes, p.sojourn.bytes)
-				fmt.Fprintln(t, row)
+				names, sides := []string{"floor", "sojourn"}, []*rig{wl.floor(), wl.sojourn()}
+				if wl.least != nil {
+					names, sides = append(names, "least"), append(sides, wl.least())
+				}
+				all := compare(b, sides, goroutines)
+				b.ReportMetric(all[1].ns, "ns/op")
+				b.ReportMetric(all[0].ns, "floor-ns/op")
+				b.ReportMetric(all[1].ratio, "x-floor")
+				b.ReportMetric(all[1].allocs, "allocs/op")
+				for k, o := range all {
+					ratio, allocs := "", ""
+					if names[k] == "sojourn" {
+						ratio, allocs = aim("%.1f", wl.ratio), aim("%.0f", float64(wl.allocs))
+					}
+					fmt.Fprintf(t, "%s\t%d\t%s\t%.0f\t%.2f\t%.2f\t%s\t%.1f\t%s\t%.0f\t\n", wl.name, goroutines, names[k],
+						o.ns, o.ratio, o.fastest, ratio, o.allocs, allocs, o.bytes)
+				}
 			})
 		}
 	}

@@ -264,40 +264,44 @@ func greet(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, greeting)
 type workload struct {
 	name           string
 	floor, sojourn func() *rig
+	least          func() *rig // see [least]; nil if there is none
 	ratio          float64
 	allocs         int
 }
 
 var workloads = []workload{
 	{"read", func() *rig { f := newFloor(); return floorRig(f).to(f.read) },
-		func() *rig { m := benchManager(); return sessionRig(m).to(loaded(m, readValue)) }, 1.5, 8},
+		func() *rig { m := benchManager(); return sessionRig(m).to(loaded(m, readValue)) },
+		func() *rig { l := newLeast(); return leastRig(l).to(l.handler(l.read)) }, 1.5, 8},
 	{"read-uncached", func() *rig { f := newFloor(); return floorRig(f).to(f.read) },
 		func() *rig {
 			keys := struct{ sojourn.Sealer }{orDie(sojourn.NewKeyRing(sojourn.NewKey()))}
 			m := orDie(sojourn.New(memstore.New(nil), &sojourn.Options{Keys: keys}))
 			return sessionRig(m).to(loaded(m, readValue))
-		}, 0, 0},
+		}, nil, 0, 0},
 	{"write", func() *rig { f := newFloor(); return floorRig(f).to(f.write).writing() },
-		func() *rig { m := benchManager(); return sessionRig(m).to(loaded(m, writeValue)).writing() }, 2.5, 14},
+		func() *rig { m := benchManager(); return sessionRig(m).to(loaded(m, writeValue)).writing() },
+		func() *rig { l := newLeast(); return leastRig(l).to(l.handler(l.write)).writing() }, 2.5, 14},
 	{"login", func() *rig { f := newFloor(); return floorRig(f).to(f.login).loggingIn() },
-		func() *rig { m := benchManager(); return sessionRig(m).to(loaded(m, logIn)).loggingIn() }, 1.3, 0},
+		func() *rig { m := benchManager(); return sessionRig(m).to(loaded(m, logIn)).loggingIn() },
+		func() *rig { l := newLeast(); return leastRig(l).to(l.handler(l.login)).loggingIn() }, 1.3, 0},
 	{"untouched", func() *rig { return floorRig(newFloor()).to(greet).answering(greeting) },
 		func() *rig {
 			m := benchManager()
 			return sessionRig(m).to(m.Handler(http.HandlerFunc(greet)).ServeHTTP).answering(greeting)
-		}, 0, 0},
+		}, nil, 0, 0},
 	{"visitor", func() *rig { f := newFloor(); return floorRig(f).to(f.read).withoutCookie().answering("") },
 		func() *rig {
 			m := benchManager()
 			return sessionRig(m).to(loaded(m, readValue)).withoutCookie().answering("")
-		}, 0, 0},
+		}, nil, 0, 0},
 	{"sealed-read", func() *rig { f := newFloor(); return floorSealedRig(f).to(f.sealedRead) },
-		func() *rig { m := benchSealed(); return sessionRig(m).to(loaded(m, readValue)) }, 0, 0},
+		func() *rig { m := benchSealed(); return sessionRig(m).to(loaded(m, readValue)) }, nil, 0, 0},
 	{"sealed-write", func() *rig { f := newFloor(); return floorSealedRig(f).to(f.sealedWrite).writing().renewingCookies() },
 		func() *rig {
 			m := benchSealed()
 			return sessionRig(m).to(loaded(m, writeValue)).writing().renewingCookies()
-		}, 0, 0},
+		}, nil, 0, 0},
 }
 
 // BenchmarkRequest measures whole requests, from ServeHTTP to the answer, of a program that
