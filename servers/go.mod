@@ -1,0 +1,3 @@
+module github.com/sojourn-go/sojourn/servers
+
+go 1.26.0
