@@ -1,0 +1,93 @@
+package qsess
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/gob"
+	"reflect"
+)
+
+// SessData is a session's data: the program's own type, or [VarMap]. Unmarshal is called on an empty value from
+// Store.NewSessData, and must survive any bytes.
+type SessData interface {
+	Marshal() ([]byte, error)
+	Unmarshal([]byte) error
+}
+
+// Merger is SessData that two overlapping requests may change. Merge is called on this request's data when another request
+// has saved changes since: base is what this request loaded, theirs is what is stored now, both as
+// Marshal made them. Afterwards the data is theirs with this request's own changes. Package qsess calls it during Save, and more than once if
+// still more requests come between.
+type Merger interface {
+	SessData
+	Merge(base, theirs []byte) error
+}
+
+// VarMap is the default SessData. It is encoded by gob: register the types of keys and values that are not
+// basic ones. Overlapping requests that change different keys both succeed; of two that change the same key, the
+// later Save wins.
+type VarMap struct {
+	Vars map[interface{}]interface{}
+}
+
+var _ Merger = (*VarMap)(nil)
+
+func newVarMap() SessData { return &VarMap{Vars: map[any]any{}} }
+
+// Marshal encodes the map.
+func (m *VarMap) Marshal() ([]byte, error) {
+	var b bytes.Buffer
+	err := gob.NewEncoder(&b).Encode(m.Vars)
+	return b.Bytes(), err
+}
+
+// Unmarshal replaces the map by what Marshal encoded, or by an empty one if b is empty.
+func (m *VarMap) Unmarshal(b []byte) error {
+	m.Vars = map[any]any{}
+	if len(b) == 0 {
+		return nil
+	}
+	return gob.NewDecoder(bytes.NewReader(b)).Decode(&m.Vars)
+}
+
+// Merge is part of [Merger].
+func (m *VarMap) Merge(base, theirs []byte) error {
+	own, err := m.Marshal()
+	if err != nil {
+		return err
+	}
+	var was, is, merged VarMap // all as gob gives them back, so that they compare
+	if err := cmp.Or(was.Unmarshal(base), is.Unmarshal(own), merged.Unmarshal(theirs)); err != nil {
+		return err
+	}
+	for k, v := range is.Vars {
+		if old, had := was.Vars[k]; !had || !reflect.DeepEqual(old, v) {
+			merged.Vars[k] = v
+		}
+	}
+	for k := range was.Vars {
+		if _, kept := is.Vars[k]; !kept {
+			delete(merged.Vars, k)
+		}
+	}
+	m.Vars = merged.Vars
+	return nil
+}
+
+// noSessData is the data of sessions without data.
+type noSessData struct{}
+
+func (noSessData) Marshal() ([]byte, error) { return nil, nil }
+func (noSessData) Unmarshal([]byte) error   { return nil }
+
+// sameData tells whether two encodings mean the same. Bytes alone do not tell: gob writes maps in any order.
+func (st *Store) sameData(a, b []byte) bool {
+	if bytes.Equal(a, b) {
+		return true
+	}
+	if st.NewSessData == nil {
+		return true // it has none to change
+	}
+	x, y := st.NewSessData(), st.NewSessData()
+	return x.Unmarshal(a) == nil && y.Unmarshal(b) == nil && reflect.DeepEqual(x, y)
+}

@@ -1,0 +1,187 @@
+package qsess
+
+import (
+	"bytes"
+	"context"
+	"math"
+	"net/http"
+	"time"
+
+	"github.com/sojourn-go/sojourn"
+)
+
+// Session is one session, as one request holds it. Its methods are not safe for concurrent use.
+type Session struct {
+	// Data is the session's data; Save keeps it.
+	Data SessData
+
+	// MaxAgeSecs and MinRefreshSecs are the Store's at first, and the session's own from then on: a larger MaxAgeSecs
+	// is "keep me signed in". See [Store] for what they mean.
+	MaxAgeSecs     int
+	MinRefreshSecs int
+
+	store  *Store
+	userID []byte
+	token  *string         // nil: never saved; a pointer, so that no %+v shows it
+	base   content         // what this request's changes are changes of
+	ctx    context.Context // of the request that loaded it; nil for none
+	made   time.Time       // the sign-in began
+}
+
+// content is what a session keeps. Its encoding is docs/moving.md's.
+type content struct {
+	maxAge, minRefresh int
+	data               []byte
+}
+
+// UserID is the user id that the session was made with; never nil. The bytes belong to the session: do not change them.
+func (s *Session) UserID() []byte { return s.userID }
+
+// Token gives the session's token and its time to live in seconds, for programs that send it by their own means. The session must have been
+// saved. Errors: [ErrNoSession], outages.
+func (s *Session) Token() (token string, timeToLiveSecs int, err error) {
+	if s.token == nil {
+		return "", 0, fail("token", ErrNoSession)
+	}
+	_, ttl, err := s.store.GetTokenSession(*s.token)
+	if err != nil {
+		return "", 0, err
+	}
+	return *s.token, ttl, nil
+}
+
+// maxSecs is the longest MaxAgeSecs that every store and every int takes: 68 years.
+const maxSecs = math.MaxInt32
+
+// Save writes the session's data and begins its life of MaxAgeSecs anew. With CookieAuth it puts the cookie
+// into w's header, so it must come before the first Write or WriteHeader. With TokenAuth it calls Store.SendToken, if set; else the program sends
+// what [Session.Token] gives.
+//
+// What happens when requests overlap is in the package comment. Errors: [ErrNoSession] if the session ended meanwhile,
+// [ErrConflict], [ErrConfig], sojourn.ErrRevoked if the user's sessions were revoked after [Store.NewSession], sojourn.ErrTooLarge, those of Data, outages.
+// After an error nothing was written, but for sojourn.ErrIndeterminate and an error of SendToken or SessionSaved.
+func (s *Session) Save(w http.ResponseWriter) error { return fail("save", s.save(w)) }
+
+func (s *Session) save(w http.ResponseWriter) error {
+	st := s.store
+	if s.MaxAgeSecs < 1 || s.MaxAgeSecs > maxSecs {
+		return badConfig("MaxAgeSecs %d is not within 1 and %d", s.MaxAgeSecs, maxSecs)
+	}
+	if err := st.checkCookie(); err != nil {
+		return err
+	}
+	data, err := s.Data.Marshal()
+	if err != nil {
+		return err
+	}
+	data = bytes.Clone(data) // Marshal may use its buffer again
+	eng, err := st.engine()
+	if err != nil {
+		return err
+	}
+	token := ""
+	if s.token == nil {
+		mine := content{s.MaxAgeSecs, s.MinRefreshSecs, data}
+		token, err = eng.create(s.context(), string(s.userID), mine, time.Since(s.made))
+		s.base.data = mine.data
+	} else {
+		token, err = eng.update(s.context(), *s.token, s.changes(data))
+	}
+	if err != nil {
+		return err
+	}
+	s.saved(token)
+	if err := s.send(w); err != nil {
+		return err
+	}
+	if st.SessionSaved != nil {
+		return st.SessionSaved(s.userID, time.Now())
+	}
+	return nil
+}
+
+// saved notes what the session is now a change of.
+func (s *Session) saved(token string) {
+	s.token, s.base.maxAge, s.base.minRefresh = &token, s.MaxAgeSecs, s.MinRefreshSecs
+}
+
+// changes gives the function that lays this request's changes over what is stored. It may run several times, on
+// newer contents. data is s.Data, encoded.
+func (s *Session) changes(data []byte) func(now *content) error {
+	changed := !s.store.sameData(s.base.data, data)
+	return func(now *content) error {
+		if s.MaxAgeSecs != s.base.maxAge {
+			now.maxAge = s.MaxAgeSecs
+		}
+		if s.MinRefreshSecs != s.base.minRefresh {
+			now.minRefresh = s.MinRefreshSecs
+		}
+		if !changed {
+			return nil // a refresh leaves what others have saved
+		}
+		if !bytes.Equal(now.data, s.base.data) {
+			m, ok := s.Data.(Merger)
+			if !ok {
+				return ErrConflict
+			}
+			if err := m.Merge(s.base.data, now.data); err != nil {
+				return err
+			}
+			merged, err := m.Marshal()
+			if err != nil {
+				return err
+			}
+			data, s.base.data = merged, bytes.Clone(now.data) // Data is theirs and this request's changes from here on
+		}
+		now.data = data
+		return nil
+	}
+}
+
+// Delete ends the session, and takes cookie or token away from the client (with TokenAuth by Store.DeleteToken, if set). If
+// the database fails it is an error and the client keeps what it has: the user is still signed in. A session that
+// has ended already is no error. Errors: outages, DeleteToken's.
+func (s *Session) Delete(w http.ResponseWriter) error {
+	eng, err := s.store.engine()
+	if err == nil && s.token != nil {
+		err = eng.end(s.context(), *s.token)
+	}
+	if err == nil {
+		err = s.unsend(w)
+	}
+	return fail("delete", err)
+}
+
+// DeleteByUserID ends all sessions of the session's user, this one and any that is being made too, for example after a change
+// of password. It may be called on a session that was never saved, and that one can be saved afterwards. If it was saved, cookie or
+// token is taken away from the client. Errors: sojourn.ErrNoUser if the session has no user id; outages, then some may have ended, and it should
+// be called again; DeleteToken's.
+func (s *Session) DeleteByUserID(w http.ResponseWriter) error {
+	return fail("delete by user id", s.deleteByUserID(w))
+}
+
+func (s *Session) deleteByUserID(w http.ResponseWriter) error {
+	if len(s.userID) == 0 {
+		return sojourn.ErrNoUser
+	}
+	eng, err := s.store.engine()
+	if err != nil {
+		return err
+	}
+	if err := eng.endUser(s.context(), string(s.userID)); err != nil {
+		return err
+	}
+	if s.token == nil {
+		s.made = time.Now()
+		return nil
+	}
+	return s.unsend(w)
+}
+
+// context is that of the session's request, without its end: a client that hangs up cancels no sign-out.
+func (s *Session) context() context.Context {
+	if s.ctx == nil {
+		return context.Background()
+	}
+	return context.WithoutCancel(s.ctx)
+}
