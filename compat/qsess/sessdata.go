@@ -10,7 +10,9 @@ import (
 // SessData is a session's data: the program's own type, or [VarMap]. Unmarshal is called on an empty value from
 // Store.NewSessData, and must survive any bytes.
 type SessData interface {
+	// Marshal encodes the data.
 	Marshal() ([]byte, error)
+	// Unmarshal reads what Marshal made.
 	Unmarshal([]byte) error
 }
 

@@ -85,6 +85,13 @@ func imports(name, pkg string) map[string]string {
 	return file(name, "// Package p is new.\npackage p\n\nimport _ \""+pkg+"\"\n")
 }
 
+// compat is a module below compat with a file that imports pkg.
+func compat(pkg string) map[string]string {
+	m := imports("compat/old/n.go", pkg)
+	m["compat/old/go.mod"] = "module " + Core + "/compat/old\n\ngo 1.26\n"
+	return m
+}
+
 var cases = []struct {
 	name, rule string
 	over       map[string]string
@@ -114,6 +121,9 @@ var cases = []struct {
 	{"leaf imports a leaf", "imports", imports("redisstore/n.go", Core+"/cqlstore"), "redisstore/n.go:4", "core alone"},
 	{"leaf's test imports a leaf", "imports", imports("redisstore/n_test.go", Core+"/cqlstore"), "redisstore/n_test.go:4", "core alone"},
 	{"leaf imports the root", "imports", imports("redisstore/n.go", Core), "", ""},
+	{"older API imports the store that it names", "imports", compat(Core + "/redisstore"), "", ""},
+	{"older API imports core's internal", "imports", compat(Core + "/internal/x"), "compat/old/n.go:4", "only the core"},
+	{"older API imports an example", "imports", compat(Core + "/examples/shop"), "compat/old/n.go:4", "core alone"},
 	{"example imports core's internal", "imports", imports("examples/shop/n.go", Core+"/internal/x"), "examples/shop/n.go:4", "only the core"},
 	{"example in the core imports internal", "imports", imports("examples/quick/n.go", Core+"/internal/x"), "examples/quick/n.go:4", "only the core"},
 
