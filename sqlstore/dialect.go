@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"context"
 	"database/sql"
 	"sync/atomic"
 
@@ -15,6 +16,8 @@ type Dialect struct {
 	schema func(table string) []string
 	// engine prepares what the dialect needs.
 	engine func(*shared) engine
+	// coded says that nothing works without Options.ErrorCode.
+	coded bool
 	// class says what an error before COMMIT means, and commit one of COMMIT.
 	class  func(code string) (hint string, class error)
 	commit func(code string) (hint string, class error)
@@ -65,11 +68,14 @@ type query struct {
 	stmt atomic.Pointer[sql.Stmt]
 }
 
-func (q *query) prepared() (*sql.Stmt, error) {
+func (q *query) prepared() (*sql.Stmt, error) { return q.on(background) }
+
+// on is prepared where the engine may keep the caller waiting.
+func (q *query) on(ctx context.Context) (*sql.Stmt, error) {
 	if st := q.stmt.Load(); st != nil {
 		return st, nil
 	}
-	st, err := q.db.PrepareContext(background, q.text)
+	st, err := q.db.PrepareContext(ctx, q.text)
 	if err != nil {
 		return nil, err
 	}

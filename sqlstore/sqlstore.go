@@ -36,7 +36,7 @@ type Options struct {
 	MakeRoom func()
 
 	// ErrorCode tells the engine's code of a driver's error, or "". It is needed for drivers whose
-	// errors have neither a method Code() int nor SQLState() string.
+	// errors have neither a method Code() int nor SQLState() string, like those of MySQL.
 	ErrorCode func(error) string
 }
 
@@ -60,6 +60,9 @@ func New(db *sql.DB, d *Dialect, opts *Options) (*Store, error) {
 	}
 	if db == nil || d == nil {
 		return nil, errors.New("sqlstore: New needs a database and a dialect")
+	}
+	if d.coded && o.ErrorCode == nil {
+		return nil, fmt.Errorf("sqlstore: the %v dialect needs Options.ErrorCode; package mysqlstore has one", d)
 	}
 	if o.Table == "" {
 		o.Table = "sojourn"
