@@ -1,0 +1,58 @@
+-- KEYS record, index, guard  ARGV fixed, rest, user, max, evict, age
+local k, u = KEYS[1], KEYS[2]
+local r = given(ARGV[1])
+local user = ARGV[3]
+local id = k:sub(-32)
+
+local old = head(k)
+if old and old.damaged then return answer('X', old.damaged) end
+if old and old.live then
+	return answer(old.ver == 1 and old.writer == r.writer and 'K' or 'E')
+end
+if user ~= '' then
+	local age = tonumber(ARGV[6])
+	local revoked = age > 0 and call('GET', KEYS[3])
+	if revoked and tonumber(revoked) >= now - age then return answer('R') end
+end
+r.created, r.seen = past(r.created), past(r.seen)
+r.exp = expiry(r.created, r.seen, r.idle, r.life)
+if r.exp <= now then return answer('K') end
+
+local evicted = {}
+if user ~= '' then
+	local base = k:sub(1, -33)
+	-- dead tells whether a member of the index stands for no live record. One of another user with the same tag is left alone.
+	local function dead(m)
+		local h = head(base .. m:sub(1, 32))
+		if not h or not h.damaged and (not h.live or h.handle ~= m:sub(33)) then return true end
+		return false, h.user == user
+	end
+	local max = tonumber(ARGV[4])
+	if max > 0 and call('ZCARD', u) >= max then
+		local live, gone = {}, {}
+		for _, m in ipairs(call('ZRANGE', u, 0, -1)) do -- the oldest first
+			local d, mine = dead(m)
+			if d then
+				gone[#gone + 1] = m
+			elseif mine then
+				live[#live + 1] = m
+			end
+		end
+		if #live >= max and ARGV[5] ~= '1' then return answer('L') end
+		for i = 1, #live - max + 1 do
+			call('UNLINK', base .. live[i]:sub(1, 32))
+			gone[#gone + 1] = live[i]
+			evicted[i] = live[i]:sub(33)
+		end
+		for _, m in ipairs(gone) do call('ZREM', u, m) end
+	else
+		-- Without a limit nobody counts, so some members are looked at each time: the index stays within a small multiple of
+		-- what lives.
+		for _, m in ipairs(call('ZRANDMEMBER', u, 3)) do
+			if dead(m) then call('ZREM', u, m) end
+		end
+	end
+end
+put(k, 1, r, r.fixed .. ARGV[2])
+if user ~= '' then enter(u, id .. r.fixed:sub(1, 16), r) end
+return answer('K', table.concat(evicted))

@@ -1,0 +1,127 @@
+package redisstore
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/sojourn-go/sojourn/store"
+)
+
+// A record is one string. All numbers are big-endian, all times whole milliseconds since 1970:
+//
+//	 0  format      1 byte, 1
+//	 1  version     8
+//	 9  writer      8
+//	17  created     8
+//	25  seen        8   in a place of its own, so that a touch writes 8 bytes
+//	33  idle        8   0 = no limit
+//	41  life        8   0 = no limit
+//	49  handle     16
+//	65  length of user, 1 byte; of meta, 2 bytes
+//	68  user, meta, data
+const headSize = 68
+
+const (
+	never = 1<<53 - 1     // exact in Lua, whose numbers are doubles
+	unset = math.MinInt64 // in a record handed in: now
+)
+
+// millis gives a duration in milliseconds, rounded up: a limit is never rounded to none.
+func millis(d time.Duration) int64 { return int64((d + time.Millisecond - 1) / time.Millisecond) }
+
+func instant(t time.Time) int64 {
+	if t.IsZero() {
+		return unset
+	}
+	return min(max(t.UnixMilli(), -never), never)
+}
+
+// fixed gives what a script reads of a record handed in: from the writer to the lengths.
+func fixed(r *store.Record) string {
+	b := make([]byte, 0, headSize-9)
+	b = append(b, r.Writer[:]...)
+	for _, v := range [...]int64{instant(r.Created), instant(r.Seen), millis(r.Idle), millis(r.Lifetime)} {
+		b = binary.BigEndian.AppendUint64(b, uint64(v))
+	}
+	b = append(b, r.Handle[:]...)
+	b = append(b, byte(len(r.User)))
+	return string(binary.BigEndian.AppendUint16(b, uint16(len(r.Meta))))
+}
+
+// rest gives what stands behind the lengths. It is a copy: a client may send it after the call has returned.
+func rest(r *store.Record, user string) string {
+	var b strings.Builder
+	b.Grow(len(user) + len(r.Meta) + len(r.Data))
+	b.WriteString(user)
+	b.Write(r.Meta)
+	b.Write(r.Data)
+	return b.String()
+}
+
+// damage is what [decode] says of bytes that are no record.
+type damage struct{ handle store.Handle }
+
+func (d *damage) Error() string {
+	if d.handle == (store.Handle{}) {
+		return store.ErrCorrupt.Error()
+	}
+	return store.ErrCorrupt.Error() + ": session " + d.handle.String()
+}
+
+func (d *damage) Unwrap() error { return store.ErrCorrupt }
+
+// decode reads a record whose data, or only their beginning, are in b. Meta and Data are parts of b.
+func decode(key store.Key, b []byte) (rec store.Record, err error) {
+	rec.Key = key
+	if len(b) == 0 || b[0] != 1 || len(b) < 65 {
+		return rec, &damage{}
+	}
+	copy(rec.Handle[:], b[49:])
+	bad := &damage{rec.Handle}
+	if len(b) < headSize {
+		return rec, bad
+	}
+	rec.Version = binary.BigEndian.Uint64(b[1:])
+	copy(rec.Writer[:], b[9:])
+	var t [4]int64
+	for i := range t {
+		t[i] = int64(binary.BigEndian.Uint64(b[17+8*i:]))
+	}
+	const longest = int64(store.MaxLife / time.Millisecond)
+	if rec.Version == 0 || rec.Version > never || t[0] < -never || t[0] > never || t[1] < -never || t[1] > never ||
+		t[2] < 0 || t[2] > longest || t[3] < 0 || t[3] > longest {
+		return rec, bad
+	}
+	rec.Created, rec.Seen = time.UnixMilli(t[0]).UTC(), time.UnixMilli(t[1]).UTC()
+	rec.Idle, rec.Lifetime = time.Duration(t[2])*time.Millisecond, time.Duration(t[3])*time.Millisecond
+	user, meta := int(b[65]), int(binary.BigEndian.Uint16(b[66:]))
+	if b = b[headSize:]; len(b) < user+meta || meta > store.MaxMeta || len(b) > user+meta+store.MaxData {
+		return rec, bad
+	}
+	rec.User = string(b[:user])
+	rec.Meta = b[user : user+meta : user+meta]
+	rec.Data = b[user+meta : len(b) : len(b)]
+	return rec, nil
+}
+
+// The keys of one tag have one hash tag, which is all that a cluster looks at. An ID is 32 raw bytes.
+func (s *Store) tagKey(t store.Tag) string {
+	return s.opts.Prefix + "{" + base64.RawURLEncoding.EncodeToString(t[:]) + "}:"
+}
+
+func (s *Store) recordKey(k store.Key) string { return s.tagKey(k.Tag) + "s:" + string(k.ID[:]) }
+
+// parseKey reads what recordKey wrote.
+func (s *Store) parseKey(text string) (k store.Key, ok bool) {
+	const tagSize = 22
+	text, ok = strings.CutPrefix(text, s.opts.Prefix)
+	if !ok || len(text) != 1+tagSize+4+len(k.ID) || text[0] != '{' || text[1+tagSize:][:4] != "}:s:" {
+		return k, false
+	}
+	n, err := base64.RawURLEncoding.Strict().Decode(k.Tag[:], []byte(text[1:1+tagSize]))
+	copy(k.ID[:], text[1+tagSize+4:])
+	return k, err == nil && n == len(k.Tag)
+}

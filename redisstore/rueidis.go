@@ -1,0 +1,122 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// rueidisDriver is [Driver] over rueidis. Commands are built without its flags, so that it never sends one
+// again by itself, nor to a replica.
+type rueidisDriver struct{ client rueidis.Client }
+
+var _ Cacher = rueidisDriver{}
+
+func (d rueidisDriver) build(cmd Command) rueidis.Completed {
+	return d.client.B().Arbitrary(cmd.Name).Args(cmd.Before...).Keys(cmd.Keys...).Args(cmd.After...).Build()
+}
+
+func (d rueidisDriver) Do(ctx context.Context, cmd Command) ([]byte, error) {
+	return rueidisBytes(d.client.Do(ctx, d.build(cmd)))
+}
+
+func rueidisBytes(r rueidis.RedisResult) ([]byte, error) {
+	b, err := r.AsBytes()
+	if err != nil {
+		if rueidis.IsRedisNil(err) {
+			return nil, nil
+		}
+		return nil, rueidisError(err)
+	}
+	if b == nil {
+		b = []byte{}
+	}
+	return b, nil
+}
+
+// rueidisError translates what rueidis says.
+func rueidisError(err error) error {
+	if answer, ok := rueidis.IsRedisErr(err); ok {
+		return &ServerError{answer.Error()}
+	}
+	var op *net.OpError
+	if errors.Is(err, rueidis.ErrNoSlot) || errors.As(err, &op) && op.Op == "dial" {
+		return &NotSentError{err}
+	}
+	return err
+}
+
+func (d rueidisDriver) DoWait(ctx context.Context, cmd Command, replicas int, timeout time.Duration) (b []byte, acks int, err error) {
+	err = d.client.Dedicated(func(c rueidis.DedicatedClient) error {
+		rs := c.DoMulti(ctx, c.B().Arbitrary(cmd.Name).Args(cmd.Before...).Keys(cmd.Keys...).Args(cmd.After...).Build(),
+			c.B().Arbitrary("WAIT").Args(strconv.Itoa(replicas), strconv.FormatInt(timeout.Milliseconds(), 10)).Blocking())
+		var err error
+		if b, err = rueidisBytes(rs[0]); err != nil {
+			return err
+		}
+		n, err := rs[1].AsInt64()
+		acks = int(n)
+		return lost(err)
+	})
+	return b, acks, err
+}
+
+// lost is for an error after the write was answered: nobody knows what became of it.
+func lost(err error) error {
+	if err == nil {
+		return nil
+	}
+	return errors.Join(errors.New("redis: no answer to WAIT"), err)
+}
+
+func (d rueidisDriver) Cached(ctx context.Context, key string, ttl time.Duration) ([]byte, error) {
+	r := d.client.DoCache(ctx, d.client.B().Get().Key(key).Cache(), ttl)
+	// Who waited for another's read, of which the answer came late, has an entry that is over already.
+	if at := r.CachePXAT(); at > 0 && at <= time.Now().UnixMilli() {
+		return d.Do(ctx, Command{Name: "GET", Keys: []string{key}})
+	}
+	return rueidisBytes(r)
+}
+
+func (d rueidisDriver) Masters(ctx context.Context) ([]Node, error) {
+	var nodes []Node
+	for _, c := range d.client.Nodes() {
+		n := rueidisNode{c}
+		role, err := n.Pipe(ctx, []string{"ROLE"})
+		if err != nil {
+			return nil, err
+		}
+		if r, ok := role[0].([]any); ok && len(r) > 0 && r[0] != "master" {
+			continue
+		}
+		nodes = append(nodes, n)
+	}
+	return nodes, nil
+}
+
+type rueidisNode struct{ client rueidis.Client }
+
+func (n rueidisNode) Pipe(ctx context.Context, cmds ...[]string) ([]any, error) {
+	build := make(rueidis.Commands, len(cmds))
+	for i, c := range cmds {
+		build[i] = n.client.B().Arbitrary(c...).Build()
+	}
+	answers := make([]any, len(cmds))
+	for i, r := range n.client.DoMulti(ctx, build...) {
+		v, err := r.ToAny()
+		if err != nil && !rueidis.IsRedisNil(err) {
+			err = rueidisError(err)
+			var answer *ServerError
+			if !errors.As(err, &answer) {
+				return nil, err
+			}
+			v = answer
+		}
+		answers[i] = v
+	}
+	return answers, nil
+}
