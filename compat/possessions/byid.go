@@ -1,0 +1,127 @@
+package possessions
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/sojourn-go/sojourn/store"
+)
+
+// byID is the store that an overseer's manager sees: it keeps each session, which has no user in these APIs, under
+// its UUID as if that were a user, so that every store finds, ends and lists it by its UUID in one
+// partition. The UUID is made of the random tag that the core gives a session and keeps over renewals. It opens
+// nothing: the token's secret is beside it, and only that secret's hash is in the store.
+type byID struct {
+	store.Store
+	look func(ctx context.Context, id string) (gone bool, err error) // if not nil, to be called before a session is read
+}
+
+// idOf spells a tag as a random UUID (RFC 9562, version 4).
+func idOf(tag store.Tag) string {
+	tag[6], tag[8] = tag[6]&0x0f|0x40, tag[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", tag[:4], tag[4:6], tag[6:8], tag[8:10], tag[10:])
+}
+
+// parseID gives a tag for which idOf gives id.
+func parseID(id string) (tag store.Tag, ok bool) {
+	n, err := hex.Decode(tag[:], []byte(strings.ReplaceAll(id, "-", ""))[:min(32, len(id))])
+	return tag, err == nil && n == len(tag) && idOf(tag) == id
+}
+
+// inside gives the key and user under which the store keeps what the manager knows as key.
+func inside(key store.Key) (store.Key, string) {
+	id := idOf(key.Tag)
+	return store.Key{Tag: store.TagOf(id), ID: key.ID}, id
+}
+
+// into translates a record for the store.
+func into(rec store.Record) (store.Record, error) {
+	if rec.User != "" {
+		return rec, fmt.Errorf("%w: signing users in needs sojourn.New over the store itself", store.ErrInvalid)
+	}
+	rec.Key, rec.User = inside(rec.Key)
+	return rec, nil
+}
+
+func (s byID) Create(ctx context.Context, rec store.Record, _ store.Admission) ([]store.Handle, error) {
+	rec, err := into(rec)
+	if err != nil {
+		return nil, err
+	}
+	return s.Store.Create(ctx, rec, store.Admission{})
+}
+
+func (s byID) Get(ctx context.Context, key store.Key) (store.Record, time.Time, error) {
+	in, id := inside(key)
+	if s.look != nil {
+		if _, err := s.look(ctx, id); err != nil {
+			return store.Record{}, time.Time{}, err
+		}
+	}
+	rec, now, err := s.Store.Get(ctx, in)
+	rec.Key, rec.User = key, ""
+	return rec, now, err
+}
+
+func (s byID) Update(ctx context.Context, rec store.Record, ifVersion uint64) error {
+	rec, err := into(rec)
+	if err != nil {
+		return err
+	}
+	return s.Store.Update(ctx, rec, ifVersion)
+}
+
+func (s byID) Touch(ctx context.Context, rec store.Record, every time.Duration) error {
+	rec, err := into(rec)
+	if err != nil {
+		return err
+	}
+	return s.Store.Touch(ctx, rec, every)
+}
+
+func (s byID) Rotate(ctx context.Context, old store.Key, ifVersion uint64, rec store.Record, tail *store.Record) error {
+	rec, err := into(rec)
+	if err != nil {
+		return err
+	}
+	old, _ = inside(old)
+	if tail != nil {
+		t := *tail
+		t.Key = old
+		tail = &t
+	}
+	return s.Store.Rotate(ctx, old, ifVersion, rec, tail)
+}
+
+func (s byID) Delete(ctx context.Context, key store.Key) error {
+	in, _ := inside(key)
+	return s.Store.Delete(ctx, in)
+}
+
+// User yields nothing: to the manager, nobody is signed in.
+func (s byID) User(context.Context, string) iter.Seq2[store.Record, error] {
+	return func(func(store.Record, error) bool) {}
+}
+
+// Revoke ends nothing, as User says.
+func (s byID) Revoke(context.Context, string, store.Selection) (int, error) { return 0, nil }
+
+// All yields the sessions, and not what else is kept under other names.
+func (s byID) All(ctx context.Context) iter.Seq2[store.Record, error] {
+	return func(yield func(store.Record, error) bool) {
+		for rec, err := range s.Store.All(ctx) {
+			tag, ok := parseID(rec.User)
+			if err == nil && !ok {
+				continue
+			}
+			rec.Key.Tag, rec.User = tag, ""
+			if !yield(rec, err) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,69 @@
+package possessions
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/sojourn-go/sojourn"
+	"github.com/sojourn-go/sojourn/store"
+)
+
+// CookieOptions describe the session's cookie. What is contradictory makes the constructors of overseers panic.
+type CookieOptions struct {
+	// Domain shares the cookie with all hosts below it. "" keeps it to this host.
+	Domain string
+	// Path restricts the cookie to URLs below it. "" means "/".
+	Path string
+	// Name is the cookie's name; it must not be empty. One with the prefix "__Host-" is better than the old default "id": no
+	// sister domain can overwrite it.
+	Name string
+	// MaxAge is how long browsers keep the cookie after it was last sent: when the session was made, was
+	// changed or refreshed. 0 means until the browser closes. At most 400 days, which is what browsers keep.
+	MaxAge time.Duration
+	// Secure must be true, but for development on a loopback address.
+	Secure bool
+	// HTTPOnly is here for the old programs: the cookie is always hidden from scripts.
+	HTTPOnly bool
+	// SameSite says whether other sites' requests carry the cookie; the default mode is Lax.
+	SameSite http.SameSite
+
+	// Sojourn, if not nil, has what the old options could not say: Keys, TrustedProxies, Observe, OnError, Timeout and
+	// the rest of [sojourn.Options]. Its Cookie, Idle, TouchEvery, Custom, Bearer, Codec and OnDecodeError do not count.
+	Sojourn *sojourn.Options
+}
+
+// NewCookieOptions gives the defaults: a cookie "id" for the whole site that lasts until the browser closes, Secure and hidden from
+// scripts.
+func NewCookieOptions() CookieOptions {
+	return CookieOptions{Name: "id", Path: "/", Secure: true, HTTPOnly: true, SameSite: http.SameSiteDefaultMode}
+}
+
+const day = 24 * time.Hour
+
+// options gives the core's options for sessions that end idle after their last use, or never if it is 0.
+func (c *CookieOptions) options(idle time.Duration) *sojourn.Options {
+	var o sojourn.Options
+	if c.Sojourn != nil {
+		o = *c.Sojourn
+	}
+	o.Custom, o.Bearer, o.Codec = nil, nil, nil
+	o.OnDecodeError = sojourn.RefuseValue // a damaged value is an error and no empty session
+	if o.Lifetime == 0 {
+		o.Lifetime = sojourn.Unlimited // the old sessions had no such limit
+	}
+	if o.Idle, o.TouchEvery = sojourn.Unlimited, 0; idle > 0 {
+		o.Idle = min(idle, store.MaxLife)
+		o.TouchEvery = max(1, min(time.Minute, idle/20))
+	}
+	o.Cookie = sojourn.CookieOptions{
+		Name: c.Name, Domain: c.Domain, Path: c.Path, SameSite: c.SameSite,
+		InsecureName: !strings.HasPrefix(c.Name, "__"),
+		Persistent:   c.MaxAge > 0, MaxAge: min(max(c.MaxAge, 0), sojourn.MaxCookieAge),
+	}
+	if c.SameSite == http.SameSiteNoneMode {
+		o.Cookie.InsecureSameSiteNone = "possessions.CookieOptions.SameSite asks for it"
+	}
+	o.InsecureLoopbackHTTP = o.InsecureLoopbackHTTP || !c.Secure
+	return &o
+}

@@ -1,0 +1,229 @@
+package possessions
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+
+	"github.com/sojourn-go/sojourn"
+)
+
+// Overseer stands between storers and cookies. Programs use it through [OverseeingMiddleware]; its own methods
+// are for those that work with a session directly.
+//
+// Another kind of overseer is a [sojourn.Manager] of the program's own, for example with a CustomTransport.
+type Overseer interface {
+	// ReadState gives the request's session. An empty one is no error. Errors: outages.
+	ReadState(r *http.Request) (Session, error)
+	// WriteState applies the events to a session that ReadState gave, or if it is nil to that of ctx, writes it, and puts
+	// what the client must know into the header of w, whose body is not begun. Errors: those of sojourn's Session.Commit.
+	WriteState(ctx context.Context, w http.ResponseWriter, session Session, events []Event) error
+	// Manager gives the core's manager behind the overseer, for what this package has no name for. It is
+	// made at the first call, from keys that may be in the store. Errors: outages.
+	Manager(ctx context.Context) (*sojourn.Manager, error)
+
+	session(*sojourn.Session) (session, error)
+}
+
+// EventKind says what an [Event] does.
+type EventKind int
+
+// The kinds of events.
+const (
+	EventSet            EventKind = iota // sets Key to Val
+	EventDel                             // removes Key
+	EventDelAll                          // removes all keys but Keys
+	EventRefresh                         // pushes the expiry back
+	EventDelClientState                  // ends the session and takes the cookie away
+)
+
+// Event is one change of a session, for [Overseer].WriteState.
+type Event struct {
+	Kind EventKind
+	Key  string
+	Val  string
+	Keys []string
+}
+
+// overseer is what both overseers are.
+type overseer struct {
+	make func(context.Context) (*sojourn.Manager, error)
+	uses bool // loading the session pushes its expiry back
+
+	mu sync.Mutex
+	m  *sojourn.Manager
+}
+
+// session makes one of a loaded session of the core. It refuses one whose value is no JSON object of strings, which would else read as
+// an empty one.
+func (o *overseer) session(s *sojourn.Session) (session, error) {
+	if !o.uses {
+		s.Peek()
+	}
+	if _, err := slot.Lookup(s); err != nil && !errors.Is(err, sojourn.ErrNoValue) {
+		return session{}, err
+	}
+	return session{s}, nil
+}
+
+// Manager is part of [Overseer].
+func (o *overseer) Manager(ctx context.Context) (*sojourn.Manager, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.m != nil {
+		return o.m, nil
+	}
+	m, err := o.make(ctx)
+	if err != nil {
+		return nil, fail("open", err)
+	}
+	o.m = m
+	return m, nil
+}
+
+// ReadState is part of [Overseer].
+func (o *overseer) ReadState(r *http.Request) (Session, error) {
+	m, err := o.Manager(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	s, err := m.Load(r)
+	if err != nil {
+		return nil, err
+	}
+	out, err := o.session(s)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// WriteState is part of [Overseer].
+func (o *overseer) WriteState(ctx context.Context, w http.ResponseWriter, sess Session, events []Event) error {
+	if sess == nil {
+		sess, _ = ctx.Value(CTXKeyPossessions{}).(Session)
+	}
+	s, ok := sess.(session)
+	if !ok {
+		return errors.New("possessions: write state: the session is not one that ReadState gave")
+	}
+	for _, e := range events {
+		switch e.Kind {
+		case EventSet:
+			_ = s.set(e.Key, e.Val) // the commit tells
+		case EventDel:
+			s.del(e.Key)
+		case EventDelAll:
+			s.delAll(e.Keys)
+		case EventRefresh:
+			s.s.Refresh()
+		case EventDelClientState:
+			if err := s.s.Logout(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	h, err := s.s.Commit(ctx)
+	for name, values := range h {
+		w.Header()[name] = append(w.Header()[name], values...)
+	}
+	return err
+}
+
+// StorageOverseer is the [Overseer] of sessions that a [Storer] keeps. Make it with [NewStorageOverseer].
+type StorageOverseer struct {
+	// Storer is the one that the overseer was made with. Changing it changes nothing.
+	Storer Storer
+	*overseer
+}
+
+var _ Overseer = (*StorageOverseer)(nil)
+
+// NewStorageOverseer makes an overseer of sessions in storer. It does no I/O. It panics if opts contradict each other, with
+// a text that says what to change, or if storer is nil.
+func NewStorageOverseer(opts CookieOptions, storer Storer) *StorageOverseer {
+	mustName(opts)
+	o := &overseer{}
+	switch s := storer.(type) {
+	case nil:
+		panic("possessions: NewStorageOverseer without a storer")
+	case native:
+		r := s.base()
+		o.uses = r.reads
+		o.make = func(ctx context.Context) (*sojourn.Manager, error) {
+			so := opts.options(r.maxAge)
+			if so.Keys == nil {
+				var err error
+				if so.Keys, err = r.keys(ctx); err != nil {
+					return nil, err
+				}
+			}
+			return sojourn.New(byID{r.st, r.look}, so)
+		}
+		trial(opts.options(r.maxAge))
+	default:
+		so := opts.options(foreignIdle)
+		so.TouchEvery = 1 // the storer's own age counts, so it is told of each refresh
+		if so.Keys == nil {
+			so.Keys = newRing()
+		}
+		trial(so)
+		o.make = func(context.Context) (*sojourn.Manager, error) { return sojourn.New(newForeign(storer), so) }
+	}
+	return &StorageOverseer{storer, o}
+}
+
+func mustName(opts CookieOptions) {
+	if opts.Name == "" {
+		panic("possessions: CookieOptions.Name is empty")
+	}
+}
+
+// trial panics on options that no manager accepts.
+func trial(so *sojourn.Options) {
+	o := *so
+	if o.Keys == nil {
+		o.Keys = newRing()
+	}
+	if _, err := sojourn.NewSealed(&sojourn.SealedOptions{AcceptReplayUntilExpiry: true}, &o); err != nil {
+		panic(err)
+	}
+}
+
+func newRing() *sojourn.KeyRing { return must(sojourn.NewKeyRing(sojourn.NewKey())) }
+
+// must is for what fails only if the program is wrong.
+func must[T any](x T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return x
+}
+
+// CookieOverseer is the [Overseer] of sessions that the browser keeps, sealed with AES-GCM and in base64. Make it with [NewCookieOverseer].
+type CookieOverseer struct{ *overseer }
+
+var _ Overseer = (*CookieOverseer)(nil)
+
+// cookieIdle ends an unused cookie session where its cookie has no age of its own: a stolen copy
+// must not work for ever.
+const cookieIdle = 30 * day
+
+// NewCookieOverseer makes an overseer of sessions that are in the cookie alone. They hold about 3,000 bytes; of two
+// overlapping requests the last response wins; and a copy of the cookie opens the session as it was until opts.MaxAge, or 30 days without
+// MaxAge, after it was sent. secretKey is 32 random bytes, the same on every node; opts.Sojourn.Keys replaces it, for example by a ring
+// in which keys change. It panics if the key is a text or a repeated byte, or if opts contradict each other.
+func NewCookieOverseer(opts CookieOptions, secretKey [32]byte) *CookieOverseer {
+	mustName(opts)
+	idle := opts.MaxAge
+	if idle == 0 {
+		idle = cookieIdle
+	}
+	so := opts.options(idle)
+	if so.Keys == nil {
+		so.Keys = must(sojourn.NewKeyRing(secretKey[:]))
+	}
+	m := must(sojourn.NewSealed(&sojourn.SealedOptions{AcceptReplayUntilExpiry: true}, so))
+	return &CookieOverseer{&overseer{m: m, uses: opts.MaxAge == 0}}
+}
