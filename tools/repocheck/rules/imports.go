@@ -75,6 +75,8 @@ func (r *Repo) forbidden(f *File, target string) string {
 			return ""
 		case under(f.dir(), "compat") && (under(owner.Dir, "compat") || strings.HasSuffix(owner.Path, "store")):
 			return "" // the older APIs name their back-ends, so each stands on the store that is one
+		case under(f.Module.Path, owner.Path):
+			return "" // a module below a store's brings it another driver
 		}
 		return "a leaf stands on the core alone"
 	}

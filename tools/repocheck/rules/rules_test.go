@@ -85,6 +85,13 @@ func imports(name, pkg string) map[string]string {
 	return file(name, "// Package p is new.\npackage p\n\nimport _ \""+pkg+"\"\n")
 }
 
+// below is a module below cqlstore that imports pkg.
+func below(pkg string) map[string]string {
+	m := imports("cqlstore/old/n.go", pkg)
+	m["cqlstore/old/go.mod"] = "module " + Core + "/cqlstore/old\n\ngo 1.26\n"
+	return m
+}
+
 // compat is a module below compat with a file that imports pkg.
 func compat(pkg string) map[string]string {
 	m := imports("compat/old/n.go", pkg)
@@ -121,6 +128,8 @@ var cases = []struct {
 	{"leaf imports a leaf", "imports", imports("redisstore/n.go", Core+"/cqlstore"), "redisstore/n.go:4", "core alone"},
 	{"leaf's test imports a leaf", "imports", imports("redisstore/n_test.go", Core+"/cqlstore"), "redisstore/n_test.go:4", "core alone"},
 	{"leaf imports the root", "imports", imports("redisstore/n.go", Core), "", ""},
+	{"second driver of a store imports the store", "imports", below(Core + "/cqlstore"), "", ""},
+	{"second driver of a store imports another", "imports", below(Core + "/redisstore"), "cqlstore/old/n.go:4", "core alone"},
 	{"older API imports the store that it names", "imports", compat(Core + "/redisstore"), "", ""},
 	{"older API imports core's internal", "imports", compat(Core + "/internal/x"), "compat/old/n.go:4", "only the core"},
 	{"older API imports an example", "imports", compat(Core + "/examples/shop"), "compat/old/n.go:4", "core alone"},

@@ -1,0 +1,223 @@
+package cql
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/sojourn-go/sojourn/store"
+)
+
+func (s *Store) create(ctx context.Context, rec *store.Record, adm store.Admission) ([]store.Handle, error) {
+	a, err := s.begin(ctx, rec.Key.Tag)
+	if err != nil {
+		return nil, err
+	}
+	defer a.free()
+	r, now := newRow(rec, 1), s.clock.now()
+	r.settle(now)
+	if r.lives.at(now).left(now) <= 0 {
+		adm.Max = 0 // it never lives, so nobody has to go for it
+	}
+	if adm.Max > 0 {
+		return a.admit(r, adm)
+	}
+	return nil, a.add(r, adm)
+}
+
+// add inserts without a limit: one round trip, if no revocation is remembered.
+func (a *attempt) add(r *row, adm store.Admission) error {
+	guard := newGuard()
+	var have expect
+	remembered := false // a revocation, by the latest answer
+	for {
+		applied, rows, err := a.cas(func(now int64) []Statement {
+			sts := make([]Statement, 0, 2)
+			if r.user != "" {
+				g := a.s.build(now).guard(r.key.Tag, guard)
+				switch {
+				case adm.Age == 0:
+				case remembered:
+					g.ago(" IF revoked<", a.since(adm))
+				default:
+					g.add(" IF revoked=?", nil)
+				}
+				sts = append(sts, g.done())
+			}
+			return append(sts, a.s.build(now).insert(r, have))
+		})
+		if err != nil || applied {
+			return err
+		}
+		if c := at(rows, r.key.ID); c != nil {
+			if c.wrote(r.writer, 1) {
+				return nil
+			}
+			if have, err = a.vacant(r.key); err != nil {
+				return err
+			}
+		} else {
+			revoked := slices.ContainsFunc(rows, func(c cells) bool { return c.revoked != nil })
+			if adm.Age > 0 && remembered && revoked && have.empty() {
+				return store.ErrRevoked
+			}
+			remembered, have = revoked, expect{}
+		}
+		if err := a.pause(); err != nil {
+			return err
+		}
+	}
+}
+
+// since is how long ago a revocation must be that does not count: longer than the sign-in takes. The nodes' clocks may differ.
+func (a *attempt) since(adm store.Admission) int64 {
+	return span(adm.Age) + a.elapsed() + span(a.s.opts.ClockSkew)
+}
+
+// at gives the answered row with the ID if there is a record in it, live or not.
+func at(rows []cells, id store.ID) *cells {
+	for i := range rows {
+		if string(rows[i].id) == string(id[:]) && (rows[i].ver != nil || rows[i].seen != nil || rows[i].writer != nil) {
+			return &rows[i]
+		}
+	}
+	return nil
+}
+
+// vacant makes sure that no record lives at a key, and gives what is there.
+func (a *attempt) vacant(key store.Key) (expect, error) {
+	c, err := a.again(key, false)
+	if err != nil {
+		return expect{}, err
+	}
+	have := expect{c.ver, c.seen, c.writer}
+	if c.absent() {
+		return have, nil
+	}
+	r, err := c.row(key)
+	if err == nil && r.live(c.now) {
+		err = store.ErrExists
+	}
+	return have, err
+}
+
+// admit inserts where the user's records are limited: it reads them, and then writes on condition that the guard is
+// what it read, so that nothing was added or moved meanwhile.
+func (a *attempt) admit(r *row, adm store.Admission) ([]store.Handle, error) {
+	guard := newGuard()
+	level := a.s.opts.Consistency
+	var victims []*row
+	for {
+		p, err := a.s.partition(a.ctx, r.key.Tag, level)
+		if err != nil {
+			return nil, a.unless(err)
+		}
+		var have expect
+		if c := at(p.rows, r.key.ID); c != nil {
+			if c.wrote(r.writer, 1) {
+				return handles(victims), nil
+			}
+			if have, err = a.vacant(r.key); err != nil {
+				return nil, err
+			}
+		}
+		if adm.Age > 0 && p.revoked != nil && *p.revoked >= p.now-a.since(adm) {
+			return nil, store.ErrRevoked
+		}
+		if victims, err = p.victims(r.user, adm); err != nil {
+			return nil, err
+		}
+		applied, rows, err := a.cas(func(now int64) []Statement {
+			sts := []Statement{a.s.build(now).guard(r.key.Tag, guard).add(" IF guard=?", blob(p.guard)).done()}
+			for _, v := range victims {
+				sts = append(sts, a.s.remove(v.key))
+			}
+			return append(sts, a.s.build(now).insert(r, have))
+		})
+		if err != nil {
+			return nil, err
+		}
+		if c := at(rows, r.key.ID); applied || c != nil && c.wrote(r.writer, 1) {
+			return handles(victims), nil
+		}
+		if err := a.pause(); err != nil {
+			return nil, err
+		}
+		level = a.s.opts.SerialConsistency
+	}
+}
+
+// partition is what one read of a user's partition gave.
+type partition struct {
+	tag     store.Tag
+	rows    []cells // records, live or not
+	guard   []byte
+	revoked *int64
+	now     int64
+}
+
+// partition reads all rows under a tag, without data. In a page they are as they were at one instant.
+func (s *Store) partition(ctx context.Context, tag store.Tag, level Consistency) (*partition, error) {
+	p := &partition{tag: tag}
+	var c cells
+	st := s.build(0).add("SELECT "+listed+" FROM @ WHERE tag=?", tag[:]).done()
+	err := s.db.Query(ctx, Query{Statement: st, Consistency: level, PageSize: 2000}, c.list(), func() bool {
+		p.guard, p.revoked, p.now = c.guard, c.revoked, c.now
+		if !c.absent() { // a guard without rows has a row without ID
+			p.rows = append(p.rows, c)
+		}
+		c = cells{}
+		return true
+	})
+	if err != nil {
+		return nil, s.judge(err, false)
+	}
+	if p.now != 0 {
+		s.clock.heard(p.now)
+	}
+	return p, nil
+}
+
+// live gives the user's live records; damaged are those that nobody can use.
+func (p *partition) live(user string) (live, damaged []*row) {
+	for i := range p.rows {
+		c := &p.rows[i]
+		key := store.Key{Tag: p.tag}
+		if len(c.id) != len(key.ID) {
+			continue
+		}
+		copy(key.ID[:], c.id)
+		r, err := c.row(key)
+		switch {
+		case err != nil:
+			damaged = append(damaged, r)
+		case r.user == user && r.live(p.now):
+			live = append(live, r)
+		}
+	}
+	return live, damaged
+}
+
+// victims picks the oldest records that have to go. Errors: store.ErrLimit.
+func (p *partition) victims(user string, adm store.Admission) ([]*row, error) {
+	live, _ := p.live(user)
+	over := len(live) + 1 - adm.Max
+	if over <= 0 {
+		return nil, nil
+	}
+	if !adm.Evict {
+		return nil, store.ErrLimit
+	}
+	slices.SortFunc(live, func(x, y *row) int {
+		return cmp.Or(cmp.Compare(x.created, y.created), slices.Compare(x.key.ID[:], y.key.ID[:]))
+	})
+	return live[:over], nil
+}
+
+func handles(rows []*row) []store.Handle {
+	var hs []store.Handle
+	for _, r := range rows {
+		hs = append(hs, r.handle)
+	}
+	return hs
+}

@@ -1,0 +1,282 @@
+package cql
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/sojourn-go/sojourn/store"
+)
+
+// nobody is a writer that no record has, for a condition that always holds and has the engine name the
+// writer when it refuses.
+var nobody = make([]byte, len(store.Writer{}))
+
+// update replaces a record. It writes every cell, those that do not change too, so that all share
+// one time to live. It takes their values from rec, which the caller has from Get, and the condition
+// verifies them: one round trip, or two where the guess was wrong.
+func (s *Store) update(ctx context.Context, rec *store.Record, ifVersion int64) error {
+	a, err := s.begin(ctx, rec.Key.Tag)
+	if err != nil {
+		return err
+	}
+	defer a.free()
+	r := newRow(rec, ifVersion+1)
+	r.settle(s.clock.now())
+	old := *r // the guess
+	blind := r.created == unset
+	for {
+		var c cells
+		if blind {
+			if c, err = a.again(r.key, false); err != nil {
+				return err
+			}
+		} else {
+			applied := false
+			applied, c, err = a.one(func(now int64) Statement { return s.replace(r, &old, ifVersion, now) })
+			if err != nil || applied {
+				return err
+			}
+		}
+		cur, err := a.present(&c, r.key, r.ver, r.writer)
+		if cur == nil || err != nil {
+			return err
+		}
+		if cur.ver != ifVersion {
+			return a.conflict(cur, ifVersion)
+		}
+		// If nothing was guessed wrong, it is about time: the record has ended, or a clock is behind its Seen.
+		late := r.seen != unset && cur.seen > r.seen
+		blind = !blind && !late && cur.created == old.created && cur.life == old.life && cur.idle == old.idle && cur.handle == old.handle && cur.user == old.user
+		if late || c.now != 0 && cur.seen > c.now {
+			r.seen = cur.seen
+		}
+		old = *cur
+		if err := a.pause(); err != nil {
+			return err
+		}
+	}
+}
+
+// replace is the statement of an update. Where that leaves no life it is a deletion.
+func (s *Store) replace(r, old *row, ifVersion, now int64) Statement {
+	w := *r
+	w.created, w.user, w.handle = old.created, old.user, old.handle
+	b := s.build(now)
+	if l := w.lives.at(now); l.live(now + 2) { // what would end at once does not wait for it
+		b.put(&w)
+	} else {
+		b.add("DELETE FROM @").where(r.key)
+	}
+	b.add(" IF ver=? AND writer!=? AND uid=? AND handle=? AND created=?", ifVersion, nobody, bytes(old.user), old.handle[:], old.created)
+	return b.alive(old.lives).atMost(r.seen).done()
+}
+
+// atMost appends the condition that the stored Seen does not go back.
+func (b *build) atMost(seen int64) *build {
+	if seen == unset {
+		return b.ago(" AND seen<=", 0)
+	}
+	return b.add(" AND seen<=?", seen)
+}
+
+// present reads what stood in a write's way: nil and no error if it was the write's own writer, which was here before.
+// Whether the record lives is judged by the engine's clock; where the cells came without it, and
+// the end is near, they are read again.
+func (a *attempt) present(c *cells, key store.Key, version int64, w store.Writer) (*row, error) {
+	for {
+		if c.absent() {
+			return nil, store.ErrNotFound
+		}
+		if c.wrote(w, version) {
+			return nil, nil
+		}
+		r, err := c.row(key)
+		switch {
+		case err != nil:
+			return nil, err
+		case c.now != 0 && !r.live(c.now):
+			return nil, store.ErrNotFound
+		case c.now != 0 || r.live(a.s.clock.now()+nearEnd):
+			return r, nil
+		}
+		if *c, err = a.again(key, false); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// nearEnd is the time in ms by which the estimate of the engine's clock may surely be wrong.
+const nearEnd = 10_000
+
+// conflict is the outcome of a write that found another version.
+func (a *attempt) conflict(cur *row, ifVersion int64) error {
+	if cur.ver == ifVersion+1 {
+		return store.ErrConflict // surely not by this write, or it had been recognised
+	}
+	return a.unless(store.ErrConflict)
+}
+
+// touch moves Seen.
+func (s *Store) touch(ctx context.Context, hint *store.Record, every int64) error {
+	a, err := s.begin(ctx, hint.Key.Tag)
+	if err != nil {
+		return err
+	}
+	defer a.free()
+	r := newRow(hint, 0)
+	now := s.clock.now()
+	// A hint that does not come from Get, or says that the touch is not due, is not worth a conditional write.
+	known := r.created != unset && r.seen != unset && r.created <= now && now-r.seen >= every && r.live(now)
+	level := s.opts.Consistency
+	for {
+		if !known {
+			c, err := s.look(ctx, r.key, level, false)
+			if err != nil {
+				return a.unless(err)
+			}
+			if r, err = a.present(&c, r.key, 0, store.Writer{}); err != nil {
+				return err
+			}
+			if c.now-r.seen < every {
+				return nil
+			}
+			if r.hor < c.now+r.reach()+s.spare/8 {
+				if done, err := a.renew(r.key, every); done || err != nil {
+					return err
+				}
+			}
+		}
+		applied, c, err := a.one(func(now int64) Statement { return s.light(r, every, now) })
+		if err != nil || applied {
+			return err
+		}
+		if c.absent() {
+			return store.ErrNotFound
+		}
+		known, level = false, s.opts.SerialConsistency
+		if err := a.pause(); err != nil {
+			return err
+		}
+	}
+}
+
+// reach is for how long a touch keeps a record alive at most, as far as it needs the horizon.
+func (l lives) reach() int64 {
+	if l.idle == 0 {
+		return 0
+	}
+	return l.idle
+}
+
+// light is the statement of a touch: one cell, which lives as long as the touch makes the record live, and not
+// longer than the others.
+func (s *Store) light(r *row, every, now int64) Statement {
+	l := r.lives
+	l.seen = now
+	ttl := s.seconds(l.left(now), s.spare/12, now)
+	b := s.build(now).add("UPDATE @ USING TTL ? SET ", int(ttl)).ago("seen=", 0).where(r.key)
+	b.add(" IF created=?", r.created).alive(r.lives).ago(" AND seen<=", every)
+	return b.ago(" AND hor>=", -r.reach()).done()
+}
+
+// renew is a touch past the horizon: it writes the whole record again, as it is. It is not done if the record was
+// changed meanwhile, which has moved the horizon.
+func (a *attempt) renew(key store.Key, every int64) (done bool, err error) {
+	c, err := a.again(key, true)
+	if err != nil {
+		return false, err
+	}
+	r, err := a.present(&c, key, 0, store.Writer{})
+	if err != nil {
+		return false, err
+	}
+	old := r.lives
+	r.seen = unset
+	done, _, err = a.one(func(now int64) Statement {
+		b := a.s.build(now).put(r).add(" IF ver=? AND writer=?", r.ver, r.writer[:])
+		return b.alive(old).ago(" AND seen<=", every).done()
+	})
+	return done, err
+}
+
+// delete ends whatever is at the key.
+func (s *Store) delete(ctx context.Context, key store.Key) error {
+	a, err := s.begin(ctx, key.Tag)
+	if err != nil {
+		return err
+	}
+	defer a.free()
+	_, _, err = a.one(func(int64) Statement {
+		st := s.remove(key)
+		st.Text += " IF EXISTS"
+		return st
+	})
+	return err
+}
+
+// rotate moves a record, or leaves it where it is: both in one batch. It writes a new guard without comparing the old one,
+// for its own truth is the record's version; whoever compares the guard sees that something moved.
+func (s *Store) rotate(ctx context.Context, old store.Key, ifVersion int64, rec, tail *store.Record) error {
+	a, err := s.begin(ctx, old.Tag)
+	if err != nil {
+		return err
+	}
+	defer a.free()
+	now := s.clock.now()
+	r, guard := newRow(rec, ifVersion+1), newGuard()
+	r.settle(now)
+	var end *row
+	if tail != nil {
+		end = newRow(tail, ifVersion+1)
+		end.settle(now)
+	}
+	guess := r.lives // likely those of the record at old
+	var have expect
+	for {
+		applied, rows, err := a.cas(func(now int64) []Statement {
+			sts := make([]Statement, 0, 3)
+			if r.user != "" {
+				sts = append(sts, s.build(now).guard(old.Tag, guard).done())
+			}
+			sts = append(sts, s.build(now).insert(r, have))
+			b := s.build(now)
+			if end != nil {
+				b.put(end)
+			} else {
+				b.add("DELETE FROM @").where(old)
+			}
+			b.add(" IF ver=? AND writer!=? AND uid=?", ifVersion, nobody, bytes(r.user)).alive(guess)
+			return append(sts, b.done())
+		})
+		if err != nil || applied {
+			return err
+		}
+		if c := at(rows, rec.Key.ID); c != nil && c.wrote(r.writer, r.ver) {
+			return nil
+		}
+		// Refusals are rare, and there is an order among them: read rather than guess.
+		c, err := a.again(old, false)
+		if err != nil {
+			return err
+		}
+		cur, err := a.present(&c, old, 0, store.Writer{})
+		switch {
+		case err != nil:
+			return err
+		case cur.ver != ifVersion:
+			return a.unless(store.ErrConflict)
+		case cur.user != r.user:
+			return errUser
+		}
+		guess = cur.lives
+		if have, err = a.vacant(rec.Key); err != nil {
+			return err
+		}
+		if err := a.pause(); err != nil {
+			return err
+		}
+	}
+}
+
+// errUser is a rotation to another user than the old record's.
+var errUser = fmt.Errorf("%w: a rotation keeps the user", store.ErrInvalid)

@@ -1,0 +1,118 @@
+package cqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	gocql "github.com/apache/cassandra-gocql-driver/v2"
+
+	"github.com/sojourn-go/sojourn/cqlstore/cql"
+	"github.com/sojourn-go/sojourn/store"
+)
+
+type (
+	// Options tunes a [Store]; see [cql.Options].
+	Options = cql.Options
+	// Store is a store in Cassandra or ScyllaDB; see [cql.Store].
+	Store = cql.Store
+)
+
+var _ store.Store = (*Store)(nil)
+
+// The levels that [Options] may hold.
+const (
+	LocalQuorum = cql.LocalQuorum
+	Quorum      = cql.Quorum
+	All         = cql.All
+	Serial      = cql.Serial
+	LocalSerial = cql.LocalSerial
+)
+
+// New makes a Store on a session, which the caller made and will close after the last call. It opens nothing
+// and creates nothing; see [cql.Store.Migrate]. The session needs no keyspace. It fails if the
+// session is missing or an option has no meaning.
+func New(session *gocql.Session, opts *Options) (*Store, error) {
+	if session == nil {
+		return nil, errors.New("cqlstore: New needs a session")
+	}
+	return cql.New(driver{session}, opts)
+}
+
+// driver is the apache driver as the store sees it.
+type driver struct{ *gocql.Session }
+
+var levels = map[cql.Consistency]gocql.Consistency{
+	cql.LocalQuorum: gocql.LocalQuorum, cql.Quorum: gocql.Quorum, cql.All: gocql.All, cql.Serial: gocql.Serial, cql.LocalSerial: gocql.LocalSerial,
+}
+
+// Query reads. The session's own policies of retry and speculation hold, since nothing is written.
+func (d driver) Query(ctx context.Context, q cql.Query, dest []any, row func() bool) error {
+	it := d.Session.Query(q.Text, q.Args...).Consistency(levels[q.Consistency]).PageSize(q.PageSize).Idempotent(true).IterContext(ctx)
+	for it.Scan(dest...) && row() {
+	}
+	return it.Close()
+}
+
+// CAS sends conditional statements, once.
+func (d driver) CAS(ctx context.Context, sts []cql.Statement, commit, serial cql.Consistency, dest map[string]any, row func()) (bool, error) {
+	var it *gocql.Iter
+	if len(sts) == 1 {
+		it = d.Session.Query(sts[0].Text, sts[0].Args...).Consistency(levels[commit]).SerialConsistency(levels[serial]).
+			RetryPolicy(nil).SetSpeculativeExecutionPolicy(gocql.NonSpeculativeExecution{}).Idempotent(false).DefaultTimestamp(false).
+			NoSkipMetadata().IterContext(ctx) // the columns of the answer depend on the outcome
+	} else {
+		b := d.Session.Batch(gocql.LoggedBatch).Consistency(levels[commit]).SerialConsistency(levels[serial]).
+			RetryPolicy(nil).SpeculativeExecutionPolicy(gocql.NonSpeculativeExecution{}).DefaultTimestamp(false)
+		for _, st := range sts {
+			b.Query(st.Text, st.Args...)
+		}
+		it = b.IterContext(ctx)
+	}
+	applied, answered := false, false
+	into := make([]any, 0, 16)
+	for _, col := range it.Columns() {
+		switch to, known := dest[col.Name]; {
+		case col.Name == "[applied]":
+			into = append(into, &applied)
+		case known:
+			into = append(into, to)
+		default:
+			into = append(into, new([]byte)) // the partition's key
+		}
+	}
+	for it.Scan(into...) {
+		answered = true
+		row()
+	}
+	if err := it.Close(); err != nil {
+		return false, err
+	}
+	if !answered {
+		return false, errNoAnswer
+	}
+	return applied, nil
+}
+
+var errNoAnswer = errors.New("cqlstore: a conditional statement was not answered as one")
+
+// Exec changes the schema; the driver waits for the nodes' agreement.
+func (d driver) Exec(ctx context.Context, text string) error {
+	if err := d.Session.Query(text).RetryPolicy(nil).ExecContext(ctx); err != nil {
+		return err
+	}
+	if err := d.AwaitSchemaAgreement(ctx); err != nil {
+		return fmt.Errorf("the nodes do not agree on the schema: %w", err)
+	}
+	return nil
+}
+
+// Unsent knows the errors that the driver gives before it sends.
+func (driver) Unsent(err error) bool {
+	for _, e := range [...]error{gocql.ErrNoConnections, gocql.ErrNoStreams, gocql.ErrSessionClosed, gocql.ErrTooManyStmts} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}

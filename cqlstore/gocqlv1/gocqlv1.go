@@ -1,0 +1,131 @@
+// Package gocqlv1 is package cqlstore for the older import path of the driver, github.com/gocql/gocql: for
+// programs that have such sessions already, and for ScyllaDB's own driver, a fork that knows the engine's
+// shards and keeps that path. A program chooses the fork by a line in its own go.mod:
+//
+//	replace github.com/gocql/gocql => github.com/scylladb/gocql v1.19.0
+//
+// All else is as package cqlstore says. This package is tested with gocql v1.7.0 on Cassandra; with the fork, and on
+// ScyllaDB, it is not.
+package gocqlv1
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/gocql/gocql"
+
+	"github.com/sojourn-go/sojourn/cqlstore/cql"
+	"github.com/sojourn-go/sojourn/store"
+)
+
+type (
+	// Options tunes a [Store]; see [cql.Options].
+	Options = cql.Options
+	// Store is a store in Cassandra or ScyllaDB; see [cql.Store].
+	Store = cql.Store
+)
+
+var _ store.Store = (*Store)(nil)
+
+// The levels that [Options] may hold.
+const (
+	LocalQuorum = cql.LocalQuorum
+	Quorum      = cql.Quorum
+	All         = cql.All
+	Serial      = cql.Serial
+	LocalSerial = cql.LocalSerial
+)
+
+// New makes a Store on a session, which the caller made and will close after the last call. It opens nothing
+// and creates nothing; see [cql.Store.Migrate]. The session needs no keyspace. It fails if the
+// session is missing or an option has no meaning.
+func New(session *gocql.Session, opts *Options) (*Store, error) {
+	if session == nil {
+		return nil, errors.New("cqlstore: New needs a session")
+	}
+	return cql.New(driver{session}, opts)
+}
+
+// driver is gocql as the store sees it.
+type driver struct{ *gocql.Session }
+
+var levels = map[cql.Consistency]gocql.Consistency{
+	cql.LocalQuorum: gocql.LocalQuorum, cql.Quorum: gocql.Quorum, cql.All: gocql.All,
+	cql.Serial: gocql.Consistency(gocql.Serial), cql.LocalSerial: gocql.Consistency(gocql.LocalSerial),
+}
+
+// Query reads. The session's own policies of retry and speculation hold, since nothing is written.
+func (d driver) Query(ctx context.Context, q cql.Query, dest []any, row func() bool) error {
+	it := d.Session.Query(q.Text, q.Args...).Consistency(levels[q.Consistency]).PageSize(q.PageSize).Idempotent(true).WithContext(ctx).Iter()
+	for it.Scan(dest...) && row() {
+	}
+	return it.Close()
+}
+
+// CAS sends conditional statements, once. The driver gives the answer's columns only together with its first row.
+func (d driver) CAS(ctx context.Context, sts []cql.Statement, commit, serial cql.Consistency, dest map[string]any, row func()) (applied bool, err error) {
+	// It takes for granted that the answer says whether it was applied.
+	defer func() {
+		if p := recover(); p != nil {
+			applied, err = false, errNoAnswer
+		}
+	}()
+	level := gocql.SerialConsistency(levels[serial])
+	if len(sts) == 1 {
+		q := d.Session.Query(sts[0].Text, sts[0].Args...).Consistency(levels[commit]).SerialConsistency(level).
+			RetryPolicy(nil).SetSpeculativeExecutionPolicy(gocql.NonSpeculativeExecution{}).Idempotent(false).DefaultTimestamp(false).WithContext(ctx)
+		applied, err = q.MapScanCAS(fresh(dest))
+		if err == nil {
+			row()
+		}
+		return applied, err
+	}
+	b := d.NewBatch(gocql.LoggedBatch).WithContext(ctx).SerialConsistency(level).
+		RetryPolicy(nil).SpeculativeExecutionPolicy(gocql.NonSpeculativeExecution{}).DefaultTimestamp(false)
+	b.Cons = levels[commit]
+	for _, st := range sts {
+		b.Query(st.Text, st.Args...)
+	}
+	applied, it, err := d.MapExecuteBatchCAS(b, fresh(dest))
+	if err != nil {
+		return false, err
+	}
+	row()
+	for it.MapScan(fresh(dest)) {
+		row()
+	}
+	return applied, it.Close()
+}
+
+// fresh copies dest, for the driver overwrites the map with what it has scanned.
+func fresh(dest map[string]any) map[string]any {
+	m := make(map[string]any, len(dest)+2)
+	for k, v := range dest {
+		m[k] = v
+	}
+	return m
+}
+
+var errNoAnswer = errors.New("cqlstore: a conditional statement was not answered as one")
+
+// Exec changes the schema; the driver waits for the nodes' agreement.
+func (d driver) Exec(ctx context.Context, text string) error {
+	if err := d.Session.Query(text).RetryPolicy(nil).WithContext(ctx).Exec(); err != nil {
+		return err
+	}
+	if err := d.AwaitSchemaAgreement(ctx); err != nil {
+		return fmt.Errorf("the nodes do not agree on the schema: %w", err)
+	}
+	return nil
+}
+
+// Unsent knows the errors that the driver gives before it sends.
+func (driver) Unsent(err error) bool {
+	for _, e := range [...]error{gocql.ErrNoConnections, gocql.ErrNoStreams, gocql.ErrSessionClosed, gocql.ErrQueryArgLength, gocql.ErrTooManyStmts} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}

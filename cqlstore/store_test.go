@@ -1,0 +1,134 @@
+package cqlstore_test
+
+import (
+	"context"
+	"crypto/rand"
+	"flag"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	gocql "github.com/apache/cassandra-gocql-driver/v2"
+
+	"github.com/sojourn-go/sojourn/cqlstore"
+	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/storetest"
+)
+
+// clusters are the variables that hold the addresses of the test servers, with the number of copies of a keyspace there.
+var clusters = []struct {
+	variable string
+	copies   int
+}{{"SOJOURN_CASSANDRA", 1}, {"SOJOURN_CASSANDRA_CLUSTER", 3}}
+
+// onEach runs a test on one node and on three.
+func onEach(t *testing.T, test func(t *testing.T, db *database)) {
+	for _, c := range clusters {
+		t.Run(strings.ToLower(strings.TrimPrefix(c.variable, "SOJOURN_")), func(t *testing.T) {
+			test(t, open(t, c.variable, c.copies))
+		})
+	}
+}
+
+// database is a keyspace of this run on a cluster.
+type database struct {
+	session  *gocql.Session
+	keyspace string
+	copies   int
+}
+
+var opened struct {
+	sync.Mutex
+	m map[string]*database
+}
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	flag.Set("test.parallel", "16") // the kit's clauses mostly sleep
+	code := m.Run()
+	for _, db := range opened.m {
+		db.session.Query("DROP KEYSPACE IF EXISTS " + db.keyspace).Exec()
+		db.session.Close()
+	}
+	os.Exit(code)
+}
+
+// open gives the run's keyspace on a cluster: making one takes seconds.
+func open(t testing.TB, variable string, copies int) *database {
+	address := os.Getenv(variable)
+	if address == "" {
+		t.Skipf("%s is not set: NOT TESTED on this cluster of Cassandra", variable)
+	}
+	opened.Lock()
+	defer opened.Unlock()
+	if db := opened.m[variable]; db != nil {
+		return db
+	}
+	db := &database{session: connect(t, address), keyspace: "test_" + strings.ToLower(rand.Text()), copies: copies}
+	if opened.m == nil {
+		opened.m = map[string]*database{}
+	}
+	opened.m[variable] = db
+	db.store(t, nil) // has the keyspace made
+	return db
+}
+
+func connect(t testing.TB, address string) *gocql.Session {
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := gocql.NewCluster(strings.Split(u.Host, ",")...)
+	c.Timeout, c.ConnectTimeout = 20*time.Second, 20*time.Second // the machine may be busy
+	c.PoolConfig.HostSelectionPolicy = gocql.TokenAwareHostPolicy(gocql.RoundRobinHostPolicy())
+	session, err := c.CreateSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return session
+}
+
+// store gives a store in the run's table, or where the options say.
+func (db *database) store(t testing.TB, opts *cqlstore.Options) *cqlstore.Store {
+	t.Helper()
+	o := cqlstore.Options{ClockSkew: 200 * time.Millisecond} // the nodes share a machine
+	if opts != nil {
+		o = *opts
+	}
+	o.Keyspace, o.ReplicationFactor = db.keyspace, db.copies
+	if db.copies > 1 {
+		o.Consistency = cqlstore.Quorum
+	}
+	st, err := cqlstore.New(db.session, &o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	if err := st.Migrate(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return st
+}
+
+// kit describes the store to the conformance kit. Three nodes on one machine need more time.
+func (db *database) kit() *storetest.Options {
+	return &storetest.Options{Networked: true, Tick: time.Millisecond, Unit: time.Duration(1+db.copies) * time.Second}
+}
+
+func TestKit(t *testing.T) {
+	onEach(t, func(t *testing.T, db *database) {
+		st := db.store(t, nil)
+		storetest.Run(t, func(testing.TB) store.Store { return st }, db.kit())
+	})
+}
+
+// TestKitBoundClock runs the kit with the statements for engines without arithmetic in CQL.
+func TestKitBoundClock(t *testing.T) {
+	db := open(t, clusters[0].variable, clusters[0].copies)
+	st := db.store(t, &cqlstore.Options{BoundClock: true, ClockSkew: 200 * time.Millisecond})
+	storetest.Run(t, func(testing.TB) store.Store { return st }, db.kit())
+}
