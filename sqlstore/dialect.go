@@ -10,7 +10,7 @@ import (
 
 // A Dialect is what [New] needs to know of an engine: its statements, how its errors
 // read, whose clock counts and which methods it does in a way of its own. There is a
-// function for each: [SQLite].
+// function for each: [SQLite], [Postgres].
 type Dialect struct {
 	name   string
 	schema func(table string) []string
@@ -88,6 +88,7 @@ func (q *query) on(ctx context.Context) (*sql.Stmt, error) {
 
 // shared is what a store and its engine both work with.
 type shared struct {
+	name    string // of the package, for errors
 	dialect *Dialect
 	db      *sql.DB // writes; Options.Readers reads
 	opts    Options // complete

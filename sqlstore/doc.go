@@ -1,6 +1,7 @@
 // Package sqlstore keeps sessions in an SQL database, through database/sql. It needs nothing but the
-// standard library; the program brings the driver. There is one dialect so far, [SQLite]; package
-// sqlitestore, a module of its own, opens a file with a driver that needs no C compiler.
+// standard library; the program brings the driver. The dialects are [SQLite], [MySQL] and [Postgres]. Package
+// sqlitestore, a module of its own, opens an SQLite file with a driver that needs no C compiler, and package pgxstore
+// does without database/sql.
 //
 //	st, err := sqlstore.New(db, sqlstore.SQLite(), &sqlstore.Options{Readers: readers})
 //	...
@@ -21,6 +22,27 @@
 //
 // Where the disk is full, Create, Update and Rotate fail with store.ErrFull. Deleting needs some room
 // too, in the log; see [Options.MakeRoom].
+//
+// # PostgreSQL
+//
+// Each method is one statement, one trip, outside of transactions, so it works behind PgBouncer in transaction mode, in
+// each query mode of a driver, prepared or not. Gets that wait at the same moment share a statement, and so do Updates and Touches;
+// each keeps its own outcome, context and deadline, see [Options.Lanes] and package gather. Limits and revocations are
+// exact with any number of processes.
+//
+// The server's clock counts, in whole microseconds. Neither the time zone nor the isolation level of a session changes what a statement
+// does, but READ COMMITTED, the default, does best: above it, statements that meet are refused by the server and
+// run again by the store. A revocation is as durable as the server's settings make it: with synchronous_commit = off,
+// or an asynchronous standby that takes over, what was acknowledged last may be lost, a revocation too.
+//
+// Touches change no index and little else (heap-only updates), for which the table has room in its pages.
+// Sweep goes by quarters of an hour; it may run in many processes at once.
+//
+// Migrate needs the right to create tables in the first schema of search_path, unless they are there. Where the disk is full,
+// writes fail with store.ErrFull, deletions too. After a lost connection a write fails with
+// store.ErrIndeterminate, unless the driver says that it was never sent.
+//
+// Tested on PostgreSQL 15. CockroachDB, YugabyteDB and others with the same protocol are untested.
 //
 // # Time
 //

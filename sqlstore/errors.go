@@ -89,4 +89,5 @@ func (s *shared) judgeCommit(err error) error {
 	return f
 }
 
-func fail(op string, err error) error { return fmt.Errorf("sqlstore: %s: %w", op, err) }
+// fail names the package and the operation.
+func (s *shared) fail(op string, err error) error { return fmt.Errorf("%s: %s: %w", s.name, op, err) }

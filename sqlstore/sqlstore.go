@@ -35,6 +35,11 @@ type Options struct {
 	// purpose; the call is then tried once more.
 	MakeRoom func()
 
+	// Lanes is for engines that are servers, where calls of one kind that wait at the same moment share a
+	// statement: how many statements that read, and as many that update, and that touch, are under way
+	// at once before calls wait and share. Zero means a good number for the engine; below zero, none are shared.
+	Lanes int
+
 	// ErrorCode tells the engine's code of a driver's error, or "". It is needed for drivers whose
 	// errors have neither a method Code() int nor SQLState() string, like those of MySQL.
 	ErrorCode func(error) string
@@ -54,31 +59,40 @@ var tableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,39}$`)
 // opens nothing and creates nothing; see [Store.Migrate]. It fails if an argument
 // is missing or [Options] holds a table name that is none.
 func New(db *sql.DB, d *Dialect, opts *Options) (*Store, error) {
-	var o Options
-	if opts != nil {
-		o = *opts
-	}
 	if db == nil || d == nil {
 		return nil, errors.New("sqlstore: New needs a database and a dialect")
 	}
-	if d.coded && o.ErrorCode == nil {
+	s, err := complete("sqlstore", d, opts)
+	if err != nil {
+		return nil, err
+	}
+	if d.coded && s.opts.ErrorCode == nil {
 		return nil, fmt.Errorf("sqlstore: the %v dialect needs Options.ErrorCode; package mysqlstore has one", d)
+	}
+	s.db = db
+	if s.opts.Readers == nil {
+		s.opts.Readers = db
+	}
+	s.engine = d.engine(&s.shared)
+	return s, nil
+}
+
+// complete makes a Store without an engine; name is that of the package that the program called.
+func complete(name string, d *Dialect, opts *Options) (*Store, error) {
+	var o Options
+	if opts != nil {
+		o = *opts
 	}
 	if o.Table == "" {
 		o.Table = "sojourn"
 	}
 	if !tableName.MatchString(o.Table) {
-		return nil, errors.New("sqlstore: Options.Table is not a name of at most 40 letters, digits and underscores")
-	}
-	if o.Readers == nil {
-		o.Readers = db
+		return nil, errors.New(name + ": Options.Table is not a name of at most 40 letters, digits and underscores")
 	}
 	if o.Wait <= 0 {
 		o.Wait = 5 * time.Second
 	}
-	s := &Store{shared: shared{dialect: d, db: db, clock: newClock(), opts: o}}
-	s.engine = d.engine(&s.shared)
-	return s, nil
+	return &Store{shared: shared{name: name, dialect: d, clock: newClock(), opts: o}}, nil
 }
 
 // Schema gives the statements that [Store.Migrate] executes, for those who run
@@ -91,7 +105,7 @@ func (s *Store) Schema() string {
 // processes at once too, and loses nothing. Errors: store.ErrUnavailable, ErrFull, ErrCorrupt.
 func (s *Store) Migrate(ctx context.Context) error {
 	if err := store.FromContext(ctx); err != nil {
-		return fail("migrate", err)
+		return s.fail("migrate", err)
 	}
 	return s.done("migrate", s.engine.migrate(ctx))
 }
@@ -101,7 +115,7 @@ func (s *Store) done(op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fail(op, s.judge(err))
+	return s.fail(op, s.judge(err))
 }
 
 // Create inserts rec as [store.Store] says. Errors: store.ErrExists, ErrLimit, ErrRevoked,
@@ -109,10 +123,10 @@ func (s *Store) done(op string, err error) error {
 func (s *Store) Create(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
 	const op = "create"
 	if err := store.FromContext(ctx); err != nil {
-		return nil, fail(op, err)
+		return nil, s.fail(op, err)
 	}
 	if err := store.CheckCreate(&rec, &adm); err != nil {
-		return nil, fail(op, err)
+		return nil, s.fail(op, err)
 	}
 	evicted, err := s.engine.create(ctx, newRow(&rec, 1), adm)
 	return evicted, s.done(op, err)
@@ -123,7 +137,7 @@ func (s *Store) Create(ctx context.Context, rec store.Record, adm store.Admissio
 func (s *Store) Get(ctx context.Context, key store.Key) (rec store.Record, now time.Time, err error) {
 	const op = "get"
 	if err := store.FromContext(ctx); err != nil {
-		return rec, now, fail(op, err)
+		return rec, now, s.fail(op, err)
 	}
 	r, t, err := s.engine.get(ctx, key)
 	if err != nil {
@@ -137,10 +151,10 @@ func (s *Store) Get(ctx context.Context, key store.Key) (rec store.Record, now t
 func (s *Store) Update(ctx context.Context, rec store.Record, ifVersion uint64) error {
 	const op = "update"
 	if err := store.FromContext(ctx); err != nil {
-		return fail(op, err)
+		return s.fail(op, err)
 	}
 	if err := store.Check(&rec); err != nil {
-		return fail(op, err)
+		return s.fail(op, err)
 	}
 	return s.done(op, s.engine.update(ctx, newRow(&rec, ifVersion+1), ifVersion))
 }
@@ -150,7 +164,7 @@ func (s *Store) Update(ctx context.Context, rec store.Record, ifVersion uint64) 
 func (s *Store) Touch(ctx context.Context, rec store.Record, every time.Duration) error {
 	const op = "touch"
 	if err := store.FromContext(ctx); err != nil {
-		return fail(op, err)
+		return s.fail(op, err)
 	}
 	return s.done(op, s.engine.touch(ctx, rec.Key, span(every)))
 }
@@ -160,10 +174,10 @@ func (s *Store) Touch(ctx context.Context, rec store.Record, every time.Duration
 func (s *Store) Rotate(ctx context.Context, old store.Key, ifVersion uint64, rec store.Record, tail *store.Record) error {
 	const op = "rotate"
 	if err := store.FromContext(ctx); err != nil {
-		return fail(op, err)
+		return s.fail(op, err)
 	}
 	if err := store.CheckRotate(old, &rec, tail); err != nil {
-		return fail(op, err)
+		return s.fail(op, err)
 	}
 	var end *row
 	if tail != nil {
@@ -177,7 +191,7 @@ func (s *Store) Rotate(ctx context.Context, old store.Key, ifVersion uint64, rec
 func (s *Store) Delete(ctx context.Context, key store.Key) error {
 	const op = "delete"
 	if err := store.FromContext(ctx); err != nil {
-		return fail(op, err)
+		return s.fail(op, err)
 	}
 	return s.done(op, s.engine.remove(ctx, key))
 }
@@ -187,16 +201,16 @@ func (s *Store) Delete(ctx context.Context, key store.Key) error {
 func (s *Store) Revoke(ctx context.Context, user string, sel store.Selection) (int, error) {
 	const op = "revoke"
 	if err := store.FromContext(ctx); err != nil {
-		return 0, fail(op, err)
+		return 0, s.fail(op, err)
 	}
 	if err := store.CheckSelection(sel); err != nil {
-		return 0, fail(op, err)
+		return 0, s.fail(op, err)
 	}
 	if user == "" {
 		return 0, nil
 	}
 	if len(user) > store.MaxUser {
-		return 0, fail(op, fmt.Errorf("%w: user id of %d bytes, at most %d", store.ErrInvalid, len(user), store.MaxUser))
+		return 0, s.fail(op, fmt.Errorf("%w: user id of %d bytes, at most %d", store.ErrInvalid, len(user), store.MaxUser))
 	}
 	n, err := s.engine.revoke(ctx, user, sel)
 	return n, s.done(op, err)

@@ -42,7 +42,7 @@ func (s *Store) All(ctx context.Context) iter.Seq2[store.Record, error] {
 		for {
 			err := store.FromContext(ctx)
 			if err != nil {
-				yield(store.Record{}, fail(op, err))
+				yield(store.Record{}, s.fail(op, err))
 				return
 			}
 			var rows []row
@@ -73,7 +73,7 @@ func (s *Store) All(ctx context.Context) iter.Seq2[store.Record, error] {
 func (s *Store) give(ctx context.Context, op string, rows []row, yield func(store.Record, error) bool) (damaged error, ok bool) {
 	for i := range rows {
 		if err := store.FromContext(ctx); err != nil {
-			yield(store.Record{}, fail(op, err))
+			yield(store.Record{}, s.fail(op, err))
 			return nil, false
 		}
 		if rows[i].damaged {
@@ -95,7 +95,7 @@ func (s *Store) Sweep(ctx context.Context, limit int) (int, error) {
 	sum := 0
 	for sum < limit {
 		if err := store.FromContext(ctx); err != nil {
-			return sum, fail(op, err)
+			return sum, s.fail(op, err)
 		}
 		n, more, err := s.engine.sweep(ctx, min(limit-sum, pageSize))
 		sum += n

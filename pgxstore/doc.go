@@ -1,0 +1,26 @@
+// Package pgxstore keeps sessions in PostgreSQL, through pgx and its pool. Programs on database/sql use
+// [sqlstore.Postgres] instead, which runs the same statements.
+//
+//	pool, err := pgxpool.New(ctx, "postgres://...")
+//	...
+//	st, err := pgxstore.New(pool, nil)
+//	...
+//	err = st.Migrate(ctx) // or print st.Schema() and run it yourself
+//	...
+//	sessions, err := sojourn.New(st, &sojourn.Options{Keys: keys})
+//
+// Everything that the store promises stands in package sqlstore, under PostgreSQL.
+//
+// # The pool
+//
+// The pool is the caller's, and the store sets nothing of it. It works in each of pgx's query modes. The default
+// one keeps prepared statements on its connections. That is the fastest, and wrong behind PgBouncer in transaction mode
+// before version 1.21 (and later without max_prepared_statements): there the config needs
+//
+//	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe // or Exec, or SimpleProtocol
+//
+// A call holds one connection for one statement. Of the calls that share statements, at most [Options.Lanes] of a kind
+// do so at once, so a small pool serves many requests. What waits for a connection until its context ends fails with
+// store.ErrUnavailable. pgx closes the connection of a call whose context ends while its statement is under way, and
+// a write then fails with store.ErrIndeterminate.
+package pgxstore
