@@ -100,7 +100,7 @@ func newPostgres(s *shared, writes, reads Runner) *postgres {
 	return p
 }
 
-// attempts is how often a statement is run that lost a race. One of those that race is always done.
+// pgAttempts is how often a statement is run that lost a race. One of those that race is always done.
 const pgAttempts = 100
 
 // errPGAgain is given by a statement that lost a race and changed nothing.
