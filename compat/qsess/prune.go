@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"runtime"
 	"time"
+	"weak"
 
 	"github.com/sojourn-go/sojourn/store"
 )
@@ -14,7 +14,7 @@ import (
 const pruneSecs = 2 * 60
 
 // NewPrunedStore is [NewStoreOver] with a goroutine that deletes expired sessions every two minutes, for stores whose engine does not. It
-// ends with Store.PruneKill, or when nothing refers to the Store any more. Its failures are written to errLog, if that is not nil, as lines
+// ends with Store.PruneKill, or, at its next round, when nothing refers to the Store any more. Its failures are written to errLog, if that is not nil, as lines
 // without any session's data; the next round tries again. Errors: [ErrConfig]; then nothing was started.
 func NewPrunedStore(keep store.Store, errLog io.Writer, cipherkeys ...[]byte) (*Store, error) {
 	st, err := NewStoreOver(keep, cipherkeys...)
@@ -22,10 +22,8 @@ func NewPrunedStore(keep store.Store, errLog io.Writer, cipherkeys ...[]byte) (*
 		return nil, err
 	}
 	st.PruneInterval, st.PruneKill = make(chan int), make(chan int)
-	gone := make(chan struct{})
-	runtime.AddCleanup(st.in, func(gone chan struct{}) { close(gone) }, gone)
-	p := pruner{keep: keep, errLog: errLog, every: pruneSecs * time.Second}
-	go p.run(st.PruneInterval, st.PruneKill, gone)
+	p := pruner{keep: keep, errLog: errLog, every: pruneSecs * time.Second, of: weak.Make(st.in)}
+	go p.run(st.PruneInterval, st.PruneKill)
 	return st, nil
 }
 
@@ -33,9 +31,10 @@ type pruner struct {
 	keep   store.Store
 	errLog io.Writer
 	every  time.Duration
+	of     weak.Pointer[inside] // nil when nothing refers to the Store any more
 }
 
-func (p *pruner) run(interval, kill <-chan int, gone <-chan struct{}) {
+func (p *pruner) run(interval, kill <-chan int) {
 	t := time.NewTimer(p.every)
 	defer t.Stop()
 	for {
@@ -48,9 +47,10 @@ func (p *pruner) run(interval, kill <-chan int, gone <-chan struct{}) {
 			}
 		case <-kill:
 			return
-		case <-gone:
-			return
 		case <-t.C:
+			if p.of.Value() == nil {
+				return
+			}
 			if p.prune() {
 				t.Reset(0) // and between two batches somebody may end it
 				continue

@@ -79,18 +79,15 @@ func (s *Session) save(w http.ResponseWriter) error {
 	if err != nil {
 		return err
 	}
-	token := ""
 	if s.token == nil {
-		mine := content{s.MaxAgeSecs, s.MinRefreshSecs, data}
-		token, err = eng.create(s.context(), string(s.userID), mine, time.Since(s.made))
-		s.base.data = mine.data
+		err = s.create(eng, data)
 	} else {
-		token, err = eng.update(s.context(), *s.token, s.changes(data))
+		err = s.update(eng, data)
 	}
 	if err != nil {
 		return err
 	}
-	s.saved(token)
+	s.base.maxAge, s.base.minRefresh = s.MaxAgeSecs, s.MinRefreshSecs
 	if err := s.send(w); err != nil {
 		return err
 	}
@@ -100,42 +97,65 @@ func (s *Session) save(w http.ResponseWriter) error {
 	return nil
 }
 
-// saved notes what the session is now a change of.
-func (s *Session) saved(token string) {
-	s.token, s.base.maxAge, s.base.minRefresh = &token, s.MaxAgeSecs, s.MinRefreshSecs
+// tick is the coarsest clock of any store: a sign-in that began within one after a revocation began after it.
+const tick = time.Millisecond
+
+func (s *Session) create(eng engine, data []byte) error {
+	mine := content{s.MaxAgeSecs, s.MinRefreshSecs, data}
+	token, err := eng.create(s.context(), string(s.userID), mine, max(0, time.Since(s.made)-tick))
+	if err == nil {
+		s.token, s.base = &token, mine
+	}
+	return err
 }
 
-// changes gives the function that lays this request's changes over what is stored. It may run several times, on
-// newer contents. data is s.Data, encoded.
-func (s *Session) changes(data []byte) func(now *content) error {
-	changed := !s.store.sameData(s.base.data, data)
-	return func(now *content) error {
-		if s.MaxAgeSecs != s.base.maxAge {
-			now.maxAge = s.MaxAgeSecs
-		}
-		if s.MinRefreshSecs != s.base.minRefresh {
-			now.minRefresh = s.MinRefreshSecs
-		}
-		if !changed {
-			return nil // a refresh leaves what others have saved
-		}
-		if !bytes.Equal(now.data, s.base.data) {
-			m, ok := s.Data.(Merger)
-			if !ok {
-				return ErrConflict
-			}
-			if err := m.Merge(s.base.data, now.data); err != nil {
-				return err
-			}
-			merged, err := m.Marshal()
-			if err != nil {
-				return err
-			}
-			data, s.base.data = merged, bytes.Clone(now.data) // Data is theirs and this request's changes from here on
-		}
-		now.data = data
-		return nil
+func (s *Session) update(eng engine, data []byte) error {
+	c := changes{s, data, !s.store.sameData(s.base.data, data)}
+	token, err := eng.update(s.context(), *s.token, c.apply)
+	if err != nil {
+		return err
 	}
+	if s.token = &token; c.changed {
+		s.base.data = c.data
+	}
+	return nil
+}
+
+// changes are what a Save of a session that was saved before has to write.
+type changes struct {
+	s       *Session
+	data    []byte // s.Data, encoded
+	changed bool   // it differs from what was loaded
+}
+
+// apply lays the changes over what is stored now. It may run several times, on newer contents.
+func (c *changes) apply(now *content) error {
+	s := c.s
+	if s.MaxAgeSecs != s.base.maxAge {
+		now.maxAge = s.MaxAgeSecs
+	}
+	if s.MinRefreshSecs != s.base.minRefresh {
+		now.minRefresh = s.MinRefreshSecs
+	}
+	if !c.changed {
+		return nil // a refresh leaves what others have saved
+	}
+	if !bytes.Equal(now.data, s.base.data) {
+		m, ok := s.Data.(Merger)
+		if !ok {
+			return ErrConflict
+		}
+		if err := m.Merge(s.base.data, now.data); err != nil {
+			return err
+		}
+		merged, err := m.Marshal()
+		if err != nil {
+			return err
+		}
+		c.data, s.base.data = bytes.Clone(merged), bytes.Clone(now.data) // Data is theirs and this request's changes from here on
+	}
+	now.data = c.data
+	return nil
 }
 
 // Delete ends the session, and takes cookie or token away from the client (with TokenAuth by Store.DeleteToken, if set). If
