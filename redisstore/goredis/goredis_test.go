@@ -1,0 +1,117 @@
+package goredis_test
+
+import (
+	"crypto/rand"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/sojourn-go/sojourn/redisstore"
+	"github.com/sojourn-go/sojourn/redisstore/goredis"
+	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/storetest"
+)
+
+// dial gives a client to the server whose address is in the variable; the test closes it.
+func dial(t testing.TB, variable string) redis.UniversalClient {
+	t.Helper()
+	address := os.Getenv(variable)
+	if address == "" {
+		t.Skipf("%s is not set: %s was NOT TESTED", variable, t.Name())
+	}
+	scheme, rest, _ := strings.Cut(address, "://")
+	hosts, name, _ := strings.Cut(rest, "/")
+	o := &redis.UniversalOptions{Addrs: strings.Split(hosts, ","), IsClusterMode: scheme == "redis-cluster"}
+	if scheme == "redis-sentinel" {
+		o.MasterName = name
+	}
+	c := redis.NewUniversalClient(o)
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func open(t testing.TB, c redis.UniversalClient, opts redisstore.Options) *redisstore.Store {
+	t.Helper()
+	opts.Prefix = "test-" + rand.Text() + ":"
+	s, err := goredis.New(c, &opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestStore(t *testing.T) {
+	for _, variable := range []string{"SOJOURN_REDIS", "SOJOURN_VALKEY", "SOJOURN_REDIS_CLUSTER", "SOJOURN_REDIS_SENTINEL"} {
+		t.Run(variable, func(t *testing.T) {
+			t.Parallel()
+			c := dial(t, variable)
+			storetest.Run(t, func(t testing.TB) store.Store { return open(t, c, redisstore.Options{}) },
+				&storetest.Options{Networked: true, Tick: time.Millisecond})
+		})
+	}
+}
+
+// TestWait ends sessions on servers with replicas, and asks for more than there are.
+func TestWait(t *testing.T) {
+	for _, variable := range []string{"SOJOURN_REDIS_CLUSTER", "SOJOURN_REDIS_SENTINEL"} {
+		t.Run(variable, func(t *testing.T) {
+			t.Parallel()
+			c := dial(t, variable)
+			st := open(t, c, redisstore.Options{WaitReplicas: 1, WaitTimeout: 30 * time.Second})
+			if n, err := st.Revoke(t.Context(), "somebody", store.Selection{}); err != nil || n != 0 {
+				t.Errorf("revoke: %d, %v", n, err)
+			}
+			if err := st.Delete(t.Context(), store.Key{}); err != nil {
+				t.Errorf("delete: %v", err)
+			}
+			st = open(t, c, redisstore.Options{WaitReplicas: 9, WaitTimeout: 50 * time.Millisecond})
+			if err := st.Delete(t.Context(), store.Key{}); !errors.Is(err, store.ErrIndeterminate) || !strings.Contains(err.Error(), "of 9 replicas") {
+				t.Errorf("delete that waits for more replicas than there are: %v", err)
+			}
+		})
+	}
+}
+
+// TestCheck asks every master.
+func TestCheck(t *testing.T) {
+	for _, variable := range []string{"SOJOURN_REDIS", "SOJOURN_REDIS_CLUSTER"} {
+		t.Run(variable, func(t *testing.T) {
+			if _, err := open(t, dial(t, variable), redisstore.Options{}).Check(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestRefused has clients and options that would not do what the store promises.
+func TestRefused(t *testing.T) {
+	one, cluster := &redis.Options{Addr: "127.0.0.1:1"}, &redis.ClusterOptions{Addrs: []string{"127.0.0.1:1"}, RouteRandomly: true}
+	replicas, ring, client := redis.NewClusterClient(cluster), redis.NewRing(&redis.RingOptions{}), redis.NewClient(one)
+	for _, c := range []redis.UniversalClient{replicas, ring, client} {
+		t.Cleanup(func() { c.Close() })
+	}
+	for what, err := range map[string]error{
+		"replicas": second(goredis.New(replicas, nil)),
+		"ring":     second(goredis.New(ring, nil)),
+		"nothing":  second(goredis.New(nil, nil)),
+		"cache":    second(goredis.New(client, &redisstore.Options{CacheFor: time.Second})),
+	} {
+		if err == nil {
+			t.Errorf("%s: accepted", what)
+		}
+	}
+	// Nobody listens there, so nothing can have been written.
+	st, err := goredis.New(client, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := st.Delete(t.Context(), store.Key{}); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("delete without a server: %v", err)
+	}
+}
+
+func second(_ *redisstore.Store, err error) error { return err }
