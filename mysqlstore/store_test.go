@@ -18,7 +18,7 @@ import (
 // TestMain lets many tests run at once: those of the kit mostly sleep.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	flag.Set("test.parallel", "16")
+	flag.Set("test.parallel", "32")
 	os.Exit(m.Run())
 }
 
@@ -85,10 +85,13 @@ func bareDB(t testing.TB, address string) *sql.DB {
 	return db
 }
 
+// unit is the kit's short life: loaded machines need seconds for what takes a moment.
+const unit = 3 * time.Second
+
 // TestStore is the whole kit, with all its capabilities.
 func TestStore(t *testing.T) {
 	eachServer(t, func(t *testing.T, address string) {
 		s := openAt(t, address, nil)
-		storetest.Run(t, func(testing.TB) store.Store { return s }, &storetest.Options{Tick: time.Microsecond, Networked: true, Unit: 3 * time.Second})
+		storetest.Run(t, func(testing.TB) store.Store { return s }, &storetest.Options{Tick: time.Microsecond, Networked: true, Unit: unit})
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/gather"
 )
 
 // MySQL is the dialect of MySQL 8 and 9 and of MariaDB 10.11 and later, with InnoDB. It needs
@@ -26,7 +27,8 @@ func MySQL() *Dialect {
 // user's guard first, so those of one user take turns, whatever the isolation level; see docs/engines.md.
 type mysql struct {
 	*shared
-	q mysqlQueries
+	q    mysqlQueries
+	gets *gather.Line[store.Key, found]
 }
 
 // mysqlSchema has an integer for each instant, µs since 1970: no session's time zone reads it differently. The
@@ -91,5 +93,6 @@ func (m *mysql) migrate(ctx context.Context) error {
 func newMySQL(s *shared) *mysql {
 	m := &mysql{shared: s}
 	m.texts()
+	m.gatherGets()
 	return m
 }

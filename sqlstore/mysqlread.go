@@ -8,10 +8,6 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-func (m *mysql) get(ctx context.Context, key store.Key) (r row, now int64, err error) {
-	return m.lookup(ctx, &m.q.get, key, true)
-}
-
 // lookup reads one live row, and the server's clock with its data.
 func (m *mysql) lookup(ctx context.Context, q *query, key store.Key, data bool) (r row, now int64, err error) {
 	st, err := q.on(ctx)

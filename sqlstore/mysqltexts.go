@@ -19,6 +19,7 @@ const mysqlCols = "usr, handle, ver, writer, created, seen, idle, life, meta"
 // Assignments read no column that was assigned before them: whether they would see the old or the
 // new value depends on the server.
 type mysqlQueries struct {
+	getMany                            [len(getSizes)]query
 	get, head, user, first, page       query
 	create, createMax, dropDead        query
 	guard, lockGuard, lockUser, insert query
@@ -61,6 +62,9 @@ func (m *mysql) texts() {
 
 	const at = " WHERE tag = ? AND id = ?"
 	set(read, &q.get, "SELECT ", mysqlCols, ", data, NOW FROM {S}", at, " AND exp > NOW")
+	for i, size := range getSizes {
+		set(read, &q.getMany[i], getMany(size))
+	}
 	set(read, &q.user, "SELECT tag, id, ", mysqlCols, " FROM {S} WHERE tag = ? AND usr = ? AND exp > NOW")
 	set(read, &q.first, "SELECT tag, id, ", mysqlCols, " FROM {S} WHERE exp > NOW ORDER BY tag, id LIMIT ?")
 	set(read, &q.page, "SELECT tag, id, ", mysqlCols,
