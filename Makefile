@@ -9,8 +9,10 @@ MAKEFLAGS += --no-print-directory
 export GOFLAGS := $(strip $(GOFLAGS) -buildvcs=false)
 # How long make fuzz runs each target.
 export FUZZTIME ?= 30s
+# Servers that are left out, such as mysql,cassandra; see docs/servers.md.
+export SKIP ?=
 
-.PHONY: help demo setup test bench fuzz lint vuln tidy
+.PHONY: help demo setup servers test bench fuzz lint vuln tidy
 
 help: ## list the targets (this is the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s%s\n", $$1, $$2}' Makefile
@@ -19,14 +21,18 @@ demo: ## run the example shop and print its address
 	@cd examples/shop && GOWORK=off go run . $(ARGS)
 
 setup: ## install what the tests need and this machine lacks (Debian packages)
-	@scripts/setup.sh
+	@GOWORK=off go build -C servers -o ../bin/ ./cmd/servers
+	@bin/servers install
 
-test: setup ## test every module with the race detector; ARGS='-run X' are passed on
+servers: setup ## bring up every server that the tests need, until Ctrl-C
+	@bin/servers up
+
+test: setup ## test every module on real servers with the race detector; ARGS='-run X' are passed on
 	@GOWORK=off go build -C tools -o ../bin/ ./testlines
-	@scripts/each.sh go test -race -shuffle=on -json $(ARGS) ./... | bin/testlines
+	@bin/servers run -- scripts/each.sh go test -race -shuffle=on -json $(ARGS) ./... | bin/testlines
 
-bench: ## run every benchmark; ARGS='-bench X' chooses
-	@scripts/each.sh go test -run '^$$' -bench . -benchmem $(ARGS) ./...
+bench: setup ## run every benchmark; ARGS='-bench X' chooses
+	@bin/servers run -- scripts/each.sh go test -run '^$$' -bench . -benchmem $(ARGS) ./...
 
 fuzz: ## run every fuzz target for FUZZTIME (30s)
 	@scripts/fuzz.sh

@@ -15,7 +15,7 @@ import (
 // How long a server may take to answer where the caller's context says nothing shorter, and to end in
 // good order. Both are bounds for a machine under load, not times to expect.
 const (
-	startWithin = 2 * time.Minute
+	startWithin = 5 * time.Minute
 	stopWithin  = 30 * time.Second
 )
 

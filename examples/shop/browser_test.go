@@ -24,7 +24,7 @@ func chromium(t *testing.T) context.Context {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
-		t.Fatal("the shop's browser test needs Chromium as \"chromium\" in PATH: run scripts/setup.sh, which installs it on Debian (make test does)")
+		t.Fatal("the shop's browser test needs Chromium as \"chromium\" in PATH: run make setup, which installs it on Debian (make test does)")
 	}
 	opts := []chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.Headless, chromedp.UserDataDir(t.TempDir()),

@@ -70,12 +70,15 @@ func Find(p Program) (Found, error) {
 	if err != nil {
 		return Found{}, err
 	}
-	for _, dir := range []string{Own, Next} {
-		root := filepath.Join(cache, dir)
-		for _, pattern := range places(p) {
-			if path := newest(filepath.Join(root, pattern)); path != "" {
-				return inCache(root, dir, path), nil
-			}
+	// MariaDB, of the own release, has a program with the name of MySQL's.
+	dir := Own
+	if Packages[p].Source == NextDeb {
+		dir = Next
+	}
+	root := filepath.Join(cache, dir)
+	for _, pattern := range places(p) {
+		if path := newest(filepath.Join(root, pattern)); path != "" {
+			return inCache(root, dir, path), nil
 		}
 	}
 	return Found{}, fmt.Errorf("%s is not installed: run make setup", p)
