@@ -69,6 +69,7 @@ func Open(address string, opts *Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	cfg.Logger = new(mysql.NopLogger) // what goes wrong is in the errors
 	c, err := mysql.NewConnector(cfg)
 	if err != nil {
 		return nil, errors.New("mysqlstore: open: the driver refuses the address's parameters")
@@ -111,7 +112,7 @@ func parse(address string) (*mysql.Config, error) {
 	bad := errors.New("mysqlstore: open: the address is not like mysql://user:password@host:port/database")
 	if !strings.Contains(address, "://") {
 		cfg, err := mysql.ParseDSN(address)
-		if err != nil {
+		if err != nil || cfg.DBName == "" {
 			return nil, bad // the driver's text may quote the password
 		}
 		return cfg, nil

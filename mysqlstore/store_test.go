@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
+
 	"github.com/sojourn-go/sojourn/mysqlstore"
 	"github.com/sojourn-go/sojourn/store"
 	"github.com/sojourn-go/sojourn/store/storetest"
@@ -19,6 +21,7 @@ import (
 func TestMain(m *testing.M) {
 	flag.Parse()
 	flag.Set("test.parallel", "32")
+	mysql.SetLogger(new(mysql.NopLogger)) // of connections that tests cut
 	os.Exit(m.Run())
 }
 

@@ -70,7 +70,7 @@ func (m *mysql) migrate(ctx context.Context) error {
 	for _, text := range mysqlSchema(m.opts.Table) {
 		err := m.again(ctx, func() error {
 			_, err := m.db.ExecContext(ctx, text)
-			return m.answered(err, true)
+			return m.asked(err)
 		})
 		if err != nil {
 			return err
@@ -80,7 +80,7 @@ func (m *mysql) migrate(ctx context.Context) error {
 	err := m.db.QueryRowContext(ctx, "SELECT @@max_allowed_packet, @@autocommit").Scan(&packet, &auto)
 	switch {
 	case err != nil:
-		return m.answered(err, false)
+		return m.asked(err)
 	case packet < leastPacket:
 		return fmt.Errorf("%w: the server's max_allowed_packet is %d, too few for a record of 1 MiB: set at least %d",
 			store.ErrUnavailable, packet, 2*store.MaxData)

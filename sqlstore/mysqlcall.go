@@ -180,14 +180,14 @@ func eachOf(ctx context.Context, st *sql.Stmt, f func(*sql.Rows) error, args ...
 }
 
 // mysqlTransient are refusals after which the same statement may well work: a deadlock, a lock that took too
-// long, a row that changed meanwhile, and three names of the same in TiDB.
-var mysqlTransient = map[string]bool{"1213": true, "1205": true, "1020": true, "8002": true, "8022": true, "9007": true}
+// long, a row that changed meanwhile, a statement to be prepared anew, and what TiDB calls them.
+var mysqlTransient = map[string]bool{"1213": true, "1205": true, "1020": true, "1615": true, "8002": true, "8022": true, "9007": true}
 
 // mysqlClass says what the server's refusals mean. After each of them the statement left nothing behind, but
 // for those that came too late for that.
 func mysqlClass(code string) (hint string, class error) {
 	switch code {
-	case "1213", "1205", "1020", "8002", "8022", "9007":
+	case "1213", "1205", "1020", "1615", "8002", "8022", "9007":
 		return "others held the rows for too long", store.ErrUnavailable
 	case "1146", "1054":
 		return "a table or column is missing: call Migrate first", store.ErrUnavailable

@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -54,7 +55,7 @@ const guardLife = int64(30 * 24 * time.Hour / time.Microsecond)
 
 // guarded runs a statement that needs the guard of a user, and makes it one if there is none.
 func (m *mysql) guarded(ctx context.Context, tag store.Tag, q *query, args ...any) (outcome, rows int64, err error) {
-	for {
+	for range 5 {
 		outcome, rows, err = m.run(ctx, q, args...)
 		if err != nil || outcome != mysqlNothing || rows > 0 {
 			return outcome, rows, err
@@ -63,7 +64,11 @@ func (m *mysql) guarded(ctx context.Context, tag store.Tag, q *query, args ...an
 			return 0, 0, err
 		}
 	}
+	return 0, 0, errGuard
 }
+
+// errGuard is given where something else empties the table.
+var errGuard = fmt.Errorf("%w: the guards that the store makes do not stay", store.ErrUnavailable)
 
 func (m *mysql) makeGuard(ctx context.Context, tag store.Tag) error {
 	_, _, err := m.run(ctx, &m.q.guard, tag[:], guardLife)
