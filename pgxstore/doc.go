@@ -19,7 +19,7 @@
 //
 //	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe // or Exec, or SimpleProtocol
 //
-// A call holds one connection for one statement. Of the calls that share statements, at most [Options.Lanes] of a kind
+// (The last one also needs the default of the setting bytea_output.) A call holds one connection for one statement. Of the calls that share statements, at most [Options.Lanes] of a kind
 // do so at once, so a small pool serves many requests. What waits for a connection until its context ends fails with
 // store.ErrUnavailable. pgx closes the connection of a call whose context ends while its statement is under way, and
 // a write then fails with store.ErrIndeterminate.

@@ -6,6 +6,7 @@ replace github.com/sojourn-go/sojourn => ../
 
 require (
 	github.com/jackc/pgx/v5 v5.12.0
+	github.com/lib/pq v1.12.3
 	github.com/sojourn-go/sojourn v0.0.0
 )
 
