@@ -114,21 +114,26 @@ func (db *database) store(t testing.TB, opts *cqlstore.Options) *cqlstore.Store 
 	return st
 }
 
-// kit describes the store to the conformance kit. Three nodes on one machine need more time.
-func (db *database) kit() *storetest.Options {
-	return &storetest.Options{Networked: true, Tick: time.Millisecond, Unit: time.Duration(1+db.copies) * time.Second}
+// kit runs the conformance kit on a store. Three nodes on one machine need more time, and are given fewer
+// clauses at once.
+func (db *database) kit(t *testing.T, st store.Store) {
+	unit, slots := 2*time.Second, make(chan struct{}, 16)
+	if db.copies > 1 {
+		unit, slots = 6*time.Second, make(chan struct{}, 8)
+	}
+	storetest.Run(t, func(t testing.TB) store.Store {
+		slots <- struct{}{}
+		t.Cleanup(func() { <-slots })
+		return st
+	}, &storetest.Options{Networked: true, Tick: time.Millisecond, Unit: unit})
 }
 
 func TestKit(t *testing.T) {
-	onEach(t, func(t *testing.T, db *database) {
-		st := db.store(t, nil)
-		storetest.Run(t, func(testing.TB) store.Store { return st }, db.kit())
-	})
+	onEach(t, func(t *testing.T, db *database) { db.kit(t, db.store(t, nil)) })
 }
 
 // TestKitBoundClock runs the kit with the statements for engines without arithmetic in CQL.
 func TestKitBoundClock(t *testing.T) {
 	db := open(t, clusters[0].variable, clusters[0].copies)
-	st := db.store(t, &cqlstore.Options{BoundClock: true, ClockSkew: 200 * time.Millisecond})
-	storetest.Run(t, func(testing.TB) store.Store { return st }, db.kit())
+	db.kit(t, db.store(t, &cqlstore.Options{BoundClock: true, ClockSkew: 200 * time.Millisecond}))
 }

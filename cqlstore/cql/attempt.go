@@ -12,7 +12,7 @@ import (
 
 const (
 	mostRounds = 100 // of a write that others always beat
-	mostLost   = 5   // answers of one write
+	mostFailed = 5   // requests of one write that were not answered, or too late
 	longPause  = 200 * time.Millisecond
 )
 
@@ -24,7 +24,8 @@ type attempt struct {
 	ctx    context.Context
 	begun  time.Time
 	rounds int
-	lost   int // answers; then an attempt may have been applied
+	failed int  // requests
+	lost   bool // one of them may have been applied
 	free   func()
 }
 
@@ -53,17 +54,22 @@ func (a *attempt) cas(make func(now int64) []Statement) (applied bool, rows []ce
 		if err == nil {
 			return applied, rows, nil
 		}
-		f := s.judge(err, true)
-		if a.ctx.Err() != nil || f.class != store.ErrIndeterminate {
-			return false, nil, a.unless(f)
-		}
-		if a.lost++; a.lost >= mostLost {
-			return false, nil, f
-		}
-		if err := a.pause(); err != nil {
+		if err := a.retry(s.judge(err, true)); err != nil {
 			return false, nil, err
 		}
 	}
+}
+
+// retry waits after a failed request, if it is worth sending again: where nobody knows whether it was applied, and where
+// a replica did not answer in time, as happens when others write to the partition. Otherwise it gives the attempt's error.
+func (a *attempt) retry(f *fault) error {
+	unknown := f.class == store.ErrIndeterminate
+	a.lost = a.lost || unknown
+	a.failed++
+	if a.ctx.Err() != nil || a.failed >= mostFailed || !unknown && f.code != codeReadTimeout {
+		return a.unless(f)
+	}
+	return a.pause()
 }
 
 // one is cas for a single row: it gives the row that stood in the way, or cells that are absent.
@@ -77,7 +83,7 @@ func (a *attempt) one(make func(now int64) Statement) (applied bool, c cells, er
 
 // unless gives the error, as one of an unknown outcome if an answer was lost.
 func (a *attempt) unless(err error) error {
-	if a.lost == 0 || errors.Is(err, store.ErrIndeterminate) {
+	if !a.lost || errors.Is(err, store.ErrIndeterminate) {
 		return err
 	}
 	var f *fault
@@ -101,7 +107,7 @@ func (a *attempt) pause() error {
 	case <-t.C:
 		return nil
 	case <-a.ctx.Done():
-		if a.lost > 0 {
+		if a.lost {
 			return fmt.Errorf("%w: %w", store.ErrIndeterminate, a.ctx.Err())
 		}
 		return store.FromContext(a.ctx)
@@ -131,11 +137,28 @@ func (s *Store) look(ctx context.Context, key store.Key, c Consistency, data boo
 	return got, nil
 }
 
-// again is look within an attempt. It reads through Paxos, which settles writes that are still under way.
-func (a *attempt) again(key store.Key, data bool) (cells, error) {
-	c, err := a.s.look(a.ctx, key, a.s.opts.SerialConsistency, data)
-	if err != nil {
-		return c, a.unless(err)
+// look is look within an attempt.
+func (a *attempt) look(key store.Key, level Consistency) (c cells, err error) {
+	err = a.read(func() (err error) { c, err = a.s.look(a.ctx, key, level, false); return err })
+	return c, err
+}
+
+// again reads a row within an attempt. It reads through Paxos, which settles writes that are still under way.
+func (a *attempt) again(key store.Key, data bool) (c cells, err error) {
+	err = a.read(func() (err error) { c, err = a.s.look(a.ctx, key, a.s.opts.SerialConsistency, data); return err })
+	return c, err
+}
+
+// read reads until there is an answer.
+func (a *attempt) read(f func() error) error {
+	for {
+		err := f()
+		var bad *fault
+		if !errors.As(err, &bad) {
+			return err
+		}
+		if err := a.retry(bad); err != nil {
+			return err
+		}
 	}
-	return c, nil
 }

@@ -108,9 +108,9 @@ func (a *attempt) admit(r *row, adm store.Admission) ([]store.Handle, error) {
 	level := a.s.opts.Consistency
 	var victims []*row
 	for {
-		p, err := a.s.partition(a.ctx, r.key.Tag, level)
+		p, err := a.partition(r.key.Tag, level)
 		if err != nil {
-			return nil, a.unless(err)
+			return nil, err
 		}
 		var have expect
 		if c := at(p.rows, r.key.ID); c != nil {
@@ -150,7 +150,7 @@ func (a *attempt) admit(r *row, adm store.Admission) ([]store.Handle, error) {
 // partition is what one read of a user's partition gave.
 type partition struct {
 	tag     store.Tag
-	rows    []cells // records, live or not
+	rows    []cells // records, live or not, and what is left of some
 	guard   []byte
 	revoked *int64
 	now     int64
@@ -163,7 +163,7 @@ func (s *Store) partition(ctx context.Context, tag store.Tag, level Consistency)
 	st := s.build(0).add("SELECT "+listed+" FROM @ WHERE tag=?", tag[:]).done()
 	err := s.db.Query(ctx, Query{Statement: st, Consistency: level, PageSize: 2000}, c.list(), func() bool {
 		p.guard, p.revoked, p.now = c.guard, c.revoked, c.now
-		if !c.absent() { // a guard without rows has a row without ID
+		if len(c.id) > 0 { // a guard without rows has a row without ID
 			p.rows = append(p.rows, c)
 		}
 		c = cells{}
@@ -178,12 +178,17 @@ func (s *Store) partition(ctx context.Context, tag store.Tag, level Consistency)
 	return p, nil
 }
 
+func (a *attempt) partition(tag store.Tag, level Consistency) (p *partition, err error) {
+	err = a.read(func() (err error) { p, err = a.s.partition(a.ctx, tag, level); return err })
+	return p, err
+}
+
 // live gives the user's live records; damaged are those that nobody can use.
 func (p *partition) live(user string) (live, damaged []*row) {
 	for i := range p.rows {
 		c := &p.rows[i]
 		key := store.Key{Tag: p.tag}
-		if len(c.id) != len(key.ID) {
+		if c.absent() || len(c.id) != len(key.ID) {
 			continue
 		}
 		copy(key.ID[:], c.id)

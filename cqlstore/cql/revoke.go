@@ -22,9 +22,9 @@ func (s *Store) revoke(ctx context.Context, user string, sel store.Selection) (n
 	level := s.opts.Consistency
 	remembered := len(sel.Only) > 0 // or nothing to be remembered
 	for {
-		p, err := s.partition(ctx, tag, level)
+		p, err := a.partition(tag, level)
 		if err != nil {
-			return n, a.unless(err)
+			return n, err
 		}
 		level = s.opts.SerialConsistency
 		ends, damaged := p.live(user)

@@ -184,10 +184,11 @@ func (s *Store) Get(ctx context.Context, key store.Key) (rec store.Record, now t
 	if err != nil {
 		return rec, now, fail(op, err)
 	}
-	if !r.live(c.now) {
+	at := max(c.now, r.created, r.seen) // the node that wrote may have a clock ahead of the one that answers
+	if !r.live(at) {
 		return rec, now, fail(op, store.ErrNotFound)
 	}
-	return r.record(), time.UnixMilli(c.now).UTC(), nil
+	return r.record(), time.UnixMilli(at).UTC(), nil
 }
 
 // Update replaces a record's Idle, Lifetime, Meta and Data as [store.Store] says. Errors:

@@ -130,9 +130,9 @@ func (s *Store) touch(ctx context.Context, hint *store.Record, every int64) erro
 	level := s.opts.Consistency
 	for {
 		if !known {
-			c, err := s.look(ctx, r.key, level, false)
+			c, err := a.look(r.key, level)
 			if err != nil {
-				return a.unless(err)
+				return err
 			}
 			if r, err = a.present(&c, r.key, 0, store.Writer{}); err != nil {
 				return err
@@ -140,32 +140,21 @@ func (s *Store) touch(ctx context.Context, hint *store.Record, every int64) erro
 			if c.now-r.seen < every {
 				return nil
 			}
-			if r.hor < c.now+r.reach()+s.spare/8 {
-				if done, err := a.renew(r.key, every); done || err != nil {
-					return err
-				}
-			}
 		}
-		applied, c, err := a.one(func(now int64) Statement { return s.light(r, every, now) })
-		if err != nil || applied {
+		var done bool
+		if !known && r.hor < s.clock.now()+r.idle+s.spare/8 {
+			done, err = a.renew(r.key, every)
+		} else {
+			done, _, err = a.one(func(now int64) Statement { return s.light(r, every, now) })
+		}
+		if done || err != nil {
 			return err
-		}
-		if c.absent() {
-			return store.ErrNotFound
 		}
 		known, level = false, s.opts.SerialConsistency
 		if err := a.pause(); err != nil {
 			return err
 		}
 	}
-}
-
-// reach is for how long a touch keeps a record alive at most, as far as it needs the horizon.
-func (l lives) reach() int64 {
-	if l.idle == 0 {
-		return 0
-	}
-	return l.idle
 }
 
 // light is the statement of a touch: one cell, which lives as long as the touch makes the record live, and not
@@ -176,7 +165,7 @@ func (s *Store) light(r *row, every, now int64) Statement {
 	ttl := s.seconds(l.left(now), s.spare/12, now)
 	b := s.build(now).add("UPDATE @ USING TTL ? SET ", int(ttl)).ago("seen=", 0).where(r.key)
 	b.add(" IF created=?", r.created).alive(r.lives).ago(" AND seen<=", every)
-	return b.ago(" AND hor>=", -r.reach()).done()
+	return b.ago(" AND hor>=", -r.idle).done()
 }
 
 // renew is a touch past the horizon: it writes the whole record again, as it is. It is not done if the record was
@@ -251,7 +240,8 @@ func (s *Store) rotate(ctx context.Context, old store.Key, ifVersion int64, rec,
 		if err != nil || applied {
 			return err
 		}
-		if c := at(rows, rec.Key.ID); c != nil && c.wrote(r.writer, r.ver) {
+		stands := at(rows, rec.Key.ID)
+		if stands != nil && stands.wrote(r.writer, r.ver) {
 			return nil
 		}
 		// Refusals are rare, and there is an order among them: read rather than guess.
@@ -261,6 +251,8 @@ func (s *Store) rotate(ctx context.Context, old store.Key, ifVersion int64, rec,
 		}
 		cur, err := a.present(&c, old, 0, store.Writer{})
 		switch {
+		case err != nil && stands != nil: // perhaps this rotation, changed since
+			return a.unless(err)
 		case err != nil:
 			return err
 		case cur.ver != ifVersion:

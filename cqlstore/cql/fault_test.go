@@ -1,0 +1,74 @@
+package cql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/sojourn-go/sojourn/store"
+)
+
+// serverError is what drivers make of an error frame.
+type serverError int
+
+func (serverError) Error() string { return "a text with a secret in it" }
+func (e serverError) Code() int   { return int(e) }
+
+// idle is a driver that is only asked whether an error was unsent.
+type idle struct{ Driver }
+
+var errUnsent = errors.New("no connection")
+
+func (idle) Unsent(err error) bool { return errors.Is(err, errUnsent) }
+
+func TestJudge(t *testing.T) {
+	s := &Store{db: idle{}}
+	for err, sure := range map[error]bool{
+		serverError(0x0000): false, // server error
+		serverError(0x000a): true,  // protocol
+		serverError(0x0100): true,  // credentials
+		serverError(0x1000): true,  // unavailable
+		serverError(0x1001): false, // overloaded
+		serverError(0x1002): true,  // bootstrapping
+		serverError(0x1003): false, // truncate
+		serverError(0x1100): false, // write time-out
+		serverError(0x1200): true,  // read time-out
+		serverError(0x1300): true,  // read failure
+		serverError(0x1400): false, // function failure
+		serverError(0x1500): false, // write failure
+		serverError(0x1600): false, // CDC write failure
+		serverError(0x1700): false, // CAS write unknown
+		serverError(0x2000): true,  // syntax
+		serverError(0x2100): true,  // unauthorized
+		serverError(0x2200): true,  // invalid
+		serverError(0x2500): true,  // unprepared
+		errUnsent:           true,
+		errors.New("eof"):   false,
+		context.Canceled:    false,
+	} {
+		want := store.ErrIndeterminate
+		if sure {
+			want = store.ErrUnavailable
+		}
+		for _, write := range []bool{true, false} {
+			if !write {
+				want = store.ErrUnavailable
+			}
+			f := fail("op", s.judge(fmt.Errorf("driver: %w", err), write))
+			n := 0
+			for _, sentinel := range []error{store.ErrUnavailable, store.ErrIndeterminate, store.ErrConflict, store.ErrNotFound} {
+				if errors.Is(f, sentinel) {
+					n++
+				}
+			}
+			if !errors.Is(f, want) || n != 1 || !errors.Is(f, err) {
+				t.Errorf("%v (write %v): %v, want %v alone, and the cause", err, write, f, want)
+			}
+			if text := fmt.Sprintf("%v %+v %#v", f, f, errors.Unwrap(f)); strings.Contains(text, "secret") {
+				t.Errorf("the error shows the driver's text: %s", text)
+			}
+		}
+	}
+}
