@@ -83,13 +83,6 @@ func (s spread) All(ctx context.Context) iter.Seq2[store.Record, error] {
 	return s.any().All(ctx)
 }
 
-// TestKitSpread runs the kit on three stores that know nothing of each other.
-func TestKitSpread(t *testing.T) {
-	c := clusters[1]
-	db := open(t, c.variable, c.copies)
-	db.kit(t, spread{db.store(t, nil), db.store(t, nil), db.store(t, nil)})
-}
-
 // TestTables keeps two tables of one keyspace apart.
 func TestTables(t *testing.T) {
 	db := open(t, clusters[0].variable, clusters[0].copies)

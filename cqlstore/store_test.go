@@ -128,8 +128,15 @@ func (db *database) kit(t *testing.T, st store.Store) {
 	}, &storetest.Options{Networked: true, Tick: time.Millisecond, Unit: unit})
 }
 
+// TestKit runs the kit on one store and one node, and on three nodes and three stores that know nothing of each other.
 func TestKit(t *testing.T) {
-	onEach(t, func(t *testing.T, db *database) { db.kit(t, db.store(t, nil)) })
+	onEach(t, func(t *testing.T, db *database) {
+		if db.copies == 1 {
+			db.kit(t, db.store(t, nil))
+			return
+		}
+		db.kit(t, spread{db.store(t, nil), db.store(t, nil), db.store(t, nil)})
+	})
 }
 
 // TestKitBoundClock runs the kit with the statements for engines without arithmetic in CQL.

@@ -58,9 +58,14 @@ func (b *build) where(key store.Key) *build {
 
 // put begins the statement that writes every cell of a row, so that all have one time to live.
 func (b *build) put(r *row) *build {
-	ttl, horizon := b.s.keep(r.lives.at(b.now), b.now)
+	now := r.lives.at(b.now)
+	ttl, horizon := b.s.keep(now, b.now)
+	created, seen := r.created, r.seen
+	if created == unset && seen == unset {
+		created, seen = now.created, now.seen // one now: the engine would read its clock twice
+	}
 	b.add("UPDATE @ USING TTL ? SET ver=?,writer=?,uid=?,handle=?,life=?,idle=?", int(ttl), r.ver, r.writer[:], bytes(r.user), r.handle[:], r.life, r.idle)
-	b.at(",created=", r.created).at(",seen=", r.seen).ago(",hor=", -horizon)
+	b.at(",created=", created).at(",seen=", seen).ago(",hor=", -horizon)
 	return b.add(",meta=?,data=?", bytes(r.meta), bytes(r.data)).where(r.key)
 }
 
