@@ -26,6 +26,8 @@ type inside struct {
 
 	mu      sync.Mutex
 	engines map[string]engine // by what their tokens are bound to
+
+	ended endings
 }
 
 // engine keeps sessions under tokens. A token that does not open, or whose session is gone, is ErrNoSession.

@@ -3,6 +3,7 @@ package qsess
 import (
 	"bytes"
 	"context"
+	"errors"
 	"math"
 	"net/http"
 	"time"
@@ -97,12 +98,12 @@ func (s *Session) save(w http.ResponseWriter) error {
 	return nil
 }
 
-// tick is the coarsest clock of any store: a sign-in that began within one after a revocation began after it.
-const tick = time.Millisecond
-
 func (s *Session) create(eng engine, data []byte) error {
 	mine := content{s.MaxAgeSecs, s.MinRefreshSecs, data}
-	token, err := eng.create(s.context(), string(s.userID), mine, max(0, time.Since(s.made)-tick))
+	token, err := eng.create(s.context(), string(s.userID), mine, time.Since(s.made))
+	if errors.Is(err, sojourn.ErrRevoked) && s.store.in.ended.before(string(s.userID), s.made) {
+		token, err = eng.create(s.context(), string(s.userID), mine, 0)
+	}
 	if err == nil {
 		s.token, s.base = &token, mine
 	}
@@ -191,6 +192,7 @@ func (s *Session) deleteByUserID(w http.ResponseWriter) error {
 	if err := eng.endUser(s.context(), string(s.userID)); err != nil {
 		return err
 	}
+	s.store.in.ended.add(string(s.userID))
 	if s.token == nil {
 		s.made = time.Now()
 		return nil

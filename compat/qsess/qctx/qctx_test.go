@@ -173,7 +173,8 @@ func TestHeaderAndPrefix(t *testing.T) {
 			t.Error("a name without a value did not panic")
 		}
 	}()
-	qctx.MwHeader("X-A")
+	odd := []string{"X-A"}
+	qctx.MwHeader(odd...)
 }
 
 // TestWriterKeepsAbilities is P23: the wrapped writer hid Flush, Hijack, ReadFrom and ResponseController.

@@ -13,7 +13,6 @@ import (
 
 	"github.com/syndtr/goleveldb/leveldb"
 
-	"github.com/sojourn-go/sojourn"
 	"github.com/sojourn-go/sojourn/compat/qsess"
 	"github.com/sojourn-go/sojourn/compat/qsess/qsldb"
 	"github.com/sojourn-go/sojourn/compat/qsess/qstest"
@@ -70,18 +69,6 @@ func TestGldbStore(t *testing.T) {
 	}
 }
 
-func save(t testing.TB, s *qsess.Session) string {
-	t.Helper()
-	if err := s.Save(httptest.NewRecorder()); err != nil {
-		t.Fatalf("Save: %v", err)
-	}
-	token, _, err := s.Token()
-	if err != nil {
-		t.Fatalf("Token: %v", err)
-	}
-	return token
-}
-
 // rows counts the records that the database holds, expired ones too.
 func rows(t testing.TB, db *leveldb.DB) (n int) {
 	t.Helper()
@@ -95,38 +82,10 @@ func rows(t testing.TB, db *leveldb.DB) (n int) {
 	return n
 }
 
-// TestPrunedBesideLive is P18: the old index stopped at the first live session, and lost those saved twice in a second.
-func TestPrunedBesideLive(t *testing.T) {
+// TestPruned is P18: the old index stopped at the first live session, and lost those saved twice in a second.
+func TestPruned(t *testing.T) {
 	db, log := openDB(t), &lines{}
-	st := newStore(t, db, "", log)
-	var live []string
-	for i := range 40 {
-		live = append(live, save(t, st.NewSession(fmt.Append(nil, "live", i))))
-	}
-	if n := rows(t, db); n != len(live) {
-		t.Fatalf("%d records, want %d", n, len(live))
-	}
-	for i := range 60 {
-		s := st.NewSession(fmt.Append(nil, "short", i))
-		s.MaxAgeSecs = 1
-		save(t, s)
-		if err := s.Save(httptest.NewRecorder()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	st.PruneInterval <- 1
-	deadline := time.Now().Add(time.Minute)
-	for rows(t, db) > len(live) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d records are left, want %d", rows(t, db), len(live))
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	for _, token := range live {
-		if _, _, err := st.GetTokenSession(token); err != nil {
-			t.Fatalf("a live session was pruned: %v", err)
-		}
-	}
+	qstest.PruneTest(t, newStore(t, db, "", log), func() int { return rows(t, db) })
 	if log.String() != "" {
 		t.Errorf("log: %s", log)
 	}
@@ -162,26 +121,11 @@ func TestManySurvivors(t *testing.T) {
 	}
 }
 
-// TestDatabaseGone is P23: an outage is no sign-out, and a sign-out that failed says so.
+// TestDatabaseGone is P23; the pruner says that it failed, too.
 func TestDatabaseGone(t *testing.T) {
 	db, log := openDB(t), &lines{}
 	st := newStore(t, db, "", log)
-	s := st.NewSession([]byte("ada"))
-	token := save(t, s)
-	db.Close()
-	if _, _, err := st.GetTokenSession(token); !sojourn.IsOutage(err) || errors.Is(err, qsess.ErrNoSession) {
-		t.Errorf("GetTokenSession without a database gave %v", err)
-	}
-	w := httptest.NewRecorder()
-	if err := s.Delete(w); !sojourn.IsOutage(err) {
-		t.Errorf("Delete without a database gave %v", err)
-	}
-	if err := s.DeleteByUserID(w); !sojourn.IsOutage(err) {
-		t.Errorf("DeleteByUserID without a database gave %v", err)
-	}
-	if len(w.Header()) != 0 {
-		t.Errorf("after a failed sign-out the client is told %v", w.Header())
-	}
+	qstest.OutageTest(t, st, func() { db.Close() })
 	st.PruneInterval <- 1
 	for deadline := time.Now().Add(time.Minute); log.String() == ""; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {

@@ -44,6 +44,7 @@ var checks = []check{
 	{"P20 a refresh keeps what others saved", refresh},
 	{"P20 overlapping changes", overlap},
 	{"P21 no session survives its user's", survivors},
+	{"a sign-in right after all others were ended", signInAgain},
 	{"P22 the program's own cipher", ownCipher},
 	{"P33 saved twice, and for 90 days", savedTwice},
 	{"keys rotate", rotation},
@@ -302,6 +303,23 @@ func survivors(t *testing.T, _ BackEnd, open func(...[]byte) *qsess.Store) {
 				t.Errorf("round %d: session %d survived: %v", round, i, err)
 			}
 		}
+	}
+}
+
+// signInAgain is a change of password: it must not be refused as a sign-in from before.
+func signInAgain(t *testing.T, _ BackEnd, open func(...[]byte) *qsess.Store) {
+	st := open()
+	old, token := start(t, st, "ada")
+	if err := old.DeleteByUserID(httptest.NewRecorder()); err != nil {
+		t.Fatal(err)
+	}
+	s := st.NewSession([]byte("ada"))
+	time.Sleep(10 * time.Millisecond)
+	if err := s.Save(httptest.NewRecorder()); err != nil {
+		t.Errorf("Save right after DeleteByUserID: %v", err)
+	}
+	if alive(t, st, token) {
+		t.Error("the old session is alive")
 	}
 }
 

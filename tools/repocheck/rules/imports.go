@@ -73,7 +73,7 @@ func (r *Repo) forbidden(f *File, target string) string {
 			return "only the core's libraries may use its internal packages"
 		case owner == f.Module, owner.Path == Core, f.program():
 			return ""
-		case under(f.dir(), "compat") && (under(owner.Dir, "compat") || strings.HasSuffix(owner.Path, "store")):
+		case under(f.dir(), "compat") && (under(owner.Dir, "compat") || strings.Contains(owner.Path, "store")):
 			return "" // the older APIs name their back-ends, so each stands on the store that is one
 		case under(f.Module.Path, owner.Path):
 			return "" // a module below a store's brings it another driver

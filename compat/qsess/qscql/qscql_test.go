@@ -1,0 +1,114 @@
+package qscql_test
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gocql/gocql"
+
+	"github.com/sojourn-go/sojourn/compat/qsess"
+	"github.com/sojourn-go/sojourn/compat/qsess/qscql"
+	"github.com/sojourn-go/sojourn/compat/qsess/qstest"
+)
+
+// connect opens a session of the test server.
+func connect(t testing.TB, keyspace string) *gocql.Session {
+	t.Helper()
+	address := os.Getenv("SOJOURN_CASSANDRA")
+	if address == "" {
+		t.Skip("SOJOURN_CASSANDRA is not set: NOT TESTED on Cassandra")
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, port, err := net.SplitHostPort(u.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := gocql.NewCluster(host)
+	if c.Port, err = strconv.Atoi(port); err != nil {
+		t.Fatal(err)
+	}
+	c.Keyspace, c.Timeout, c.ConnectTimeout = keyspace, 20*time.Second, 20*time.Second
+	s, err := c.CreateSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// newKeyspace makes one that is dropped in the end, and a session in it.
+func newKeyspace(t testing.TB) *gocql.Session {
+	t.Helper()
+	admin := connect(t, "")
+	name := "qs_" + strings.ToLower(rand.Text()[:12])
+	if err := admin.Query("CREATE KEYSPACE " + name + " WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}").Exec(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := admin.Query("DROP KEYSPACE " + name).Exec(); err != nil {
+			t.Error(err)
+		}
+	})
+	return connect(t, name)
+}
+
+// TestCqlStore: the two ways in which the older library found a user's sessions are one now, and no zombies come of either.
+func TestCqlStore(t *testing.T) {
+	gs := newKeyspace(t)
+	for _, flags := range []struct{ uidIndex, uidToClient bool }{{true, false}, {false, true}} {
+		t.Run(fmt.Sprintf("uidIndex=%v,uidToClient=%v", flags.uidIndex, flags.uidToClient), func(t *testing.T) {
+			qstest.Run(t, qstest.BackEnd{Open: func(t testing.TB, name string, keys ...[]byte) *qsess.Store {
+				st, err := qscql.NewCqlStore(gs, fmt.Sprintf("%s_%v", name, flags.uidIndex), flags.uidIndex, flags.uidToClient, keys...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if st.PruneInterval != nil || st.PruneKill != nil {
+					t.Error("there is a pruner, where the engine expires sessions by itself")
+				}
+				return st
+			}})
+		})
+	}
+}
+
+// TestDatabaseGone is P23.
+func TestDatabaseGone(t *testing.T) {
+	gs := newKeyspace(t)
+	st, err := qscql.NewCqlStore(gs, "gone", false, false, qstest.Key1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	qstest.OutageTest(t, st, gs.Close)
+}
+
+func TestRefused(t *testing.T) {
+	gs := newKeyspace(t)
+	if err := gs.Query("CREATE TABLE old (sessid uuid, userid blob, data blob, maxage int, minrefresh int, PRIMARY KEY (userid, sessid))").Exec(); err != nil {
+		t.Fatal(err)
+	}
+	if st, err := qscql.NewCqlStore(gs, "old", true, false, qstest.Key1); st != nil || err == nil || !strings.Contains(err.Error(), "choose another name") {
+		t.Errorf("the older library's table: got %v, %v", st, err)
+	}
+	for name, refused := range map[string]func() (*qsess.Store, error){
+		"no session":  func() (*qsess.Store, error) { return qscql.NewCqlStore(nil, "t", false, false, qstest.Key1) },
+		"no table":    func() (*qsess.Store, error) { return qscql.NewCqlStore(gs, "", false, false, qstest.Key1) },
+		"no keyspace": func() (*qsess.Store, error) { return qscql.NewCqlStore(connect(t, ""), "t", false, false, qstest.Key1) },
+		"no name":     func() (*qsess.Store, error) { return qscql.NewCqlStore(gs, "Upper", false, false, qstest.Key1) },
+		"short key":   func() (*qsess.Store, error) { return qscql.NewCqlStore(gs, "short", true, true, []byte("x")) },
+	} {
+		if st, err := refused(); st != nil || !errors.Is(err, qsess.ErrConfig) {
+			t.Errorf("%s: got %v, %v, want ErrConfig", name, st, err)
+		}
+	}
+}

@@ -1,0 +1,18 @@
+module github.com/sojourn-go/sojourn/compat/qsess/qsmy
+
+go 1.26.0
+
+require (
+	github.com/go-sql-driver/mysql v1.10.1
+	github.com/sojourn-go/sojourn v0.0.0
+	github.com/sojourn-go/sojourn/compat/qsess v0.0.0
+	github.com/sojourn-go/sojourn/mysqlstore v0.0.0
+)
+
+require filippo.io/edwards25519 v1.2.0 // indirect
+
+replace (
+	github.com/sojourn-go/sojourn => ../../../
+	github.com/sojourn-go/sojourn/compat/qsess => ../
+	github.com/sojourn-go/sojourn/mysqlstore => ../../../mysqlstore
+)
