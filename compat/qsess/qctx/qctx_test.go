@@ -173,8 +173,7 @@ func TestHeaderAndPrefix(t *testing.T) {
 			t.Error("a name without a value did not panic")
 		}
 	}()
-	odd := []string{"X-A"}
-	qctx.MwHeader(odd...)
+	qctx.MwHeader(strings.Fields("X-A")...)
 }
 
 // TestWriterKeepsAbilities is P23: the wrapped writer hid Flush, Hijack, ReadFrom and ResponseController.
