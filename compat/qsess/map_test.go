@@ -22,11 +22,13 @@ func newMap(t testing.TB, keys ...[]byte) *qsess.Store {
 }
 
 func TestMapStore(t *testing.T) {
+	t.Parallel()
 	qstest.Run(t, qstest.BackEnd{Unshared: true, Open: func(t testing.TB, _ string, keys ...[]byte) *qsess.Store { return newMap(t, keys...) }})
 }
 
 // TestSharedMemory is several Stores over one store: what two processes do with a database.
 func TestSharedMemory(t *testing.T) {
+	t.Parallel()
 	kept := map[string]*memstore.Store{}
 	qstest.Run(t, qstest.BackEnd{Open: func(t testing.TB, name string, keys ...[]byte) *qsess.Store {
 		if kept[name] == nil {

@@ -32,14 +32,13 @@ func Example() {
 			r.AddCookie(c)
 		}
 		mux.ServeHTTP(w, r)
-		fmt.Println(path, w.Code, w.Body)
+		fmt.Printf("%s %d %q\n", path, w.Code, w.Body)
 		return w
 	}
 	get("/account", nil)
 	get("/account", get("/login", nil).Result().Cookies())
 	// Output:
-	// /account 401 not logged in
-	//
-	// /login 200
-	// /account 200 hello ada
+	// /account 401 "not logged in\n"
+	// /login 200 ""
+	// /account 200 "hello ada"
 }
