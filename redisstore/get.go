@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sojourn-go/sojourn/redisstore/internal/record"
 	"github.com/sojourn-go/sojourn/store"
 )
 
@@ -21,7 +22,7 @@ func (s *Store) Get(ctx context.Context, key store.Key) (store.Record, time.Time
 		return s.ask(ctx, op, key)
 	}
 	cached := s.cacher != nil && !fresh(ctx) && !s.recent.has(key.Tag)
-	b, err := s.read(ctx, s.recordKey(key), cached)
+	b, err := s.read(ctx, s.key(key), cached)
 	switch {
 	case passing[codeOf(err)]:
 		return s.ask(ctx, op, key)
@@ -33,7 +34,7 @@ func (s *Store) Get(ctx context.Context, key store.Key) (store.Record, time.Time
 		b = bytes.Clone(b)
 	}
 	now, _ := s.clock.now()
-	rec, err := decode(key, b)
+	rec, err := record.Decode(key, b)
 	if err != nil {
 		return store.Record{}, time.Time{}, fail(op, err)
 	}
@@ -63,7 +64,7 @@ func latest(rec *store.Record, now int64) time.Time {
 
 // ask reads with a script, which tells the time as well. Its judgement is final.
 func (s *Store) ask(ctx context.Context, op string, key store.Key) (store.Record, time.Time, error) {
-	c := &call{script: getScript, keys: []string{s.recordKey(key)}}
+	c := &call{script: getScript, keys: []string{s.key(key)}}
 	code, b, now, err := s.run(ctx, c)
 	switch {
 	case err != nil:
@@ -71,7 +72,7 @@ func (s *Store) ask(ctx context.Context, op string, key store.Key) (store.Record
 	case code == 'N':
 		return store.Record{}, time.Time{}, fail(op, store.ErrNotFound)
 	}
-	rec, err := decode(key, b)
+	rec, err := record.Decode(key, b)
 	if err == nil && !rec.Live(time.UnixMilli(now)) {
 		err = store.ErrNotFound
 	}

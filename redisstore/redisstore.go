@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/rueidis"
 
+	"github.com/sojourn-go/sojourn/redisstore/internal/record"
 	"github.com/sojourn-go/sojourn/store"
 )
 
@@ -90,6 +91,11 @@ func NewWith(d Driver, opts *Options) (*Store, error) {
 	return s, nil
 }
 
+// key names a record's key, and tagKey begins the names of all keys of its tag.
+func (s *Store) key(k store.Key) string { return record.Key(s.opts.Prefix, k) }
+
+func (s *Store) tagKey(t store.Tag) string { return record.TagKey(s.opts.Prefix, t) }
+
 // outcomes are the codes with which scripts answer, other than K for applied.
 var outcomes = map[byte]error{
 	'N': store.ErrNotFound, 'C': store.ErrConflict, 'E': store.ErrExists, 'L': store.ErrLimit, 'R': store.ErrRevoked,
@@ -107,8 +113,8 @@ func (s *Store) act(ctx context.Context, op string, tag store.Tag, c *call) ([]b
 	case code == 'K':
 		return rest, nil
 	case code == 'X':
-		d := &damage{}
-		copy(d.handle[:], rest)
+		d := &record.Damage{}
+		copy(d.Handle[:], rest)
 		return nil, fail(op, d)
 	case outcomes[code] != nil:
 		return nil, fail(op, outcomes[code])
@@ -127,12 +133,12 @@ func (s *Store) Create(ctx context.Context, rec store.Record, adm store.Admissio
 		return nil, fail(op, err)
 	}
 	tag := s.tagKey(rec.Key.Tag)
-	args := []string{fixed(&rec), rest(&rec, rec.User), rec.User, strconv.Itoa(adm.Max), flag(adm.Evict), strconv.FormatInt(millis(adm.Age), 10)}
+	args := []string{record.Fixed(&rec), record.Rest(&rec, rec.User), rec.User, strconv.Itoa(adm.Max), flag(adm.Evict), strconv.FormatInt(record.Millis(adm.Age), 10)}
 	answer, err := s.act(ctx, op, rec.Key.Tag, &call{script: createScript, write: true, args: args,
-		keys: []string{s.recordKey(rec.Key), tag + "u", tag + "g"},
+		keys: []string{s.key(rec.Key), tag + "u", tag + "g"},
 		again: func(spent time.Duration) {
 			if adm.Age > 0 { // the sign-in has grown older
-				args[5] = strconv.FormatInt(millis(adm.Age+spent), 10)
+				args[5] = strconv.FormatInt(record.Millis(adm.Age+spent), 10)
 			}
 		}})
 	if err != nil {
@@ -157,8 +163,8 @@ func (s *Store) Update(ctx context.Context, rec store.Record, ifVersion uint64) 
 		return fail(op, err)
 	}
 	c := &call{script: updateScript, write: true,
-		keys: []string{s.recordKey(rec.Key), s.tagKey(rec.Key.Tag) + "u"},
-		args: []string{fixed(&rec), rest(&rec, ""), strconv.FormatUint(ifVersion, 10), ""}}
+		keys: []string{s.key(rec.Key), s.tagKey(rec.Key.Tag) + "u"},
+		args: []string{record.Fixed(&rec), record.Rest(&rec, ""), strconv.FormatUint(ifVersion, 10), ""}}
 	_, err := s.act(ctx, op, rec.Key.Tag, c)
 	if errors.Is(err, store.ErrFull) {
 		c.script, c.args[3] = tightScript, "1"
@@ -175,8 +181,8 @@ func (s *Store) Touch(ctx context.Context, rec store.Record, every time.Duration
 		return fail(op, err)
 	}
 	_, err := s.act(ctx, op, rec.Key.Tag, &call{script: touchScript, write: true,
-		keys: []string{s.recordKey(rec.Key), s.tagKey(rec.Key.Tag) + "u"},
-		args: []string{strconv.FormatInt(millis(every), 10)}})
+		keys: []string{s.key(rec.Key), s.tagKey(rec.Key.Tag) + "u"},
+		args: []string{strconv.FormatInt(record.Millis(every), 10)}})
 	return err
 }
 
@@ -190,12 +196,12 @@ func (s *Store) Rotate(ctx context.Context, old store.Key, ifVersion uint64, rec
 	if err := store.CheckRotate(old, &rec, tail); err != nil {
 		return fail(op, err)
 	}
-	args := []string{fixed(&rec), rest(&rec, rec.User), rec.User, strconv.FormatUint(ifVersion, 10), "", "", s.waits()}
+	args := []string{record.Fixed(&rec), record.Rest(&rec, rec.User), rec.User, strconv.FormatUint(ifVersion, 10), "", "", s.waits()}
 	if tail != nil {
-		args[4], args[5] = fixed(tail), rest(tail, "")
+		args[4], args[5] = record.Fixed(tail), record.Rest(tail, "")
 	}
 	_, err := s.act(ctx, op, old.Tag, &call{script: rotateScript, write: true, end: true, args: args,
-		keys: []string{s.recordKey(old), s.recordKey(rec.Key), s.tagKey(old.Tag) + "u"}})
+		keys: []string{s.key(old), s.key(rec.Key), s.tagKey(old.Tag) + "u"}})
 	return err
 }
 
@@ -209,7 +215,7 @@ func (s *Store) Delete(ctx context.Context, key store.Key) error {
 		return fail(op, err)
 	}
 	_, err := s.act(ctx, op, key.Tag, &call{script: deleteScript, write: true, end: true,
-		keys: []string{s.recordKey(key), s.tagKey(key.Tag) + "u"}, args: []string{s.waits()}})
+		keys: []string{s.key(key), s.tagKey(key.Tag) + "u"}, args: []string{s.waits()}})
 	return err
 }
 
@@ -247,7 +253,7 @@ func (s *Store) Revoke(ctx context.Context, user string, sel store.Selection) (i
 	tag := store.TagOf(user)
 	key := s.tagKey(tag)
 	answer, err := s.act(ctx, op, tag, &call{script: revokeScript, write: true, end: true, keys: []string{key + "u", key + "g"},
-		args: []string{user, kind, handles.String(), strconv.FormatInt(millis(guardFor), 10), s.waits()}})
+		args: []string{user, kind, handles.String(), strconv.FormatInt(record.Millis(guardFor), 10), s.waits()}})
 	if err != nil {
 		return 0, err
 	}

@@ -2,6 +2,8 @@ package redisstore_test
 
 import (
 	"crypto/rand"
+	"errors"
+	"flag"
 	"net/url"
 	"os"
 	"strings"
@@ -65,7 +67,18 @@ func open(t testing.TB, c rueidis.Client, opts redisstore.Options) *redisstore.S
 	return s
 }
 
-var kit = &storetest.Options{Networked: true, Tick: time.Millisecond}
+// kit has lives long enough for a busy machine. The clauses mostly sleep, so many of them run at once.
+var kit = &storetest.Options{Networked: true, Tick: time.Millisecond, Unit: 2 * time.Second}
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	chosen := false
+	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
+	if !chosen {
+		flag.Set("test.parallel", "64")
+	}
+	os.Exit(m.Run())
+}
 
 func TestStore(t *testing.T) {
 	for _, variable := range servers {
@@ -74,5 +87,59 @@ func TestStore(t *testing.T) {
 			c := dial(t, option(t, variable))
 			storetest.Run(t, func(t testing.TB) store.Store { return open(t, c, redisstore.Options{}) }, kit)
 		})
+	}
+}
+
+// TestCheck asks every master of each kind of server.
+func TestCheck(t *testing.T) {
+	each(t, func(t *testing.T, c rueidis.Client) {
+		warnings, err := open(t, c, redisstore.Options{WaitReplicas: 9}).Check(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(strings.Join(warnings, "\n"), "WaitReplicas asks for 9") {
+			t.Errorf("Check does not say that replicas are missing: %q", warnings)
+		}
+		for _, w := range warnings {
+			if strings.Contains(w, "maxmemory-policy") {
+				t.Errorf("the test's server has another policy: %s", w)
+			}
+		}
+	})
+}
+
+// TestOptions has arguments without a meaning, and a server that is not there.
+func TestOptions(t *testing.T) {
+	if _, err := redisstore.New(nil, nil); err == nil {
+		t.Error("New without a client")
+	}
+	if _, err := redisstore.NewWith(nil, nil); err == nil {
+		t.Error("NewWith without a driver")
+	}
+	d := struct{ redisstore.Driver }{}
+	for what, o := range map[string]redisstore.Options{
+		"braces": {Prefix: "a{b"}, "long": {Prefix: strings.Repeat("x", 65)}, "cache": {CacheFor: time.Second}, "short cache": {CacheFor: 1},
+		"long cache": {CacheFor: time.Hour}, "replicas": {WaitReplicas: -1}, "timeout": {WaitTimeout: -1},
+	} {
+		if _, err := redisstore.NewWith(d, &o); err == nil {
+			t.Errorf("%s: accepted", what)
+		}
+	}
+}
+
+// TestNoServer asks where nobody listens: surely nothing was written.
+func TestNoServer(t *testing.T) {
+	c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{"127.0.0.1:1"}, ForceSingleClient: true})
+	if c == nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	s := open(t, c, redisstore.Options{})
+	_, _, get := s.Get(t.Context(), store.Key{})
+	_, check := s.Check(t.Context())
+	for what, err := range map[string]error{"get": get, "delete": s.Delete(t.Context(), store.Key{}), "check": check} {
+		if !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sojourn-go/sojourn/redisstore/internal/record"
 	"github.com/sojourn-go/sojourn/store"
 )
 
@@ -39,12 +40,16 @@ func (s *Store) User(ctx context.Context, user string) iter.Seq2[store.Record, e
 			copy(key.ID[:], list)
 			head := list[idSize+4:][:size:size]
 			list = list[idSize+4+size:]
-			rec, bad := decode(key, head)
-			rec.Data = nil
+			if size == len(store.Handle{}) {
+				damaged = &record.Damage{Handle: store.Handle(head)}
+				continue
+			}
+			rec, bad := record.Decode(key, head)
 			if bad != nil {
 				damaged = bad
 				continue
 			}
+			rec.Data = nil
 			if err = store.FromContext(ctx); err == nil && !yield(rec, nil) {
 				return
 			}
@@ -133,7 +138,7 @@ func (w *walk) page(ctx context.Context, n Node, found []string, now time.Time) 
 	var keys []store.Key
 	var reads [][]string
 	for _, text := range found {
-		if key, ok := w.s.parseKey(text); ok && !w.now[key] && !w.last[key] {
+		if key, ok := record.ParseKey(w.s.opts.Prefix, text); ok && !w.now[key] && !w.last[key] {
 			w.now[key] = true
 			keys = append(keys, key)
 			reads = append(reads, []string{"GETRANGE", text, "0", headEnd})
@@ -170,7 +175,7 @@ func (w *walk) page(ctx context.Context, n Node, found []string, now time.Time) 
 }
 
 // headEnd is the last byte that may stand before the data.
-const headEnd = "1346" // headSize + MaxUser + MaxMeta - 1
+const headEnd = "1346" // record.HeadSize + MaxUser + MaxMeta - 1
 
 // readHead decodes the answer to GETRANGE.
 func readHead(key store.Key, answer any, now time.Time) (rec store.Record, live bool, err error) {
@@ -179,7 +184,7 @@ func readHead(key store.Key, answer any, now time.Time) (rec store.Record, live 
 		if a == "" {
 			return rec, false, nil // gone meanwhile
 		}
-		rec, err = decode(key, []byte(a))
+		rec, err = record.Decode(key, []byte(a))
 		rec.Data = nil
 		return rec, err == nil && rec.Live(now), err
 	case *ServerError:

@@ -1,4 +1,6 @@
-package redisstore
+// Package record is the byte format of a record in Redis, and of its key. It knows no client, so that its decoder can be fuzzed
+// without building one.
+package record
 
 import (
 	"encoding/base64"
@@ -10,6 +12,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
+// HeadSize is the size of the fixed part.
+//
 // A record is one string. All numbers are big-endian, all times whole milliseconds since 1970:
 //
 //	 0  format      1 byte, 1
@@ -22,15 +26,15 @@ import (
 //	49  handle     16
 //	65  length of user, 1 byte; of meta, 2 bytes
 //	68  user, meta, data
-const headSize = 68
+const HeadSize = 68
 
 const (
 	never = 1<<53 - 1     // exact in Lua, whose numbers are doubles
 	unset = math.MinInt64 // in a record handed in: now
 )
 
-// millis gives a duration in milliseconds, rounded up: a limit is never rounded to none.
-func millis(d time.Duration) int64 { return int64((d + time.Millisecond - 1) / time.Millisecond) }
+// Millis gives a duration in milliseconds, rounded up: a limit is never rounded to none.
+func Millis(d time.Duration) int64 { return int64((d + time.Millisecond - 1) / time.Millisecond) }
 
 func instant(t time.Time) int64 {
 	if t.IsZero() {
@@ -39,11 +43,11 @@ func instant(t time.Time) int64 {
 	return min(max(t.UnixMilli(), -never), never)
 }
 
-// fixed gives what a script reads of a record handed in: from the writer to the lengths.
-func fixed(r *store.Record) string {
-	b := make([]byte, 0, headSize-9)
+// Fixed gives what a script reads of a record handed in: from the writer to the lengths.
+func Fixed(r *store.Record) string {
+	b := make([]byte, 0, HeadSize-9)
 	b = append(b, r.Writer[:]...)
-	for _, v := range [...]int64{instant(r.Created), instant(r.Seen), millis(r.Idle), millis(r.Lifetime)} {
+	for _, v := range [...]int64{instant(r.Created), instant(r.Seen), Millis(r.Idle), Millis(r.Lifetime)} {
 		b = binary.BigEndian.AppendUint64(b, uint64(v))
 	}
 	b = append(b, r.Handle[:]...)
@@ -51,8 +55,8 @@ func fixed(r *store.Record) string {
 	return string(binary.BigEndian.AppendUint16(b, uint16(len(r.Meta))))
 }
 
-// rest gives what stands behind the lengths. It is a copy: a client may send it after the call has returned.
-func rest(r *store.Record, user string) string {
+// Rest gives what stands behind the lengths. It is a copy: a client may send it after the call has returned.
+func Rest(r *store.Record, user string) string {
 	var b strings.Builder
 	b.Grow(len(user) + len(r.Meta) + len(r.Data))
 	b.WriteString(user)
@@ -61,27 +65,31 @@ func rest(r *store.Record, user string) string {
 	return b.String()
 }
 
-// damage is what [decode] says of bytes that are no record.
-type damage struct{ handle store.Handle }
-
-func (d *damage) Error() string {
-	if d.handle == (store.Handle{}) {
-		return store.ErrCorrupt.Error()
-	}
-	return store.ErrCorrupt.Error() + ": session " + d.handle.String()
+// Damage is what [Decode] says of bytes that are no record.
+type Damage struct {
+	Handle store.Handle // of which session, if that can be read
 }
 
-func (d *damage) Unwrap() error { return store.ErrCorrupt }
+// Error names the session, and shows no data.
+func (d *Damage) Error() string {
+	if d.Handle == (store.Handle{}) {
+		return store.ErrCorrupt.Error()
+	}
+	return store.ErrCorrupt.Error() + ": session " + d.Handle.String()
+}
 
-// decode reads a record whose data, or only their beginning, are in b. Meta and Data are parts of b.
-func decode(key store.Key, b []byte) (rec store.Record, err error) {
+// Unwrap makes it a store.ErrCorrupt.
+func (d *Damage) Unwrap() error { return store.ErrCorrupt }
+
+// Decode reads a record whose data, or only their beginning, are in b. Meta and Data are parts of b.
+func Decode(key store.Key, b []byte) (rec store.Record, err error) {
 	rec.Key = key
 	if len(b) == 0 || b[0] != 1 || len(b) < 65 {
-		return rec, &damage{}
+		return rec, &Damage{}
 	}
 	copy(rec.Handle[:], b[49:])
-	bad := &damage{rec.Handle}
-	if len(b) < headSize {
+	bad := &Damage{rec.Handle}
+	if len(b) < HeadSize {
 		return rec, bad
 	}
 	rec.Version = binary.BigEndian.Uint64(b[1:])
@@ -98,7 +106,7 @@ func decode(key store.Key, b []byte) (rec store.Record, err error) {
 	rec.Created, rec.Seen = time.UnixMilli(t[0]).UTC(), time.UnixMilli(t[1]).UTC()
 	rec.Idle, rec.Lifetime = time.Duration(t[2])*time.Millisecond, time.Duration(t[3])*time.Millisecond
 	user, meta := int(b[65]), int(binary.BigEndian.Uint16(b[66:]))
-	if b = b[headSize:]; len(b) < user+meta || meta > store.MaxMeta || len(b) > user+meta+store.MaxData {
+	if b = b[HeadSize:]; len(b) < user+meta || meta > store.MaxMeta || len(b) > user+meta+store.MaxData {
 		return rec, bad
 	}
 	rec.User = string(b[:user])
@@ -107,17 +115,18 @@ func decode(key store.Key, b []byte) (rec store.Record, err error) {
 	return rec, nil
 }
 
-// The keys of one tag have one hash tag, which is all that a cluster looks at. An ID is 32 raw bytes.
-func (s *Store) tagKey(t store.Tag) string {
-	return s.opts.Prefix + "{" + base64.RawURLEncoding.EncodeToString(t[:]) + "}:"
+// TagKey is the beginning of the names of all keys of a tag under the prefix. They have one hash tag, which is all that a cluster looks at.
+func TagKey(prefix string, t store.Tag) string {
+	return prefix + "{" + base64.RawURLEncoding.EncodeToString(t[:]) + "}:"
 }
 
-func (s *Store) recordKey(k store.Key) string { return s.tagKey(k.Tag) + "s:" + string(k.ID[:]) }
+// Key is the name of a record's key. An ID is 32 raw bytes.
+func Key(prefix string, k store.Key) string { return TagKey(prefix, k.Tag) + "s:" + string(k.ID[:]) }
 
-// parseKey reads what recordKey wrote.
-func (s *Store) parseKey(text string) (k store.Key, ok bool) {
+// ParseKey reads what Key wrote.
+func ParseKey(prefix, text string) (k store.Key, ok bool) {
 	const tagSize = 22
-	text, ok = strings.CutPrefix(text, s.opts.Prefix)
+	text, ok = strings.CutPrefix(text, prefix)
 	if !ok || len(text) != 1+tagSize+4+len(k.ID) || text[0] != '{' || text[1+tagSize:][:4] != "}:s:" {
 		return k, false
 	}
