@@ -72,7 +72,7 @@ func openAt(t testing.TB, address string, opts *mysqlstore.Options) *mysqlstore.
 func dropAfter(t testing.TB, address, table string) {
 	t.Cleanup(func() {
 		db := bareDB(t, address)
-		if _, err := db.Exec(fmt.Sprintf("DROP TABLE %s, %[1]s_guards", table)); err != nil {
+		if _, err := db.Exec(fmt.Sprintf("DROP TABLE %s, %[1]s_guards, %[1]s_data", table)); err != nil {
 			t.Errorf("drop: %v", err)
 		}
 	})

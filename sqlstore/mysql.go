@@ -32,8 +32,7 @@ type mysql struct {
 }
 
 // mysqlSchema has an integer for each instant, µs since 1970: no session's time zone reads it differently. The
-// collation of a user id is that of its bytes. Large data lie on pages of their own, which neither a touch nor
-// a list reads.
+// collation of a user id is that of its bytes. Large data are in a table of their own, or each touch would read and log them.
 func mysqlSchema(table string) []string {
 	return strings.Split(strings.ReplaceAll(`CREATE TABLE IF NOT EXISTS % (
   tag     BINARY(16) NOT NULL,     -- hash of the user id
@@ -50,8 +49,15 @@ func mysqlSchema(table string) []string {
   slot    BIGINT NOT NULL,         -- when to look whether it expired: at exp or before, in units of 2^26 microseconds
   meta    VARBINARY(1024) NOT NULL,
   data    MEDIUMBLOB NOT NULL,
+  aside   TINYINT NOT NULL,        -- 1: its data is in the table of data; 2: there is a row of it that counts no more
   PRIMARY KEY (tag, id) /*T![clustered_index] CLUSTERED */,
   KEY slot (slot)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC;
+CREATE TABLE IF NOT EXISTS %_data (
+  tag     BINARY(16) NOT NULL,
+  id      BINARY(32) NOT NULL,
+  data    MEDIUMBLOB NOT NULL,
+  PRIMARY KEY (tag, id) /*T![clustered_index] CLUSTERED */
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC;
 CREATE TABLE IF NOT EXISTS %_guards (
   tag     BINARY(16) NOT NULL,

@@ -59,16 +59,51 @@ func (m *mysql) once(ctx context.Context, q *query, args []any) (outcome, rows i
 	}
 	last := len(args) - 1
 	mark := &sending{value: args[last]}
-	res, err := st.ExecContext(ctx, append(append(make([]any, 0, len(args)), args[:last]...), mark)...)
+	outcome, rows, err = told(st.ExecContext(ctx, append(append(make([]any, 0, len(args)), args[:last]...), mark)...))
+	return outcome, rows, m.answered(err, mark.sent)
+}
+
+// told reads what a statement told.
+func told(res sql.Result, err error) (outcome, rows int64, _ error) {
 	if err == nil {
 		if outcome, err = res.LastInsertId(); err == nil {
 			rows, err = res.RowsAffected()
 		}
-		if outcome == mysqlDone && rows == 0 {
-			outcome = mysqlNothing
-		}
 	}
-	return outcome, rows, m.answered(err, mark.sent)
+	if outcome == mysqlDone && rows == 0 {
+		outcome = mysqlNothing
+	}
+	return outcome, rows, err
+}
+
+// write is run for a statement that brings the record r, whose data goes aside if it is large.
+func (m *mysql) write(ctx context.Context, r *row, q *query, args ...any) (outcome, rows int64, err error) {
+	if !aside(r) {
+		return m.run(ctx, q, args...)
+	}
+	err = m.again(ctx, func() error {
+		return m.transact(ctx, []*query{q, &m.q.putData}, func(t *mysqlTx) error {
+			if outcome, rows, err = t.exec(q, args...); err != nil || outcome != mysqlDone {
+				return err
+			}
+			return t.putData(r)
+		})
+	})
+	return outcome, rows, err
+}
+
+// asideFrom is the size above which data goes aside. Up to that it costs a touch next to nothing, and large data cost more
+// than the three trips that it takes to write in two places.
+const asideFrom = 32 << 10
+
+func aside(r *row) bool { return r != nil && len(r.data) > asideFrom }
+
+// body gives the columns data and aside.
+func body(r *row) (data []byte, away int64) {
+	if aside(r) {
+		return []byte{}, 1
+	}
+	return filled(r.data), 0
 }
 
 // errAgain is a statement that the engine undid because others stood in its way.
@@ -152,12 +187,13 @@ type mysqlTx struct {
 	tx  *sql.Tx
 }
 
-func (t *mysqlTx) exec(q *query, args ...any) (rows int64, err error) {
-	res, err := t.tx.StmtContext(t.ctx, q.stmt.Load()).ExecContext(t.ctx, args...)
-	if err != nil {
-		return 0, err
-	}
-	return res.RowsAffected()
+func (t *mysqlTx) exec(q *query, args ...any) (outcome, rows int64, err error) {
+	return told(t.tx.StmtContext(t.ctx, q.stmt.Load()).ExecContext(t.ctx, args...))
+}
+
+func (t *mysqlTx) putData(r *row) error {
+	_, _, err := t.exec(&t.q.putData, r.key.Tag[:], r.key.ID[:], r.data)
+	return err
 }
 
 func (t *mysqlTx) each(q *query, f func(*sql.Rows) error, args ...any) error {

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"strings"
 
 	"github.com/sojourn-go/sojourn/store"
 	"github.com/sojourn-go/sojourn/store/gather"
@@ -21,8 +22,8 @@ var getSizes = [...]int{4, 16, 64}
 // getMany gives the texts of these. The primary key is forced, for what the servers know of so small a table
 // may tell them to read all of it.
 func getMany(size int) string {
-	return "SELECT tag, id, " + mysqlCols + ", data, NOW FROM {S} FORCE INDEX (PRIMARY) WHERE (tag, id) IN (" +
-		list("(?, ?)", size) + ") AND exp > NOW"
+	from := strings.Replace(mysqlData, "{S} s", "{S} s FORCE INDEX (PRIMARY)", 1)
+	return "SELECT s.tag, s.id, " + mysqlCols + from + " WHERE (s.tag, s.id) IN (" + list("(?, ?)", size) + ") AND exp > NOW"
 }
 
 func (m *mysql) gatherGets() {

@@ -62,15 +62,15 @@ func (m *mysql) page(ctx context.Context, after *store.Key) (rows []row, next *s
 
 // mysqlScan is where columns are scanned to, without a copy.
 type mysqlScan struct {
-	bytes [7]sql.RawBytes // tag, id, usr, handle, writer, meta, data
-	ints  [6]any          // ver, created, seen, idle, life, now; an any is the one thing an int64 is scanned to without reflection
-	dest  [13]any
+	bytes [8]sql.RawBytes // tag, id, usr, handle, writer, meta, data, data aside
+	ints  [7]any          // ver, created, seen, idle, life, aside, now; an int64 is scanned to an any without reflection
+	dest  [15]any
 }
 
 var mysqlScans = sync.Pool{New: func() any {
 	s := new(mysqlScan)
 	b, n := &s.bytes, &s.ints
-	s.dest = [...]any{&b[0], &b[1], &b[2], &b[3], &n[0], &b[4], &n[1], &n[2], &n[3], &n[4], &b[5], &b[6], &n[5]}
+	s.dest = [...]any{&b[0], &b[1], &b[2], &b[3], &n[0], &b[4], &n[1], &n[2], &n[3], &n[4], &b[5], &b[6], &b[7], &n[5], &n[6]}
 	return s
 }}
 
@@ -78,12 +78,12 @@ var mysqlScans = sync.Pool{New: func() any {
 func mysqlRead(rows *sql.Rows, key *store.Key, data bool) (r row, now int64, err error) {
 	s := mysqlScans.Get().(*mysqlScan)
 	defer mysqlScans.Put(s)
-	from, to := 0, 11
+	from, to, ints := 0, 11, s.ints[:5]
 	if key != nil {
 		from, r.key = 2, *key
 	}
 	if data {
-		to = 13
+		to, ints = 15, s.ints[:]
 	}
 	if err := rows.Scan(s.dest[from:to]...); err != nil {
 		return r, 0, err
@@ -95,11 +95,7 @@ func mysqlRead(rows *sql.Rows, key *store.Key, data bool) (r row, now int64, err
 		return r, 0, nil
 	}
 	r.user = string(b[2])
-	var n [6]int64
-	ints := s.ints[:5]
-	if data {
-		ints = s.ints[:]
-	}
+	var n [len(s.ints)]int64
 	for i := range ints {
 		v, ok := ints[i].(int64)
 		if !ok {
@@ -113,8 +109,13 @@ func mysqlRead(rows *sql.Rows, key *store.Key, data bool) (r row, now int64, err
 		r.meta = append([]byte(nil), b[5]...)
 		return r, 0, nil
 	}
+	body := b[6]
+	if n[5] == 1 {
+		body = b[7]
+		r.damaged = body == nil
+	}
 	// One allocation for both; neither can grow into the other.
-	all := append(append(make([]byte, 0, len(b[5])+len(b[6])), b[5]...), b[6]...)
+	all := append(append(make([]byte, 0, len(b[5])+len(body)), b[5]...), body...)
 	r.meta, r.data = all[:len(b[5]):len(b[5])], all[len(b[5]):]
-	return r, n[5], nil
+	return r, n[6], nil
 }

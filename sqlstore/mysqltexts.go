@@ -19,13 +19,13 @@ const mysqlCols = "usr, handle, ver, writer, created, seen, idle, life, meta"
 // Assignments read no column that was assigned before them: whether they would see the old or the
 // new value depends on the server.
 type mysqlQueries struct {
-	getMany                            [len(getSizes)]query
-	get, head, user, first, page       query
-	create, createMax, dropDead        query
-	guard, lockGuard, lockUser, insert query
-	update, touch, rotate, rotateAnon  query
-	revoke, remove, due, dueGuards     query
-	sweep, refile, dropGuards          query
+	getMany                                 [len(getSizes)]query
+	get, head, user, first, page            query
+	create, createMax, dropDead             query
+	guard, lockGuard, lockUser, insert      query
+	update, touch, rotate, rotateAnon       query
+	revoke, remove, putData, due, dueGuards query
+	sweep, refile, dropGuards               query
 }
 
 // Outcomes, as statements tell them. They are part of no format.
@@ -42,6 +42,9 @@ const (
 	mysqlLifeless
 )
 
+// mysqlData are the columns of data, and where all columns are when these are wanted.
+const mysqlData = ", s.data, d.data, aside, NOW FROM {S} s LEFT JOIN {D} d ON d.tag = s.tag AND d.id = s.id AND aside = 1"
+
 // sweepSize is how many rows the MySQL dialect sweeps in a statement: their locks are held until its end.
 const sweepSize = 32
 
@@ -56,12 +59,12 @@ func (m *mysql) texts() {
 		"DONE", strconv.Itoa(mysqlDone), "REPLAY", strconv.Itoa(mysqlReplay), "GONE", strconv.Itoa(mysqlGone),
 		"CHANGED", strconv.Itoa(mysqlChanged), "USER", strconv.Itoa(mysqlUser), "EXISTS", strconv.Itoa(mysqlExists),
 		"REVOKED", strconv.Itoa(mysqlRevoked), "LIMITED", strconv.Itoa(mysqlLimit), "LIFELESS", strconv.Itoa(mysqlLifeless),
-		"{S}", m.opts.Table, "{G}", m.opts.Table+"_guards")
+		"{S}", m.opts.Table, "{G}", m.opts.Table+"_guards", "{D}", m.opts.Table+"_data")
 	set := func(db *sql.DB, q *query, parts ...string) { q.db, q.text = db, r.Replace(strings.Join(parts, "")) }
 	q, read, write := &m.q, m.opts.Readers, m.db
 
 	const at = " WHERE tag = ? AND id = ?"
-	set(read, &q.get, "SELECT ", mysqlCols, ", data, NOW FROM {S}", at, " AND exp > NOW")
+	set(read, &q.get, "SELECT ", mysqlCols, mysqlData, " WHERE s.tag = ? AND s.id = ? AND exp > NOW")
 	for i, size := range getSizes {
 		set(read, &q.getMany[i], getMany(size))
 	}
@@ -74,16 +77,20 @@ func (m *mysql) texts() {
 	// A new row: its instants, its lives (NEVER for none) and its end, from [mysqlTimes].
 	const (
 		times  = "(SELECT LEAST(?, NOW) c, LEAST(?, NOW) s, ? i, ? l, LEAST(LEAST(?, NOW) + ?, LEAST(?, NOW) + ?, NEVER) e"
-		into   = "INSERT INTO {S} (tag, id, usr, handle, ver, writer, created, seen, idle, life, exp, slot, meta, data) "
-		fresh  = into + "SELECT BYTES, BYTES, BYTES, BYTES, 1, BYTES, n.c, n.s, n.i, n.l, n.e, n.e DIV SLOT, BYTES, BYTES FROM "
+		into   = "INSERT INTO {S} (tag, id, usr, handle, ver, writer, created, seen, idle, life, exp, slot, meta, data, aside) "
+		fresh  = into + "SELECT BYTES, BYTES, BYTES, BYTES, 1, BYTES, n.c, n.s, n.i, n.l, n.e, n.e DIV SLOT, BYTES, BYTES, ? FROM "
 		admit  = " WHERE g.tag = ? AND LAST_INSERT_ID(IF(g.turn >= 0, CASE WHEN g.revoked >= NOW - ? THEN REVOKED "
 		admit2 = "WHEN n.e <= NOW THEN LIFELESS ELSE DONE END, 0)) = DONE FOR UPDATE"
 	)
 	set(write, &q.create, fresh, "{G} g JOIN ", times, ") n", admit, admit2)
 	set(write, &q.createMax, fresh, "{G} g JOIN ", times, ") n", admit,
 		"WHEN (SELECT COUNT(*) FROM {S} x WHERE x.tag = g.tag AND x.usr = ? AND x.exp > NOW) >= ? THEN LIMITED ", admit2)
-	set(write, &q.insert, fresh, times, ") n WHERE n.e > NOW")
-	set(write, &q.dropDead, "DELETE FROM {S}", at, " AND exp <= NOW")
+	set(write, &q.insert, fresh, times, ") n WHERE LAST_INSERT_ID(IF(n.e > NOW, DONE, LIFELESS)) = DONE")
+	set(write, &q.putData, "INSERT INTO {D} (tag, id, data) VALUES (?, ?, ?) ON DUPLICATE KEY UPDATE data = VALUES(data)")
+
+	const drop = "DELETE s, d FROM {S} s LEFT JOIN {D} d ON d.tag = s.tag AND d.id = s.id AND aside > 0 WHERE "
+	set(write, &q.remove, drop, "s.tag = ? AND s.id = ?")
+	set(write, &q.dropDead, drop, "s.tag = ? AND s.id = ? AND exp <= NOW")
 
 	set(write, &q.guard, "INSERT INTO {G} (tag, turn, revoked, kept) VALUES (?, 0, 0, NOW + ?) ON DUPLICATE KEY UPDATE tag = tag")
 	set(write, &q.lockGuard, "SELECT revoked, NOW FROM {G} WHERE tag = ? FOR UPDATE")
@@ -91,18 +98,18 @@ func (m *mysql) texts() {
 
 	const end = "LEAST(GREATEST(seen, LEAST(?, NOW)) + ?, created + ?, NEVER)"
 	set(write, &q.update, "UPDATE {S} SET slot = LEAST(slot, ", end, " DIV SLOT), exp = IF(", end, " <= NOW, 0, ", end,
-		"), seen = GREATEST(seen, LEAST(?, NOW)), ver = ver + 1, writer = ?, idle = ?, life = ?, meta = ?, data = ?", at,
+		"), seen = GREATEST(seen, LEAST(?, NOW)), ver = ver + 1, writer = ?, idle = ?, life = ?, meta = ?, data = ?, ",
+		"aside = IF(? = 1, 1, IF(aside > 0, 2, 0))", at,
 		" AND LAST_INSERT_ID(CASE WHEN exp <= NOW THEN GONE WHEN ver = ? THEN DONE",
 		" WHEN ver = ? AND writer = ? THEN REPLAY WHEN ver > 0 THEN CHANGED ELSE 0 END) = DONE")
 	set(write, &q.touch, "UPDATE {S} SET exp = LEAST(IF(idle = 0, NEVER, NOW + idle), IF(life = 0, NEVER, created + life)), seen = NOW", at,
 		" AND LAST_INSERT_ID(CASE WHEN exp <= NOW THEN GONE WHEN seen > NOW - ? OR seen >= NOW THEN REPLAY ELSE DONE END) = DONE")
-	set(write, &q.remove, "DELETE FROM {S}", at)
 
 	// The first row of j becomes that at the new key; the second replaces the old one, which is the key it meets.
 	const (
 		moved = into + "SELECT o.tag, IF(j.n = 1, BYTES, o.id), IF(j.n = 1, o.usr, LEFT(o.usr, 0)), IF(j.n = 1, BYTES, BYTES), o.ver + 1, " +
 			"IF(j.n = 1, BYTES, BYTES), j.c, j.s, j.i, j.l, IF(j.e <= NOW, 0, j.e), IF(j.e <= NOW, 0, j.e DIV SLOT), " +
-			"IF(j.n = 1, BYTES, BYTES), IF(j.n = 1, BYTES, BYTES) FROM "
+			"IF(j.n = 1, BYTES, BYTES), IF(j.n = 1, BYTES, BYTES), IF(j.n = 1, ?, 0) FROM "
 		joined = " g LEFT JOIN {S} o ON o.tag = ? AND o.id = ? LEFT JOIN {S} p ON p.tag = ? AND p.id = ? JOIN "
 		both   = ", 1 n UNION ALL SELECT LEAST(?, NOW), LEAST(?, NOW), ?, ?, LEAST(LEAST(?, NOW) + ?, LEAST(?, NOW) + ?, NEVER), 2) j"
 		judged = "LAST_INSERT_ID(IF(g.turn >= 0, CASE WHEN p.exp > NOW AND p.ver = ? AND p.writer = ? THEN REPLAY " +
@@ -110,7 +117,8 @@ func (m *mysql) texts() {
 			"WHEN p.exp > NOW THEN EXISTS ELSE DONE END, 0)) = DONE"
 		over = " FOR UPDATE ON DUPLICATE KEY UPDATE usr = VALUES(usr), handle = VALUES(handle), ver = VALUES(ver), writer = VALUES(writer), " +
 			"created = VALUES(created), seen = VALUES(seen), idle = VALUES(idle), life = VALUES(life), " +
-			"exp = VALUES(exp), slot = VALUES(slot), meta = VALUES(meta), data = VALUES(data)"
+			"exp = VALUES(exp), slot = VALUES(slot), meta = VALUES(meta), data = VALUES(data), " +
+			"aside = IF(VALUES(aside) = 1, 1, IF({S}.aside > 0, 2, 0))"
 	)
 	set(write, &q.rotate, moved, "{G}", joined, times, both, " WHERE ", judged, " AND g.tag = ?", over)
 	set(write, &q.rotateAnon, moved, "(SELECT 0 turn)", joined, times, both, " WHERE ", judged, over)
@@ -121,11 +129,11 @@ func (m *mysql) texts() {
 		"SET g.turn = g.turn + 1, g.revoked = IF(?, g.revoked, GREATEST(g.revoked, NOW)), g.kept = GREATEST(g.kept, NOW + ?), ",
 		"s.exp = 0, s.slot = 0, s.data = ? WHERE g.tag = ?")
 
-	set(write, &q.due, "SELECT tag, id, exp <= NOW FROM {S} WHERE slot <= NOW DIV SLOT AND (slot < NOW DIV SLOT OR exp <= NOW) ORDER BY slot LIMIT ?")
+	set(write, &q.due, "SELECT tag, id, exp <= NOW, aside FROM {S} WHERE slot <= NOW DIV SLOT AND (slot < NOW DIV SLOT OR exp <= NOW) ORDER BY slot LIMIT ?")
 	set(write, &q.dueGuards, "SELECT tag FROM {G} WHERE kept <= NOW ORDER BY kept LIMIT ?")
-	keys := "(tag, id) IN (" + list("(?, ?)", sweepSize) + ")"
-	set(write, &q.sweep, "DELETE FROM {S} WHERE ", keys, " AND exp + 0 <= NOW")
-	set(write, &q.refile, "UPDATE {S} SET slot = exp DIV SLOT WHERE ", keys, " AND exp + 0 > NOW")
+	keys := "(s.tag, s.id) IN (" + list("(?, ?)", sweepSize) + ")"
+	set(write, &q.sweep, drop, keys, " AND exp + 0 <= NOW")
+	set(write, &q.refile, "UPDATE {S} s SET slot = exp DIV SLOT WHERE ", keys, " AND exp + 0 > NOW")
 	set(write, &q.dropGuards, "DELETE FROM {G} WHERE tag IN (", list("?", sweepSize), ") AND kept + 0 <= NOW")
 }
 

@@ -47,16 +47,18 @@ func times(r *row) []any {
 
 // fresh are the arguments of a row that is inserted.
 func fresh(r *row) []any {
-	return append([]any{r.key.Tag[:], r.key.ID[:], []byte(r.user), r.handle[:], r.writer[:], filled(r.meta), filled(r.data)}, times(r)...)
+	data, away := body(r)
+	return append([]any{r.key.Tag[:], r.key.ID[:], []byte(r.user), r.handle[:], r.writer[:], filled(r.meta), data, away}, times(r)...)
 }
 
 // guardLife is how long an idle guard is kept. A user whose guard is gone gets a new one, for two more trips.
 const guardLife = int64(30 * 24 * time.Hour / time.Microsecond)
 
-// guarded runs a statement that needs the guard of a user, and makes it one if there is none.
-func (m *mysql) guarded(ctx context.Context, tag store.Tag, q *query, args ...any) (outcome, rows int64, err error) {
+// guarded runs a statement that needs the guard of a user, and makes it one if there is none. r is nil or
+// the record that it brings.
+func (m *mysql) guarded(ctx context.Context, tag store.Tag, r *row, q *query, args ...any) (outcome, rows int64, err error) {
 	for range 5 {
-		outcome, rows, err = m.run(ctx, q, args...)
+		outcome, rows, err = m.write(ctx, r, q, args...)
 		if err != nil || outcome != mysqlNothing || rows > 0 {
 			return outcome, rows, err
 		}
@@ -122,8 +124,8 @@ func (m *mysql) create(ctx context.Context, r *row, adm store.Admission) (evicte
 func (m *mysql) tryCreate(ctx context.Context, r *row, adm store.Admission, age aged) (outcome int64, err error) {
 	args := fresh(r)
 	if r.user == "" {
-		_, _, err = m.run(ctx, &m.q.insert, args...)
-		return mysqlDone, err
+		outcome, _, err = m.write(ctx, r, &m.q.insert, args...)
+		return outcome, err
 	}
 	args = append(args, r.key.Tag[:], age)
 	q := &m.q.create
@@ -131,7 +133,7 @@ func (m *mysql) tryCreate(ctx context.Context, r *row, adm store.Admission, age 
 		q = &m.q.createMax
 		args = append(args, []byte(r.user), int64(adm.Max))
 	}
-	outcome, _, err = m.guarded(ctx, r.key.Tag, q, args...)
+	outcome, _, err = m.guarded(ctx, r.key.Tag, r, q, args...)
 	return outcome, err
 }
 
@@ -153,7 +155,7 @@ func (m *mysql) occupied(ctx context.Context, r *row) (outcome int64, err error)
 // was swept away.
 func (m *mysql) evict(ctx context.Context, r *row, most int, age aged) (evicted []store.Handle, done bool, err error) {
 	q := &m.q
-	queries := []*query{&q.lockGuard, &q.lockUser, &q.insert, &q.remove}
+	queries := []*query{&q.lockGuard, &q.lockUser, &q.insert, &q.putData, &q.remove}
 	err = m.again(ctx, func() error {
 		return m.transact(ctx, queries, func(t *mysqlTx) error {
 			evicted, done, err = t.evict(r, most, age)
@@ -189,15 +191,20 @@ func (t *mysqlTx) evict(r *row, most int, age aged) (evicted []store.Handle, don
 		return nil, false, err
 	}
 	// It goes in first: one without life left does not, and then nobody has to go.
-	n, err := t.exec(&t.q.insert, fresh(r)...)
-	if err != nil || n == 0 {
+	outcome, _, err := t.exec(&t.q.insert, fresh(r)...)
+	if err != nil || outcome != mysqlDone {
 		return nil, true, err
+	}
+	if aside(r) {
+		if err := t.putData(r); err != nil {
+			return nil, false, err
+		}
 	}
 	slices.SortFunc(mine, func(a, b row) int {
 		return cmp.Or(cmp.Compare(a.created, b.created), bytes.Compare(a.key.ID[:], b.key.ID[:]))
 	})
 	for _, old := range mine[:max(0, len(mine)+1-most)] {
-		if _, err := t.exec(&t.q.remove, old.key.Tag[:], old.key.ID[:]); err != nil {
+		if _, _, err := t.exec(&t.q.remove, old.key.Tag[:], old.key.ID[:]); err != nil {
 			return nil, false, err
 		}
 		evicted = append(evicted, old.handle)
@@ -207,8 +214,9 @@ func (t *mysqlTx) evict(r *row, most int, age aged) (evicted []store.Handle, don
 
 func (m *mysql) update(ctx context.Context, r *row, ifVersion uint64) error {
 	seen, idle, life := atMost(r.seen), endless(r.idle), endless(r.life)
-	outcome, _, err := m.run(ctx, &m.q.update,
-		seen, idle, life, seen, idle, life, seen, idle, life, seen, r.writer[:], r.idle, r.life, filled(r.meta), filled(r.data),
+	data, away := body(r)
+	outcome, _, err := m.write(ctx, r, &m.q.update,
+		seen, idle, life, seen, idle, life, seen, idle, life, seen, r.writer[:], r.idle, r.life, filled(r.meta), data, away,
 		r.key.Tag[:], r.key.ID[:], int64(ifVersion), int64(ifVersion+1), r.writer[:])
 	return verdict(outcome, err)
 }
@@ -241,15 +249,16 @@ func (m *mysql) rotate(ctx context.Context, old store.Key, ifVersion uint64, r, 
 	if tail == nil {
 		tail = &row{idle: -never} // which is over at once
 	}
+	data, away := body(r) // a tail's stays with it: it is small
 	args := []any{r.key.ID[:], r.handle[:], tail.handle[:], r.writer[:], tail.writer[:],
-		filled(r.meta), filled(tail.meta), filled(r.data), filled(tail.data), old.Tag[:], old.ID[:], r.key.Tag[:], r.key.ID[:]}
+		filled(r.meta), filled(tail.meta), data, filled(tail.data), away, old.Tag[:], old.ID[:], r.key.Tag[:], r.key.ID[:]}
 	args = append(append(args, times(r)...), times(tail)...)
 	args = append(args, int64(ifVersion+1), r.writer[:], int64(ifVersion), []byte(r.user))
 	if r.user == "" {
-		outcome, _, err := m.run(ctx, &m.q.rotateAnon, args...)
+		outcome, _, err := m.write(ctx, r, &m.q.rotateAnon, args...)
 		return verdict(outcome, err)
 	}
-	outcome, _, err := m.guarded(ctx, old.Tag, &m.q.rotate, append(args, old.Tag[:])...)
+	outcome, _, err := m.guarded(ctx, old.Tag, r, &m.q.rotate, append(args, old.Tag[:])...)
 	return verdict(outcome, err)
 }
 
@@ -271,7 +280,7 @@ func (m *mysql) revoke(ctx context.Context, user string, sel store.Selection) (i
 		names.WriteByte(',')
 		names.WriteString(hex.EncodeToString(h[:]))
 	}
-	_, rows, err := m.guarded(ctx, tag, &m.q.revoke,
+	_, rows, err := m.guarded(ctx, tag, nil, &m.q.revoke,
 		[]byte(user), strings.ToUpper(names.String()), only, only, guardKept, []byte{}, tag[:])
 	return max(0, int(rows)-1), err
 }
@@ -285,14 +294,17 @@ func (m *mysql) sweep(ctx context.Context, limit int) (n int, more bool, err err
 		return 0, false, m.asked(err)
 	}
 	var over, living []store.Key
+	var away [sweepSize]int64 // rows beside those of over
 	err = eachOf(ctx, st, func(rows *sql.Rows) error {
 		var tag, id sql.RawBytes
 		var dead bool
-		err := rows.Scan(&tag, &id, &dead)
+		var aside int64
+		err := rows.Scan(&tag, &id, &dead, &aside)
 		var k store.Key
 		copy(k.Tag[:], tag)
 		copy(k.ID[:], id)
 		if dead {
+			away[len(over)] = min(aside, 1)
 			over = append(over, k)
 		} else {
 			living = append(living, k)
@@ -310,6 +322,10 @@ func (m *mysql) sweep(ctx context.Context, limit int) (n int, more bool, err err
 	if err != nil {
 		return 0, false, err
 	}
+	for i := range over {
+		gone -= away[i]
+	}
+	gone = max(gone, 0)
 	filed, err := m.many(ctx, &m.q.refile, living) // prolonged since they were filed
 	return int(gone), more && gone+filed > 0, err
 }
