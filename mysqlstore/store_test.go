@@ -20,7 +20,7 @@ import (
 // TestMain lets many tests run at once: those of the kit mostly sleep.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	flag.Set("test.parallel", "32")
+	flag.Set("test.parallel", "12")
 	mysql.SetLogger(new(mysql.NopLogger)) // of connections that tests cut
 	os.Exit(m.Run())
 }
