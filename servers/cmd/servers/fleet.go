@@ -182,7 +182,11 @@ func (f *fleet) up(ctx context.Context, board *progress.Board, list []kind) ([]*
 	for i, k := range list {
 		wg.Go(func() {
 			t := board.Task(k.name, "starting")
-			r, err := k.start(f, ctx)
+			start := k.start
+			if byDocker(ctx, k) {
+				start = func(f *fleet, ctx context.Context) (*running, error) { return f.inDocker(ctx, k.name) }
+			}
+			r, err := start(f, ctx)
 			if err != nil {
 				t.End("", err)
 				if ctx.Err() == nil { // not only given up because of another

@@ -90,12 +90,17 @@ func command(args []string) (code int, err error) {
 	return 2, nil
 }
 
+// prepare installs what the servers need. Those that only Docker can give are left to it.
 func prepare(ctx context.Context, wanted []kind, more ...programs.Program) error {
 	board := progress.New(os.Stderr)
 	defer board.Close()
 	_, start := split(wanted)
 	var list []string
 	for _, k := range start {
+		if byDocker(ctx, k) {
+			board.Printf("%s: comes from Docker, for nothing else here can give it", k.name)
+			continue
+		}
 		list = append(list, k.name)
 	}
 	return install.Install(ctx, board, list, more...)

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	library "github.com/sojourn-go/sojourn/servers"
 )
 
 // The test binary is the command itself when this is set.
@@ -258,4 +260,32 @@ func descendants(pid int) []int {
 		}
 	}
 	return list
+}
+
+// No engine runs where this was written, so a script plays the client of Docker, and the server behind it
+// is one of ours: what is shown is the order of the calls and that the container is removed.
+func TestDockerGivesWhatNothingElseCan(t *testing.T) {
+	t.Parallel()
+	s, err := library.Redis(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	cmd, tmp := theCommand(t, "run", "--only", "valkey", "--", "/bin/sh", "-c", "echo $SOJOURN_VALKEY")
+	calls := tmp + "/calls"
+	script := "#!/bin/sh\necho \"$*\" >>" + calls + "\ncase $1 in version) echo 27.0;; run) echo c0ffee;; port) echo " + s.Addr + ";; esac\n"
+	if err := os.WriteFile(tmp+"/docker", []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Env = append(cmd.Env, "PATH="+tmp, "SOJOURN_SERVERS_CACHE="+tmp+"/cache")
+	out, log, code := run(t, cmd)
+	if code != 0 || out != s.URL+"\n" || !strings.Contains(log, "(docker)") {
+		t.Errorf("exit code %d, output %q, log:\n%s", code, out, log)
+	}
+	did, _ := os.ReadFile(calls)
+	for _, want := range []string{"run --detach --publish 127.0.0.1::6379 valkey/valkey:9 valkey-server --appendonly yes", "port c0ffee 6379/tcp", "rm --force --volumes c0ffee"} {
+		if !strings.Contains(string(did), want) {
+			t.Errorf("docker was not called with %q:\n%s", want, did)
+		}
+	}
 }

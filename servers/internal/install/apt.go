@@ -126,6 +126,22 @@ func readMachine(ctx context.Context, p *plan) (m machine, err error) {
 
 // debianMirror is where the machine gets Debian's packages from, as apt-get reads its configuration.
 func debianMirror(ctx context.Context) (string, error) {
+	codename, err := debianCodename()
+	if err != nil {
+		return "", err
+	}
+	out, err := exec.CommandContext(ctx, "apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)", "Created-By: Packages").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("apt-get indextargets: %w\n%s", err, out)
+	}
+	if mirror := chooseMirror(string(out), codename); mirror != "" {
+		return mirror, nil
+	}
+	return "", errors.New("apt's configuration names no mirror of Debian")
+}
+
+// debianCodename is the name of the machine's release of Debian. It fails on another system.
+func debianCodename() (string, error) {
 	about, err := os.ReadFile("/etc/os-release")
 	if err != nil {
 		return "", err
@@ -133,16 +149,9 @@ func debianMirror(ctx context.Context) (string, error) {
 	if !slices.Contains(strings.Split(string(about), "\n"), "ID=debian") {
 		return "", errors.New("only Debian's mirrors have its next release, and this is another system")
 	}
-	out, err := exec.CommandContext(ctx, "apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)", "Created-By: Packages").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("apt-get indextargets: %w\n%s", err, out)
-	}
 	_, codename, _ := strings.Cut(string(about), "\nVERSION_CODENAME=")
 	codename, _, _ = strings.Cut(codename, "\n")
-	if mirror := chooseMirror(string(out), codename); mirror != "" {
-		return mirror, nil
-	}
-	return "", errors.New("apt's configuration names no mirror of Debian")
+	return codename, nil
 }
 
 // chooseMirror takes the first mirror of a whole release; updates, security fixes and other people's

@@ -83,10 +83,8 @@ func Install(ctx context.Context, board *progress.Board, servers []string, more 
 	if p.empty() {
 		return nil
 	}
-	for _, tool := range []string{"apt-get", "dpkg-deb"} {
-		if _, err := exec.LookPath(tool); err != nil && len(p.debs) > 0 {
-			return fmt.Errorf("no %s here (not a Debian system?): please install yourself: %s", tool, p)
-		}
+	if len(p.debs) > 0 && !hasApt() {
+		return fmt.Errorf("no apt-get and dpkg-deb here (not a Debian system?): please install yourself: %s", p)
 	}
 	m, err := readMachine(ctx, p)
 	if err != nil {
@@ -125,6 +123,26 @@ func (i *installer) all(ctx context.Context, p *plan) error {
 	}
 	wg.Wait()
 	return errors.Join(errs...)
+}
+
+// Possible reports whether this system has the means to bring what the server needs; where it has
+// all already, it does.
+func Possible(server string) bool {
+	p := look([]string{server}, nil)
+	switch {
+	case len(p.debs) == 0:
+		return true
+	case !hasApt():
+		return false
+	}
+	_, err := debianCodename()
+	return err == nil || len(p.debs[programs.NextDeb]) == 0
+}
+
+func hasApt() bool {
+	_, err1 := exec.LookPath("apt-get")
+	_, err2 := exec.LookPath("dpkg-deb")
+	return err1 == nil && err2 == nil
 }
 
 // String names what is missing, as packages.
