@@ -106,7 +106,7 @@ func (s *Server) cassandraProcess(host, seed string, o *CassandraOptions) error 
 	s.URL = "cassandra://" + s.Addr
 	s.proc.command = from(java, "@"+jvm,
 		"-Djava.io.tmpdir="+tmp, "-Djna.tmpdir="+tmp, "-Dcassandra.config=file://"+conf, "-Dcassandra.storagedir="+data,
-		"-Dlogback.configurationFile="+logback, "-cp", s.dir.path+":"+filepath.Join(jars, "*"),
+		"-Dlogback.configurationFile="+logback, "-cp", filepath.Join(jars, "*"),
 		"org.apache.cassandra.service.CassandraDaemon")
 	s.proc.ready = func(ctx context.Context) (string, error) { return probe.CassandraVersion(ctx, s.Addr) }
 	return nil

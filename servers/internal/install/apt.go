@@ -18,6 +18,10 @@ import (
 	"github.com/sojourn-go/sojourn/servers/internal/progress"
 )
 
+// reporting runs a command with apt's reports on descriptor 3 among its output. Descriptor 1 itself must not
+// be named to apt, which would take it away from the packages' scripts; and sudo closes any other.
+var reporting = []string{"sh", "-c", `exec "$@" 3>&1`, "sh"}
+
 // system installs packages on the machine.
 func (i *installer) system(ctx context.Context, packages []string) (err error) {
 	t := i.board.Task("packages", "installing "+strings.Join(packages, " ")+" with apt-get")
@@ -26,12 +30,12 @@ func (i *installer) system(ctx context.Context, packages []string) (err error) {
 	if os.Geteuid() != 0 {
 		root = []string{"sudo"}
 	}
-	apt := append(root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "Acquire::Retries=3", "-o", "DPkg::Lock::Timeout=120")
+	apt := slices.Concat(root, reporting, []string{"env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "Acquire::Retries=3", "-o", "DPkg::Lock::Timeout=120"})
 	// A stale list names files that are gone. Where the update fails (one dead source) the
 	// installation may still work, and says best why not.
-	update := run(ctx, nil, nil, append(apt, "update")...)
-	args := append(apt, "-o", "APT::Status-Fd=1", "install", "-y", "--no-install-recommends")
-	if err := run(ctx, t, nil, append(args, packages...)...); err != nil {
+	update := run(ctx, nil, nil, slices.Concat(apt, []string{"update"})...)
+	install := []string{"-o", "APT::Status-Fd=3", "install", "-y", "--no-install-recommends"}
+	if err := run(ctx, t, nil, slices.Concat(apt, install, packages)...); err != nil {
 		return errors.Join(err, update)
 	}
 	return nil
@@ -56,8 +60,8 @@ func (i *installer) unpack(ctx context.Context, dir string, packages []string) (
 	if err := run(ctx, nil, env, "apt-get", "update"); err != nil {
 		return err
 	}
-	args := []string{"apt-get", "-o", "APT::Status-Fd=1", "install", "-y", "--no-install-recommends", "--download-only"}
-	if err := run(ctx, t, env, append(args, packages...)...); err != nil {
+	install := []string{"apt-get", "-o", "APT::Status-Fd=3", "install", "-y", "--no-install-recommends", "--download-only"}
+	if err := run(ctx, t, env, slices.Concat(reporting, install, packages)...); err != nil {
 		return err
 	}
 	debs, err := filepath.Glob(filepath.Join(work, "cache/archives/*.deb"))
@@ -186,7 +190,7 @@ func run(ctx context.Context, t *progress.Task, env []string, argv ...string) er
 		cmd.Stdout, cmd.Stderr = w, w
 	}
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("%s: %w\n%s", strings.Join(argv, " "), errors.Join(ctx.Err(), err), lastLines(out.String(), 30))
+		return fmt.Errorf("%s: %w\n%s", strings.Join(argv, " "), errors.Join(ctx.Err(), err), lastLines(out.String(), 60))
 	}
 	return nil
 }
