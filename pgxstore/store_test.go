@@ -131,3 +131,9 @@ func TestSQLStore(t *testing.T) {
 	s, err := sqlstore.New(db, sqlstore.Postgres(), &sqlstore.Options{Table: table(t)})
 	kit(t, migrated(t, s, err))
 }
+
+func TestSQLStorePgBouncer(t *testing.T) {
+	db := database(t, server(t, "SOJOURN_PGBOUNCER"), pgx.QueryExecModeCacheDescribe)
+	s, err := sqlstore.New(db, sqlstore.Postgres(), &sqlstore.Options{Table: table(t)})
+	kit(t, migrated(t, s, err))
+}
