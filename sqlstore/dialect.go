@@ -95,6 +95,17 @@ type shared struct {
 	clock   *clock
 }
 
+// lanes gives Options.Lanes as package gather wants it.
+func (s *shared) lanes(usual int) int {
+	switch {
+	case s.opts.Lanes == 0:
+		return usual
+	case s.opts.Lanes < 0:
+		return 1 << 30 // nobody ever waits
+	}
+	return s.opts.Lanes
+}
+
 // guardKept is for how long a revocation is kept: an Age of just GuardFor must
 // still find it, and a minute is left for rounding.
 const guardKept = int64((store.GuardFor + 60e9) / 1e3)

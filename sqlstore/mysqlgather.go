@@ -27,7 +27,7 @@ func getMany(size int) string {
 }
 
 func (m *mysql) gatherGets() {
-	m.gets = gather.New(gather.Options[store.Key]{ReadOnly: true, Most: getSizes[len(getSizes)-1]}, m.sendGets)
+	m.gets = gather.New(gather.Options[store.Key]{Lanes: m.lanes(4), ReadOnly: true, Most: getSizes[len(getSizes)-1]}, m.sendGets)
 }
 
 func (m *mysql) get(ctx context.Context, key store.Key) (row, int64, error) {

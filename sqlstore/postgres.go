@@ -87,13 +87,7 @@ type postgres struct {
 
 func newPostgres(s *shared, writes, reads Runner) *postgres {
 	p := &postgres{shared: s, writes: writes, reads: reads, x: newPGTexts(s.opts.Table)}
-	lanes := s.opts.Lanes
-	if lanes == 0 {
-		lanes = pgLanes
-	}
-	if lanes < 0 {
-		lanes = 1 << 30
-	}
+	lanes := s.lanes(pgLanes)
 	p.gets = gather.New(gather.Options[store.Key]{Lanes: lanes, Most: pgMost, ReadOnly: true}, p.sendGets)
 	p.updates = gather.New(gather.Options[pgUpdate]{Lanes: lanes, Most: pgMost, Key: pgUpdate.tag, Keep: pgUpdate.keep}, p.sendUpdates)
 	p.touches = gather.New(gather.Options[pgTouch]{Lanes: lanes, Most: pgMost, Key: pgTouch.tag}, p.sendTouches)

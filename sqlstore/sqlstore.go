@@ -35,9 +35,9 @@ type Options struct {
 	// purpose; the call is then tried once more.
 	MakeRoom func()
 
-	// Lanes is for engines that are servers, where calls of one kind that wait at the same moment share a
-	// statement: how many statements that read, and as many that update, and that touch, are under way
-	// at once before calls wait and share. Zero means a good number for the engine; below zero, none are shared.
+	// Lanes is for servers, where calls of one kind that wait at the same moment share a statement: how
+	// many statements of such a kind are under way before calls wait and share. PostgreSQL has three kinds,
+	// Get, Update and Touch; MySQL one, Get. Zero means a good number for the engine; below zero, none are shared.
 	Lanes int
 
 	// ErrorCode tells the engine's code of a driver's error, or "". It is needed for drivers whose
