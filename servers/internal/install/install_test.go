@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -115,5 +116,15 @@ func TestUnpackedProgramsAreFound(t *testing.T) {
 	}
 	if missing, _ := programs.Missing("valkey"); len(missing) != 0 {
 		t.Errorf("missing %q", missing)
+	}
+}
+
+func TestReportsLeaveStandardOutputAlone(t *testing.T) {
+	var board bytes.Buffer
+	task := progress.Plain(&board).Task("x", "y")
+	script := "echo dlstatus:1:100:file >&3; echo heard || exit 9; exit 3"
+	err := run(t.Context(), task, nil, slices.Concat(reporting, []string{"sh", "-c", script})...)
+	if err == nil || !strings.HasSuffix(err.Error(), "exit status 3\nheard") || !strings.Contains(board.String(), "x: 50 %") {
+		t.Errorf("error %v, board %q", err, board.String())
 	}
 }
