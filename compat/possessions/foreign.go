@@ -38,8 +38,7 @@ type row struct {
 	Idle     time.Duration   `json:"idle"`
 	Lifetime time.Duration   `json:"lifetime"`
 	Meta     []byte          `json:"meta"`
-	Values   json.RawMessage `json:"values,omitempty"` // of the session, to be seen with the eye
-	Data     []byte          `json:"data,omitempty"`   // where it holds anything else
+	Values   json.RawMessage `json:"values"`
 }
 
 func (f *foreign) lock(key store.Key) (unlock func()) {
@@ -66,10 +65,7 @@ func (f *foreign) load(ctx context.Context, id string) (rec store.Record, err er
 	tag, _ := parseID(id)
 	rec = store.Record{
 		Key: store.Key{Tag: tag, ID: r.ID}, Handle: r.Handle, Version: r.Version, Writer: r.Writer, Created: r.Created,
-		Seen: r.Seen, Idle: r.Idle, Lifetime: r.Lifetime, Meta: r.Meta, Data: r.Data,
-	}
-	if r.Values != nil {
-		rec.Data = wrap(string(r.Values))
+		Seen: r.Seen, Idle: r.Idle, Lifetime: r.Lifetime, Meta: r.Meta, Data: wrap(string(r.Values)),
 	}
 	return rec, nil
 }
@@ -96,16 +92,14 @@ func (f *foreign) save(ctx context.Context, rec *store.Record) error {
 	if !rec.Live(now) {
 		return f.del(ctx, id)
 	}
-	r := row{
+	values, err := unwrap(rec.Data)
+	if err != nil {
+		return fmt.Errorf("%w: a program's own storer keeps this package's values only", store.ErrInvalid)
+	}
+	text, err := json.Marshal(row{
 		Format: 1, ID: rec.Key.ID, Handle: rec.Handle, Version: rec.Version, Writer: rec.Writer, Created: rec.Created,
-		Seen: rec.Seen, Idle: rec.Idle, Lifetime: rec.Lifetime, Meta: rec.Meta,
-	}
-	if v, err := unwrap(rec.Data); err == nil && len(rec.Data) > 0 && json.Valid([]byte(v)) {
-		r.Values = json.RawMessage(v)
-	} else {
-		r.Data = rec.Data
-	}
-	text, err := json.Marshal(r)
+		Seen: rec.Seen, Idle: rec.Idle, Lifetime: rec.Lifetime, Meta: rec.Meta, Values: json.RawMessage(values),
+	})
 	if err != nil {
 		return fmt.Errorf("%w: %w", store.ErrInvalid, err)
 	}
@@ -178,13 +172,6 @@ func (f *foreign) Touch(ctx context.Context, rec store.Record, _ time.Duration) 
 
 func (f *foreign) Delete(ctx context.Context, key store.Key) error {
 	defer f.lock(key)()
-	_, _, err := f.Get(ctx, key)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
 	return f.del(ctx, idOf(key.Tag))
 }
 
@@ -204,22 +191,7 @@ func (f *foreign) Revoke(context.Context, string, store.Selection) (int, error) 
 // Sweep leaves cleaning to the storer.
 func (f *foreign) Sweep(context.Context, int) (int, error) { return 0, nil }
 
-func (f *foreign) All(ctx context.Context) iter.Seq2[store.Record, error] {
-	return func(yield func(store.Record, error) bool) {
-		ids, err := f.storer.All(ctx)
-		if err != nil {
-			yield(store.Record{}, fmt.Errorf("%w: storer all: %w", store.ErrUnavailable, err))
-			return
-		}
-		for _, id := range ids {
-			rec, err := f.load(ctx, id)
-			rec.Data = nil
-			if _, ok := parseID(id); !ok || errors.Is(err, store.ErrNotFound) || err == nil && !rec.Live(time.Now()) {
-				continue
-			}
-			if !yield(rec, err) || err != nil {
-				return
-			}
-		}
-	}
+// All is for the manager's RevokeEveryone, in place of which a program empties its storer.
+func (f *foreign) All(context.Context) iter.Seq2[store.Record, error] {
+	return func(yield func(store.Record, error) bool) { yield(store.Record{}, errors.ErrUnsupported) }
 }

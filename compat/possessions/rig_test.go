@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"sync"
 	"testing"
@@ -16,9 +17,9 @@ import (
 
 // The kinds of back-ends. own is a program's own Storer.
 var (
-	everywhere = []string{"memory", "disk", "own", "cookie"}
-	storers    = []string{"memory", "disk", "own"} // those whose sessions can be listed and ended
-	natives    = []string{"memory", "disk"}        // this package's storers
+	everywhere = []string{"memory", "disk", "redis", "own", "cookie"}
+	storers    = []string{"memory", "disk", "redis", "own"} // those whose sessions can be listed and ended
+	natives    = []string{"memory", "disk", "redis"}        // this package's storers
 )
 
 // on runs a test on an overseer of each kind, and its storer if it has one.
@@ -32,6 +33,8 @@ func on(t *testing.T, kinds []string, test func(t *testing.T, o Overseer, s Stor
 				s = must(NewDefaultMemoryStorer())
 			case "disk":
 				s = newDisk(t, defaultMaxAge)
+			case "redis":
+				s = newRedis(t, defaultMaxAge)
 			case "own":
 				s = newOwn(defaultMaxAge)
 			case "cookie":
@@ -224,4 +227,13 @@ func ok(t testing.TB, err error) {
 	if err != nil {
 		t.Errorf("unexpected error: %v", err)
 	}
+}
+
+// record is the page that h has for r's cookies at path.
+func record(h http.Handler, r *http.Request, path string) string {
+	again := httptest.NewRequest("GET", sojourntest.Origin+path, nil)
+	again.Header = r.Header
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, again)
+	return w.Body.String()
 }

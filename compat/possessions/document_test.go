@@ -1,0 +1,433 @@
+package possessions
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+	"unicode/utf8"
+
+	"github.com/sojourn-go/sojourn"
+	"github.com/sojourn-go/sojourn/sojourntest"
+	"github.com/sojourn-go/sojourn/store"
+)
+
+// The sentences of the older library's document that state a behaviour, each quoted above the test that holds it.
+
+// "cookieOptions will be set to maxAge 0 (expire on browser close)"; "the browser will still expire sessions depending on your
+// cookieOptions maxAge configuration".
+func TestCookieMaxAge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, make := range map[string]func(CookieOptions) Overseer{
+			"memory": func(o CookieOptions) Overseer { return NewStorageOverseer(o, must(NewDefaultMemoryStorer())) },
+			"cookie": func(o CookieOptions) Overseer { return NewCookieOverseer(o, randomKey()) },
+		} {
+			v := visit(t, make(NewCookieOptions()))
+			v.at("set", "k", "a", "v", "1")
+			v.want("1", "get", "k", "a")
+			v.Restart()
+			v.want("<none>", "get", "k", "a")
+
+			o := NewCookieOptions()
+			o.MaxAge = time.Hour
+			v = visit(t, make(o))
+			v.at("set", "k", "a", "v", "1")
+			v.Restart()
+			v.want("1", "get", "k", "a")
+			for range 3 {
+				time.Sleep(50 * time.Minute)
+				v.at("kept")
+			}
+			v.want("1", "get", "k", "a")
+			time.Sleep(time.Hour + time.Second)
+			if v.want("<none>", "get", "k", "a"); t.Failed() {
+				t.Fatal(name)
+			}
+		}
+	})
+}
+
+// The cookie is that of the options.
+func TestCookieAttributes(t *testing.T) {
+	o := NewCookieOptions()
+	if want := (CookieOptions{Name: "id", Path: "/", Secure: true, HTTPOnly: true, SameSite: http.SameSiteDefaultMode}); o != want {
+		t.Errorf("defaults: %+v", o)
+	}
+	o.Name, o.Domain, o.Path, o.SameSite = "__Secure-sess", "example.com", "/app", http.SameSiteNoneMode
+	c := sojourntest.NewClient(t, NewOverseeingMiddleware(NewStorageOverseer(o, newOwn(0))).Wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { Set(w, "a", "1") })))
+	got := c.Get("/app").Cookies()[0]
+	if got.Name != o.Name || got.Domain != o.Domain || got.Path != o.Path || got.SameSite != o.SameSite || !got.Secure || !got.HttpOnly {
+		t.Errorf("%v", got)
+	}
+	o = NewCookieOptions()
+	o.Secure = false // development
+	r := httptest.NewRequest("GET", "http://localhost/set?k=a&v=1", nil)
+	r.RemoteAddr = "127.0.0.1:1"
+	w := httptest.NewRecorder()
+	site(NewStorageOverseer(o, newOwn(0))).ServeHTTP(w, r)
+	if c := w.Result().Cookies(); len(c) != 1 || c[0].Name != "id" || c[0].Secure {
+		t.Errorf("development: %v", c)
+	}
+	for name, bad := range map[string]func(){
+		"no name":   func() { NewStorageOverseer(CookieOptions{}, newOwn(0)) },
+		"no storer": func() { NewStorageOverseer(NewCookieOptions(), nil) },
+		"no cookie": func() { NewCookieOverseer(CookieOptions{Name: "a b", Secure: true}, randomKey()) },
+		"weak key":  func() { NewCookieOverseer(NewCookieOptions(), [32]byte{}) },
+		"prefix": func() {
+			NewStorageOverseer(CookieOptions{Name: "__Host-id", Domain: "example.com", Secure: true}, newOwn(0))
+		},
+		"no writer": func() { Set(httptest.NewRecorder(), "a", "1") },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: no panic", name)
+				}
+			}()
+			bad()
+		}()
+	}
+}
+
+// "then every 2 hours the cleaner will find all disk sessions files that have not been accessed for over 1 week and delete them", said
+// of memory: "a cleaner go routine that will delete expired sessions on an interval that is defined when creating the memory session storer".
+// "If your maxAge and cleanInterval is set to 0 then these … will permanently persist."
+func TestMemoryAges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := must(NewMemoryStorer(7*day, 2*time.Hour))
+		var swept atomic.Int64
+		m.clean = func(ctx context.Context) error {
+			n, err := m.st.Sweep(ctx, 10)
+			swept.Add(int64(n))
+			return err
+		}
+		m.StartCleaner()
+		visit(t, NewStorageOverseer(NewCookieOptions(), m)).at("set", "k", "a", "v", "1")
+		time.Sleep(7*day - time.Minute)
+		if len(ids(t, m)) != 1 || swept.Load() != 0 {
+			t.Errorf("within the week: %d sessions, %d swept", len(ids(t, m)), swept.Load())
+		}
+		time.Sleep(2*time.Hour + 2*time.Minute)
+		if len(ids(t, m)) != 0 || swept.Load() != 1 {
+			t.Errorf("after it: %d sessions, %d swept", len(ids(t, m)), swept.Load())
+		}
+		m.StopCleaner()
+
+		forever := must(NewMemoryStorer(0, 0))
+		v := visit(t, NewStorageOverseer(NewCookieOptions(), forever))
+		v.at("set", "k", "a", "v", "1")
+		time.Sleep(99 * 365 * day)
+		forever.Clean()
+		v.want("1", "get", "k", "a")
+
+		d := must(NewDefaultMemoryStorer())
+		if d.maxAge != 48*time.Hour || d.every != time.Hour {
+			t.Errorf("defaults: %v, %v", d.maxAge, d.every)
+		}
+		for _, ages := range [][2]time.Duration{{time.Hour, 0}, {0, time.Hour}, {-1, -1}} {
+			if _, err := NewMemoryStorer(ages[0], ages[1]); err == nil {
+				t.Errorf("%v: no error", ages)
+			}
+			if _, err := NewDiskStorer(t.TempDir(), ages[0], ages[1]); err == nil {
+				t.Errorf("disk, %v: no error", ages)
+			}
+		}
+	})
+}
+
+// What pushes the expiry back: setting and refreshing, on every storer, and reading on disk alone. "If the user refreshes a website
+// and you're using the ResetMiddleware then that 1 week timer will be reset."
+func TestPushedBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := must(NewMemoryStorer(time.Hour, time.Hour))
+		for path, pushes := range map[string]bool{"set": true, "refresh": true, "kept": true, "flash": true, "get": false, "none": false} {
+			v := visit(t, NewStorageOverseer(NewCookieOptions(), m))
+			v.at("set", "k", "a", "v", "1")
+			time.Sleep(40 * time.Minute)
+			v.at(path, "k", "b", "v", "2")
+			time.Sleep(40 * time.Minute)
+			if lives := v.at("get", "k", "a") == "1"; lives != pushes {
+				t.Errorf("%s pushes: %v, want %v", path, lives, pushes)
+			}
+		}
+		id := must(m.All(t.Context()))
+		for _, id := range id {
+			ok(t, m.Del(t.Context(), id))
+		}
+		visit(t, NewStorageOverseer(NewCookieOptions(), m)).at("set", "k", "a", "v", "1")
+		key := only(t, m)
+		time.Sleep(40 * time.Minute)
+		ok(t, m.ResetExpiry(t.Context(), key))
+		time.Sleep(40 * time.Minute)
+		if _, err := m.Get(t.Context(), key); err != nil {
+			t.Errorf("ResetExpiry did not push: %v", err)
+		}
+	})
+}
+
+// "Disk sessions store the session as a text file on disk." "The file names are the UUIDs of the session." "Each time the file is
+// accessed (using Get, Set, manually on disk, or by using the ResetMiddleware) it will reset the access time of the file."
+func TestDiskFiles(t *testing.T) {
+	d := newDisk(t, time.Hour)
+	o := NewStorageOverseer(NewCookieOptions(), d)
+	v := visit(t, o)
+	v.at("set", "k", "a", "v", "1")
+	id := only(t, d)
+	file := filepath.Join(d.faces.root.Name(), id)
+	text, err := os.ReadFile(file)
+	if err != nil || !utf8.Valid(text) || string(text) != faceHead+`{"a":"1"}`+"\n" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if len(id) != 36 || id[14] != '4' || !strings.ContainsRune("89ab", rune(id[19])) {
+		t.Errorf("%q is no random UUID", id)
+	}
+	for what, act := range map[string]func(){
+		"a request":  func() { v.at("get", "k", "a") },
+		"middleware": func() { v.at("kept") },
+		"Get":        func() { must(d.Get(t.Context(), id)) },
+		"Set":        func() { ok(t, d.Set(t.Context(), id, `{"a":"1"}`)) },
+		"setting":    func() { v.at("set", "k", "b", "v", time.Now().String()) },
+		"reset":      func() { ok(t, d.ResetExpiry(t.Context(), id)) },
+	} {
+		back := time.Now().Add(-30 * time.Minute)
+		ok(t, os.Chtimes(file, back, back))
+		age(t, d, id, 30*time.Minute)
+		act()
+		fi, err := os.Stat(file)
+		if err != nil || time.Since(fi.ModTime()) > 10*time.Minute {
+			t.Errorf("%s does not reset the file's time: %v, %v", what, fi.ModTime(), err)
+		}
+	}
+	// Removing the file by hand ends the session; other text in it changes nothing.
+	ok(t, os.WriteFile(file, []byte("other"), 0o600))
+	v.want("1", "get", "k", "a")
+	ok(t, os.Remove(file))
+	if n := len(ids(t, d)); n != 0 {
+		t.Errorf("%d sessions are listed", n)
+	}
+	v.want("<none>", "get", "k", "a")
+	// A session that is ended takes its file along.
+	v.at("set", "k", "a", "v", "1")
+	id = only(t, d)
+	ok(t, d.Del(t.Context(), id))
+	if _, err := os.Stat(filepath.Join(d.faces.root.Name(), id)); !os.IsNotExist(err) {
+		t.Errorf("after Del: %v", err)
+	}
+}
+
+// age rewrites a session as if it had been used last so long ago.
+func age(t *testing.T, d *DiskStorer, id string, by time.Duration) {
+	t.Helper()
+	rec, err := d.read(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inner := d.faces.Store
+	ok(t, inner.Delete(t.Context(), rec.Key))
+	rec.Seen, rec.Created = time.Now().Add(-by), time.Now().Add(-by-time.Minute)
+	rec.Writer = writerNonce()
+	if _, err := inner.Create(t.Context(), rec, store.Admission{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// "manually on disk": touching the file pushes the expiry back while the session lives, also before the cleaner; afterwards it
+// brings nothing back.
+func TestDiskTouchedByHand(t *testing.T) {
+	for name, clean := range map[string]bool{"read": false, "cleaned": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const maxAge, part = 8 * time.Second, 5 * time.Second
+			d := newDisk(t, maxAge)
+			v := visit(t, NewStorageOverseer(NewCookieOptions(), d))
+			v.at("set", "k", "a", "v", "1")
+			file := filepath.Join(d.faces.root.Name(), only(t, d))
+			touch := func() error { return os.Chtimes(file, time.Now(), time.Now()) }
+			time.Sleep(part)
+			ok(t, touch())
+			time.Sleep(part)
+			if clean {
+				d.Clean()
+			}
+			v.want("1", "get", "k", "a")
+			time.Sleep(maxAge + time.Second)
+			if err := touch(); err != nil && !os.IsNotExist(err) {
+				t.Error(err)
+			}
+			if clean {
+				d.Clean()
+			}
+			v.want("<none>", "get", "k", "a")
+		})
+	}
+}
+
+// Sessions on disk outlive the process, and several processes share a folder.
+func TestDiskShared(t *testing.T) {
+	d := newDisk(t, time.Hour)
+	v := visit(t, NewStorageOverseer(NewCookieOptions(), d))
+	v.at("set", "k", "a", "v", "1")
+	again, err := NewDiskStorer(d.faces.root.Name(), time.Hour, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := site(NewStorageOverseer(NewCookieOptions(), again))
+	if got := record(other, request(v), "/get?k=a"); got != "1" {
+		t.Errorf("through another process: %q", got)
+	}
+	ok(t, again.Del(t.Context(), only(t, again)))
+	v.want("<none>", "get", "k", "a")
+	ok(t, again.Close())
+	ok(t, again.Close())
+}
+
+// "Cookie sessions are stored in encrypted form (AES-GCM encrypted and base64 encoded) in the clients browser."
+func TestCookieSealed(t *testing.T) {
+	key := randomKey()
+	o := NewCookieOverseer(NewCookieOptions(), key)
+	v := visit(t, o)
+	v.at("set", "k", "secret", "v", "word")
+	r := request(v)
+	c, err := r.Cookie("id")
+	if err != nil || strings.Trim(c.Value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "" {
+		t.Errorf("%v, %v", c, err)
+	}
+	if got := record(site(NewCookieOverseer(NewCookieOptions(), key)), r, "/get?k=secret"); got != "word" {
+		t.Errorf("another process with the key: %q", got)
+	}
+	if got := record(site(NewCookieOverseer(NewCookieOptions(), randomKey())), r, "/get?k=secret"); got != "<none>" {
+		t.Errorf("another key: %q", got)
+	}
+	for i := range len(c.Value) {
+		b := []byte(c.Value)
+		b[i] ^= 1
+		r.Header.Set("Cookie", "id="+string(b))
+		if got := record(site(o), r, "/get?k=secret"); got == "word" && i < len(b)-1 { // the last may hold unused bits, which are refused too
+			t.Errorf("byte %d changed: %q", i, got)
+		}
+	}
+}
+
+// P19, as far as it is possessions': a cookie of one overseer opens no session of another on the same storer or key, and no
+// ID, handle or stored text opens anything.
+func TestP19Crossover(t *testing.T) {
+	key, m := randomKey(), must(NewDefaultMemoryStorer())
+	second := NewCookieOptions()
+	second.Name = "second"
+	for name, pair := range map[string][2]Overseer{
+		"cookie": {NewCookieOverseer(NewCookieOptions(), key), NewCookieOverseer(second, key)},
+		"memory": {NewStorageOverseer(NewCookieOptions(), m), NewStorageOverseer(second, m)},
+	} {
+		v := visit(t, pair[0])
+		v.at("set", "k", "a", "v", "1")
+		r := request(v)
+		c, _ := r.Cookie("id")
+		r.Header.Set("Cookie", "second="+c.Value)
+		if got := record(site(pair[1]), r, "/get?k=a"); got != "<none>" {
+			t.Errorf("%s: crossed over: %q", name, got)
+		}
+	}
+	on(t, storers, func(t *testing.T, o Overseer, s Storer) {
+		v := visit(t, o)
+		v.at("set", "k", "a", "v", "1")
+		r := request(v)
+		c, _ := r.Cookie("id")
+		id := only(t, s)
+		text, err := s.Get(t.Context(), id)
+		ok(t, err)
+		if strings.Contains(text, c.Value) || strings.Contains(c.Value, id) {
+			t.Error("cookie and store share a secret")
+		}
+		for _, token := range []string{id, strings.ReplaceAll(id, "-", ""), fmt.Sprint(store.TagOf(id))} {
+			r.Header.Set("Cookie", "id="+token)
+			if got := record(site(o), r, "/get?k=a"); got != "<none>" {
+				t.Errorf("%q opens a session", token)
+			}
+		}
+	})
+}
+
+// Several overseers around one handler: the innermost is the handler's, and the others' sessions are left as they were.
+func TestSeveralOverseers(t *testing.T) {
+	outer, inner := must(NewDefaultMemoryStorer()), must(NewDefaultMemoryStorer())
+	o := NewCookieOptions()
+	o.Name = "outer"
+	h := NewOverseeingMiddleware(NewStorageOverseer(o, outer)).Wrap(site(NewStorageOverseer(NewCookieOptions(), inner)))
+	v := visitor{t, sojourntest.NewClient(t, h)}
+	v.at("set", "k", "a", "v", "1")
+	v.want("1", "get", "k", "a")
+	if len(ids(t, outer)) != 0 || len(ids(t, inner)) != 1 {
+		t.Errorf("%d outer, %d inner sessions", len(ids(t, outer)), len(ids(t, inner)))
+	}
+}
+
+// wrapped is a middleware's own writer.
+type wrapped struct{ http.ResponseWriter }
+
+func (w wrapped) UnderlyingResponseWriter() http.ResponseWriter { return w.ResponseWriter }
+
+type unwrapped struct{ http.ResponseWriter }
+
+func (w unwrapped) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// A middleware's own writer leads on.
+func TestUnderlyingResponseWriter(t *testing.T) {
+	m := must(NewDefaultMemoryStorer())
+	h := NewOverseeingMiddleware(NewStorageOverseer(NewCookieOptions(), m)).Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		Set(wrapped{unwrapped{w}}, "a", "1")
+	}))
+	sojourntest.NewClient(t, h).Get("/")
+	if text, err := m.Get(t.Context(), only(t, m)); err != nil || text != `{"a":"1"}` {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
+// A session whose text no request can read is an error, and no empty session.
+func TestDamagedValue(t *testing.T) {
+	m := must(NewDefaultMemoryStorer())
+	o := NewStorageOverseer(NewCookieOptions(), m)
+	v := visit(t, o)
+	v.at("set", "k", "a", "v", "1")
+	ok(t, m.Set(t.Context(), only(t, m), "no JSON"))
+	if resp := v.Get("/get?k=a"); resp.StatusCode != http.StatusInternalServerError {
+		t.Errorf("status %d", resp.StatusCode)
+	}
+	if _, err := o.ReadState(request(v)); err == nil || IsNoSessionError(err) {
+		t.Errorf("ReadState: %v", err)
+	}
+}
+
+// What the old options could not say goes to the core; signing in does not.
+func TestManager(t *testing.T) {
+	opts := NewCookieOptions()
+	ring := newRing()
+	opts.Sojourn = &sojourn.Options{Keys: ring}
+	on(t, []string{"memory"}, func(t *testing.T, _ Overseer, s Storer) {
+		a, b := NewStorageOverseer(opts, s), NewStorageOverseer(opts, s)
+		v := visit(t, a)
+		v.at("set", "k", "a", "v", "1")
+		m := must(b.Manager(t.Context()))
+		sess := v.Session(m)
+		if !sess.Exists() {
+			t.Error("keys of the program's own do not open")
+		}
+		ok(t, sess.Renew(t.Context()))
+		if id := only(t, s); id == "" {
+			t.Error("renewed away")
+		}
+		if err := sess.Login(t.Context(), "ada"); err == nil {
+			t.Error("Login: no error")
+		}
+		if n, err := m.RevokeEveryone(t.Context()); n != 1 || err != nil {
+			t.Errorf("RevokeEveryone: %d, %v", n, err)
+		}
+		v.want("<none>", "get", "k", "a")
+	})
+}
