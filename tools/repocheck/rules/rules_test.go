@@ -114,7 +114,7 @@ var cases = []struct {
 	{"memstore imports the root", "imports", imports("memstore/n.go", Core), "memstore/n.go:4", "contract only"},
 	{"memstore's test imports the root", "imports", imports("memstore/n_test.go", Core), "memstore/n_test.go:4", "contract only"},
 	{"diskstore imports internal", "imports", imports("diskstore/n.go", Core+"/internal/x"), "diskstore/n.go:4", "contract only"},
-	{"sqlstore imports memstore", "imports", imports("sqlstore/n.go", Core+"/memstore"), "sqlstore/n.go:4", "contract only"},
+	{"sqlstore imports memstore", "imports", imports("sqlstore/n.go", Core+"/memstore"), "sqlstore/n.go:4", "the contract"},
 	{"sqlstore imports its own", "imports", imports("sqlstore/n.go", Core+"/sqlstore/dialect"), "", ""},
 	{"kvstore imports diskstore", "imports", imports("kvstore/n.go", Core+"/diskstore"), "kvstore/n.go:4", "contract only"},
 	{"root imports memstore", "imports", imports("n.go", Core+"/memstore"), "n.go:4", "not the engines"},
