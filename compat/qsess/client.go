@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -72,7 +73,7 @@ func (st *Store) tokens(w http.ResponseWriter, r *http.Request) (list []string, 
 	switch {
 	case st.AuthType == CookieAuth:
 		for _, c := range r.CookiesNamed(st.CookieName) {
-			if len(list) < maxCookies && !containsText(list, c.Value) {
+			if len(list) < maxCookies && !slices.Contains(list, c.Value) {
 				list = append(list, c.Value)
 			}
 		}
@@ -97,15 +98,6 @@ func (st *Store) tokens(w http.ResponseWriter, r *http.Request) (list []string, 
 		}
 	}
 	return list, nil
-}
-
-func containsText(list []string, t string) bool {
-	for _, have := range list {
-		if have == t {
-			return true
-		}
-	}
-	return false
 }
 
 // send gives the client its token.
@@ -161,12 +153,7 @@ func (st *Store) checkCookie() error {
 
 // setCookie adds c in place of any other of its name, and keeps caches from handing it to somebody else.
 func setCookie(h http.Header, c *http.Cookie) {
-	var kept []string
-	for _, line := range h["Set-Cookie"] {
-		if !strings.HasPrefix(line, c.Name+"=") {
-			kept = append(kept, line)
-		}
-	}
+	kept := slices.DeleteFunc(slices.Clone(h["Set-Cookie"]), func(line string) bool { return strings.HasPrefix(line, c.Name+"=") })
 	h["Set-Cookie"] = append(kept, c.String())
 	if h.Get("Cache-Control") == "" {
 		h.Set("Cache-Control", "no-store")

@@ -25,9 +25,6 @@ func newForeign(be SessBackEnd, sealer sojourn.Sealer, bound string, uidToClient
 	if be == nil {
 		return nil, errors.New("NewStore was given no back-end")
 	}
-	if sealer == nil {
-		return nil, errors.New("cipher keys are needed, or Encrypt and Decrypt")
-	}
 	return &foreign{be, sealer, []byte("qsess back-end v1\x00" + bound), uidToClient}, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
+	"slices"
 
 	"github.com/sojourn-go/sojourn"
 )
@@ -17,7 +18,7 @@ func newRing(cipherkeys [][]byte) (*sojourn.KeyRing, error) {
 			return nil, badConfig("cipher key %d has %d bytes, not 32", i, len(k))
 		}
 		sum := sha256.Sum256(append([]byte("qsess cipher key v1\x00"), k...))
-		if !contains(keys, sum[:]) {
+		if !slices.ContainsFunc(keys, func(have []byte) bool { return bytes.Equal(have, sum[:]) }) {
 			keys = append(keys, sum[:])
 		}
 	}
@@ -25,15 +26,6 @@ func newRing(cipherkeys [][]byte) (*sojourn.KeyRing, error) {
 		return nil, nil
 	}
 	return sojourn.NewKeyRing(keys[0], keys[1:]...)
-}
-
-func contains(keys [][]byte, k []byte) bool {
-	for _, have := range keys {
-		if bytes.Equal(have, k) {
-			return true
-		}
-	}
-	return false
 }
 
 // sealer is the Store's cipher: the program's own, or its keys; nil if it has neither.

@@ -58,6 +58,9 @@ func (st *Store) engine() (engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	if v, ok := in.keep.(sojourn.Volatile); sealer == nil && (!ok || !v.Volatile()) {
+		return nil, badConfig("cipher keys are needed, or Encrypt and Decrypt")
+	}
 	var e engine
 	if in.keep != nil {
 		e, err = newManaged(in.keep, sealer, bound, st.MaxAgeSecs)

@@ -195,6 +195,14 @@ func TestNewIsNowhere(t *testing.T) {
 	if f.Calls() != 0 {
 		t.Errorf("%d calls of the store", f.Calls())
 	}
+	large := st.NewSession(nil)
+	vars(large)["x"] = make([]byte, store.MaxData)
+	if err := large.Save(httptest.NewRecorder()); !errors.Is(err, sojourn.ErrTooLarge) {
+		t.Errorf("a MiB and more gave %v", err)
+	}
+	if f.Calls() != 0 {
+		t.Errorf("%d calls of the store for too much data", f.Calls())
+	}
 	id := []byte("ada")
 	s = st.NewSession(id)
 	id[0] = 'x'
@@ -324,6 +332,18 @@ func TestOutage(t *testing.T) {
 			time.Sleep(2 * time.Second) // the manager leaves a broken store alone for a second
 			if _, _, err := st.GetSession(w, r); err != nil {
 				t.Errorf("after the outage: %v", err)
+			}
+			// A database that reads and does not write: the sign-out fails, and the user is still signed in.
+			for _, user := range []string{"ada", ""} {
+				s := st.NewSession([]byte(user))
+				_, token := save(t, s)
+				f.Fail(kind, sojourntest.OpRevoke, sojourntest.OpDelete, sojourntest.OpUpdate)
+				if err := s.Delete(w); !sojourn.IsOutage(err) || len(w.Header()) != 0 {
+					t.Errorf("Delete gave %v and told the client %v", err, w.Header())
+				}
+				f.Heal()
+				time.Sleep(2 * time.Second)
+				load(t, st, token)
 			}
 			f.Fail(kind, sojourntest.OpTouch)
 			got, _ := load(t, st, token)
