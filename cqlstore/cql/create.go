@@ -49,6 +49,9 @@ func (a *attempt) add(r *row, adm store.Admission) error {
 		if err != nil || applied {
 			return err
 		}
+		if r.user == "" && len(rows) > 0 {
+			rows[0].id = r.key.ID[:] // a statement alone answers with the columns of its condition only
+		}
 		if c := at(rows, r.key.ID); c != nil {
 			if c.wrote(r.writer, 1) {
 				return nil
