@@ -64,7 +64,7 @@ func TestBrokenStoresAreFound(t *testing.T) {
 	}{
 		"forgets acknowledged updates": {
 			func(s *memstore.Store) store.Store { return &forgets{Store: s} },
-			func(v law.Verdict) bool { return v.Lost > 0 || len(v.Breaches) > 0 }},
+			func(v law.Verdict) bool { return v.Lost > 0 || len(v.Unexplained) > 0 }},
 		"forgets a session": {
 			func(s *memstore.Store) store.Store { return &drops{Store: s} },
 			func(v law.Verdict) bool { return v.Lost > 0 }},
@@ -76,7 +76,7 @@ func TestBrokenStoresAreFound(t *testing.T) {
 			func(v law.Verdict) bool { return v.Resurrected > 0 }},
 		"last writer wins": {
 			func(s *memstore.Store) store.Store { return &wins{Store: s} },
-			func(v law.Verdict) bool { return breach(v, "no order") }},
+			func(v law.Verdict) bool { return v.Lost > 0 || breach(v, "no order") }},
 		"says surely not, and did": {
 			func(s *memstore.Store) store.Store { return &liar{Store: s} },
 			func(v law.Verdict) bool { return breach(v, "no order") }},
@@ -101,7 +101,7 @@ func TestBrokenStoresAreFound(t *testing.T) {
 }
 
 func breach(v law.Verdict, text string) bool {
-	for _, b := range v.Breaches {
+	for _, b := range append(v.Breaches, v.Unexplained...) {
 		if strings.Contains(b, text) {
 			return true
 		}

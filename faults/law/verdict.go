@@ -20,8 +20,11 @@ type Verdict struct {
 	Lost int
 	// Resurrected counts sessions that were read alive in an act that began after their end was acknowledged.
 	Resurrected int
-	// Breaches are answers that the contract does not allow: histories that no order explains, errors of
-	// no or of several outcomes, lists that differ from what can be read.
+	// Since is when the earliest of what was lost had been acknowledged, in the log's time ([Log.Now]).
+	Since time.Duration
+	// Unexplained are sessions that did not lose anything by these counts, and whose answers no order of the acts explains all the same.
+	Unexplained []string
+	// Breaches are answers that the contract never allows: errors of no or of several outcomes, lists that differ from what can be read.
 	Breaches []string
 	// Sessions is how many histories were judged.
 	Sessions int
@@ -36,9 +39,9 @@ func (v Verdict) Err() error {
 	if v.Resurrected > 0 {
 		errs = append(errs, fmt.Errorf("%d ended sessions alive", v.Resurrected))
 	}
-	for i, b := range v.Breaches {
+	for i, b := range slices.Concat(v.Breaches, v.Unexplained) {
 		if i == 5 {
-			errs = append(errs, fmt.Errorf("and %d more", len(v.Breaches)-i))
+			errs = append(errs, errors.New("and more"))
 			break
 		}
 		errs = append(errs, errors.New(b))
@@ -62,23 +65,28 @@ func (l *Log) Judge(ctx context.Context, s store.Store) (Verdict, error) {
 		return v, err
 	}
 	var mu sync.Mutex
+	since := int64(never)
 	err := each(len(all), func(i int) error {
-		lost, back := l.lost(all[i])
+		f := all[i].fate()
 		res := porcupine.Ok
-		if lost == 0 && !back { // a breach that has no name yet
+		if f.lost == 0 && !f.back {
 			res = l.explain(all[i], 30*time.Second)
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		v.Lost += lost
-		if back {
+		v.Lost += f.lost
+		if f.back {
 			v.Resurrected++
 		}
+		since = min(since, f.since)
 		if res != porcupine.Ok {
-			v.Breaches = append(v.Breaches, fmt.Sprintf("no order of its acts explains a session (%v):%s", res, all[i].describe(60)))
+			v.Unexplained = append(v.Unexplained, fmt.Sprintf("no order of its acts explains a session (%v):%s", res, all[i].describe(60)))
 		}
 		return nil
 	})
+	if since != never {
+		v.Since = time.Duration(since)
+	}
 	if err == nil {
 		err = l.lists(ctx, s, all, live, &v)
 	}
@@ -143,76 +151,6 @@ func read(ctx context.Context, s store.Store, key store.Key) (store.Record, erro
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-}
-
-// lost compares what was acknowledged of a session with what can be read of it.
-func (l *Log) lost(h *history) (changes int, resurrected bool) {
-	var acked, readLast uint64 // versions
-	var made, endedAt int64 = never, never
-	mayEnd, last := false, h.last()
-	for _, o := range h.ops {
-		in, out := o.Input.(input), o.Output.(output)
-		switch {
-		case in.op == create && out.outcome == applied:
-			acked, made = max(acked, 1), min(made, o.Return)
-		case (in.op == update || in.op == rotate) && out.outcome == applied:
-			acked = max(acked, in.version+1)
-		case in.op == end || in.op == remove:
-			if out.outcome == unavailable {
-				break
-			}
-			mayEnd = true
-			if out.outcome == applied && made < o.Call && (in.op == end || last[in.key]) {
-				endedAt = min(endedAt, o.Return)
-			}
-		}
-	}
-	for _, o := range h.ops {
-		in, out := o.Input.(input), o.Output.(output)
-		if in.op == get && out.outcome == applied {
-			resurrected = resurrected || o.Call > endedAt
-		}
-	}
-	if mayEnd || acked == 0 {
-		return 0, resurrected
-	}
-	readLast = l.lastRead(h)
-	if readLast < acked {
-		return int(acked - readLast), resurrected
-	}
-	return 0, resurrected
-}
-
-// last gives the keys that the session surely had, and from which nobody tried to move it.
-func (h *history) last() map[store.ID]bool {
-	keys := map[store.ID]bool{h.key.ID: true}
-	for _, o := range h.ops {
-		if in, out := o.Input.(input), o.Output.(output); in.op == rotate && out.outcome == applied {
-			keys[in.next] = true
-		}
-	}
-	for _, o := range h.ops {
-		if in := o.Input.(input); in.op == rotate {
-			delete(keys, in.key)
-		}
-	}
-	return keys
-}
-
-// lastRead is the version that the last reading of all keys found, 0 if none.
-func (l *Log) lastRead(h *history) (v uint64) {
-	n := len(h.ids)
-	for i := len(h.ops) - 1; i >= 0 && n > 0; i-- {
-		in, out := h.ops[i].Input.(input), h.ops[i].Output.(output)
-		if in.op != get || out.outcome != applied && out.outcome != notFound {
-			continue
-		}
-		n--
-		if out.outcome == applied {
-			v = max(v, out.version)
-		}
-	}
-	return v
 }
 
 // lists compares the users' lists with the sessions that were read.

@@ -88,6 +88,9 @@ func (w *watched) Volatile() bool {
 	return ok && v.Volatile()
 }
 
+// Now is the log's time: how long the run has lasted.
+func (l *Log) Now() time.Duration { return time.Since(l.start) }
+
 // since is the run's clock: nanoseconds, monotonic.
 func (l *Log) since() int64 { return int64(time.Since(l.start)) }
 

@@ -16,6 +16,7 @@ import (
 type Load struct {
 	Workers int           // 12
 	Users   int           // 8
+	Names   []string      // of the users, in place of so many new ones
 	Keep    int           // sessions kept alive at a time: 24
 	Timeout time.Duration // of each act: 2 s
 	Pause   time.Duration // of a worker between two acts: 0
@@ -186,6 +187,9 @@ func (w *worker) record(s *session) store.Record {
 // create signs in, now and then with a limit.
 func (w *worker) create() {
 	s := &session{user: fmt.Sprintf("user-%s-%d", w.pool.run, number(w.Users))}
+	if len(w.Names) > 0 {
+		s.user = w.Names[number(len(w.Names))]
+	}
 	s.key.Tag = store.TagOf(s.user)
 	rand.Read(s.key.ID[:])
 	rand.Read(s.h[:])

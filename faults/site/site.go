@@ -5,6 +5,7 @@ package site
 import (
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/sojourn-go/sojourn"
@@ -17,7 +18,11 @@ var count = sojourn.NewValue[int]("count")
 // All nodes share their keys, as those behind a load balancer do.
 type Site struct {
 	nodes []http.Handler
+	acked atomic.Int64
 }
+
+// Acked tells how many changes visitors were told of so far.
+func (s *Site) Acked() int { return int(s.acked.Load()) }
 
 // New makes a site of one node for each store. Tokens are renewed each second and every use is written down after
 // a tenth of one, so that a run of seconds goes through what is else a day's work.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,7 +22,10 @@ type Result struct {
 	Lost int
 	// Resurrected counts cookies that open a session again after a sign-out was told of.
 	Resurrected int
-	// Breaches are answers that an outage must not have: a Set-Cookie, "signed out", any other status than 503; and counters that are too high.
+	// Ended counts answers of status 409: that the session had ended, or was changed by others all the time. A store that loses
+	// nothing gives the visitors no cause for them.
+	Ended int
+	// Breaches are answers that an outage must not have: a cookie removed, "signed out", any other status than 503; and counters that are too high.
 	Breaches []string
 	// Outage is the longest time in which nobody got an answer of status 200.
 	Outage time.Duration
@@ -100,6 +104,7 @@ func (v *visitor) count() {
 	switch w.Code {
 	case http.StatusOK:
 		v.told++
+		v.site.acked.Add(1)
 		v.res.mu.Lock()
 		v.res.Acked++
 		v.res.mu.Unlock()
@@ -198,7 +203,7 @@ func (v *visitor) send(method, path string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	node.ServeHTTP(w, r)
 	set := w.Result().Cookies()
-	v.res.saw(w.Code, path, len(set))
+	v.res.saw(w.Code, path, slices.ContainsFunc(set, func(c *http.Cookie) bool { return c.MaxAge < 0 || c.Value == "" }))
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, c := range set {
@@ -212,7 +217,7 @@ func (v *visitor) send(method, path string) *httptest.ResponseRecorder {
 }
 
 // saw counts an answer and judges what can be judged at once.
-func (r *Result) saw(status int, path string, cookies int) {
+func (r *Result) saw(status int, path string, removes bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.Requests++
@@ -223,10 +228,15 @@ func (r *Result) saw(status int, path string, cookies int) {
 		r.Outage = max(r.Outage, now-r.good)
 		r.good = now
 	case signedOut: // the visitor knows whether that is so
+	case http.StatusConflict:
+		if path != "/login" { // a sign-in may be refused that began when the user had just signed out everywhere
+			r.Ended++
+		}
 	case http.StatusServiceUnavailable:
 		r.Refused++
-		if cookies > 0 {
-			r.Breaches = append(r.Breaches, path+": an answer of status 503 sets a cookie")
+		// It may hand out a token that the same request renewed before the store failed.
+		if removes {
+			r.Breaches = append(r.Breaches, path+": an answer of status 503 removes the cookie")
 		}
 	default:
 		r.Breaches = append(r.Breaches, fmt.Sprintf("%s: status %d", path, status))
