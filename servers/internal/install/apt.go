@@ -45,7 +45,11 @@ func (i *installer) system(ctx context.Context, packages []string) (err error) {
 // without installing anything. The next release is taken whole, down to the C library; the machine's
 // own only as far as the machine lacks it.
 func (i *installer) unpack(ctx context.Context, dir string, packages []string) (err error) {
-	t := i.board.Task(dir, "unpacking "+strings.Join(packages, " "))
+	name := "debian"
+	if dir == programs.Next {
+		name = dir
+	}
+	t := i.board.Task(name, "unpacking "+strings.Join(packages, " "))
 	defer func() { t.End("unpacked", err) }()
 	root := filepath.Join(i.cache, dir)
 	work, err := os.MkdirTemp(i.cache, "apt-")
