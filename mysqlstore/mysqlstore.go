@@ -37,8 +37,10 @@ type Options struct {
 	// Conns is how many connections there are at most. Zero means 32. It
 	// counts for [Open] only.
 	Conns int
-	// Wait is for how long a write that others stand in the way of is tried again; see [sqlstore.Options].
+	// Wait is for how long a write that others stand in the way of is tried again. Zero means 5 s.
 	Wait time.Duration
+	// Lanes is how many statements of Get are under way before calls share one; see [sqlstore.Options].
+	Lanes int
 }
 
 // Store is a [sqlstore.Store] with connections of its own. Make it with [Open].
@@ -92,7 +94,7 @@ func New(db *sql.DB, opts *Options) (*sqlstore.Store, error) {
 	if opts != nil {
 		o = *opts
 	}
-	return sqlstore.New(db, sqlstore.MySQL(), &sqlstore.Options{Table: o.Table, Wait: o.Wait, ErrorCode: ErrorCode})
+	return sqlstore.New(db, sqlstore.MySQL(), &sqlstore.Options{Table: o.Table, Wait: o.Wait, Lanes: o.Lanes, ErrorCode: ErrorCode})
 }
 
 // Close closes the connections. No method may be called after it.

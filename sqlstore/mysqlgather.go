@@ -31,6 +31,9 @@ func (m *mysql) gatherGets() {
 }
 
 func (m *mysql) get(ctx context.Context, key store.Key) (row, int64, error) {
+	if m.gets == nil {
+		return m.lookup(ctx, &m.q.get, key, true)
+	}
 	f, err := m.gets.Do(ctx, key)
 	if err == nil {
 		err = f.err

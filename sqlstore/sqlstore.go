@@ -26,8 +26,8 @@ type Options struct {
 	Readers *sql.DB
 
 	// Wait is for how long a write waits, unless its context ends before, while another
-	// process holds an embedded engine's lock. Zero means 5 s; it fails with
-	// [store.ErrUnavailable] then.
+	// process holds an embedded engine's lock, or is tried again on a server that undoes it for
+	// another's sake. Zero means 5 s; it fails with [store.ErrUnavailable] then.
 	Wait time.Duration
 
 	// MakeRoom is called when Delete, Revoke or Sweep finds an embedded engine's disk full, for even a
