@@ -47,7 +47,7 @@
 // # MySQL and MariaDB
 //
 // Each method is one statement on InnoDB, one trip, outside of transactions. More are a user's first sign-in (three), a sign-in
-// that was refused (two) or has to end others (nine, and one for each), and records of more than 32 KiB, whose data has a table of its own
+// that was refused (two) or has to end others (six, and one for each), and records of more than 32 KiB, whose data has a table of its own
 // so that a touch neither reads nor logs it (four). What a statement
 // found it tells in its answer, by LAST_INSERT_ID. Gets that wait at the same moment share a statement, see [Options.Lanes].
 // A statement that the server undoes for another's sake (1213, 1205, 1020) is sent again, so a deadlock reaches no caller

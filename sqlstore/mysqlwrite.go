@@ -90,33 +90,32 @@ func (m *mysql) create(ctx context.Context, r *row, adm store.Admission) (evicte
 	age := aged{span(adm.Age), time.Now()}
 	for {
 		outcome, err := m.tryCreate(ctx, r, adm, age)
+		if err == nil && outcome == mysqlLimit && adm.Evict {
+			var done bool
+			if evicted, done, err = m.evict(ctx, r, adm.Max, age); done || errors.Is(err, store.ErrRevoked) {
+				return evicted, err
+			}
+		}
+		taken := err != nil && m.code(err) == "1062" // a row is at the key: live, or expired and not yet swept
 		switch {
-		case err != nil && m.code(err) == "1062": // somebody's row is there: live, or expired and not yet swept
-			if outcome, err = m.occupied(ctx, r); err != nil || outcome == mysqlReplay {
-				return nil, err
-			}
-			if _, _, err := m.run(ctx, &m.q.dropDead, r.key.Tag[:], r.key.ID[:]); err != nil {
-				return nil, before(err)
-			}
-			continue
-		case err != nil:
+		case err != nil && !taken:
 			return nil, err
-		case outcome == mysqlDone, outcome == mysqlLifeless:
+		case !taken && (outcome == mysqlDone || outcome == mysqlLifeless):
 			return nil, nil
 		}
 		// Refused: but if the record is there, that comes first.
 		if found, err := m.occupied(ctx, r); err != nil || found == mysqlReplay {
 			return nil, err
 		}
-		if outcome == mysqlRevoked {
+		switch {
+		case taken:
+			if _, _, err := m.run(ctx, &m.q.dropDead, r.key.Tag[:], r.key.ID[:]); err != nil {
+				return nil, before(err)
+			}
+		case outcome == mysqlRevoked:
 			return nil, store.ErrRevoked
-		}
-		if !adm.Evict {
+		case !adm.Evict:
 			return nil, store.ErrLimit
-		}
-		evicted, done, err := m.evict(ctx, r, adm.Max, age)
-		if done || err != nil && m.code(err) != "1062" {
-			return evicted, err
 		}
 	}
 }
