@@ -94,15 +94,21 @@ func (sh *shop) confirm(w http.ResponseWriter, r *http.Request, s *sojourn.Sessi
 }
 
 func (sh *shop) account(w http.ResponseWriter, r *http.Request, s *sojourn.Session) error {
+	address, orders, err := sh.ledger.of(s.User())
+	if err != nil {
+		return err
+	}
 	return sh.render(w, r, s, "account.html", "Your account", struct {
 		Address string
 		Orders  []purchase
 		Fresh   time.Duration
-	}{sh.ledger.address(s.User()), sh.ledger.orders(s.User()), sh.fresh})
+	}{address, orders, sh.fresh})
 }
 
 func (sh *shop) setAddress(w http.ResponseWriter, r *http.Request, s *sojourn.Session) error {
-	sh.ledger.setAddress(s.User(), strings.TrimSpace(r.PostFormValue("address")))
+	if err := sh.ledger.setAddress(s.User(), strings.TrimSpace(r.PostFormValue("address"))); err != nil {
+		return err
+	}
 	if err := notices.Add(s, "Your delivery address is saved."); err != nil {
 		return err
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/sojourn-go/sojourn"
@@ -19,16 +21,17 @@ import (
 
 // backend says where sessions are kept.
 type backend struct {
+	name  string // for people: without password
 	store store.Store
 	// sealed keeps the sessions' values in encrypted cookies. The store then has one small record
 	// for each signed-in session, so that it can be listed and ended.
 	sealed bool
-	// keys seal the tokens. A store that outlives the process needs them, in a file beside it.
+	// keys seal the tokens. A store that outlives the process needs them, in a file.
 	keys  sojourn.Sealer
 	close func() error
 }
 
-const storeUsage = "`where` sessions are kept: memory, cookie, disk:DIR, leveldb:DIR, pebble:DIR or sqlite:FILE"
+const storeUsage = "`where` sessions are kept: memory, cookie, disk:DIR, leveldb:DIR, pebble:DIR, sqlite:FILE, or the URL of a server: redis://, redis-cluster://, redis-sentinel://, postgres://, mysql://, cassandra://"
 
 // openers make the stores that live in a file or folder. Each gives the store and what closes it.
 var openers = map[string]func(path string) (store.Store, func() error, error){
@@ -62,36 +65,48 @@ var openers = map[string]func(path string) (store.Store, func() error, error){
 	},
 }
 
-// openBackend opens what the flag --store names. The caller closes it.
-func openBackend(where string) (backend, error) {
+// openBackend opens what the flag --store names; keys for sessions on a server are in the folder data. The
+// caller closes it.
+func openBackend(ctx context.Context, where, data string) (backend, error) {
 	none := func() error { return nil }
 	switch where {
 	case "memory":
-		return backend{store: memstore.New(nil), close: none}, nil
+		return backend{name: where, store: memstore.New(nil), close: none}, nil
 	case "cookie":
-		return backend{store: memstore.New(nil), sealed: true, close: none}, nil
+		return backend{name: where, store: memstore.New(nil), sealed: true, close: none}, nil
 	}
+	b, keys := backend{name: where}, ""
+	var open func() (store.Store, func() error, error)
 	kind, path, _ := strings.Cut(where, ":")
-	open := openers[kind]
-	if open == nil || path == "" {
-		return backend{}, fmt.Errorf("--store %q: it is memory, cookie, disk:DIR, leveldb:DIR, pebble:DIR or sqlite:FILE", where)
-	}
-	path = filepath.Clean(path)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return backend{}, err
-	}
-	keys, err := sojourn.LoadKeys(path + ".keys")
-	if err != nil {
-		return backend{}, err
-	}
-	st, closer, err := open(path)
-	if err != nil {
-		if closer != nil {
-			err = errors.Join(err, closer())
+	if connect := servers[kind]; connect != nil && strings.HasPrefix(path, "//") {
+		a, err := parseAddress(where)
+		if err != nil {
+			return backend{}, fmt.Errorf("--store: %w", err)
 		}
-		return backend{}, fmt.Errorf("--store %s: %w", where, err)
+		b.name, keys = a.Redacted(), filepath.Join(data, "keys")
+		open = func() (store.Store, func() error, error) { return connect(ctx, a) }
+	} else if file := openers[kind]; file != nil && path != "" {
+		path = filepath.Clean(path)
+		keys = path + ".keys"
+		open = func() (store.Store, func() error, error) { return file(path) }
+	} else {
+		return backend{}, fmt.Errorf("--store %q: it is memory, cookie, disk:DIR, leveldb:DIR, pebble:DIR, sqlite:FILE, or a URL that begins with one of %s",
+			kind, strings.Join(slices.Sorted(maps.Keys(servers)), ", "))
 	}
-	return backend{store: st, keys: keys, close: closer}, nil
+	if err := os.MkdirAll(filepath.Dir(keys), 0o700); err != nil {
+		return backend{}, err
+	}
+	var err error
+	if b.keys, err = sojourn.LoadKeys(keys); err != nil {
+		return backend{}, err
+	}
+	if b.store, b.close, err = open(); err != nil {
+		if b.close != nil {
+			err = errors.Join(err, b.close())
+		}
+		return backend{}, fmt.Errorf("--store %s: %w", b.name, err)
+	}
+	return b, nil
 }
 
 // manager makes the manager of the shop's pages.

@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -10,73 +11,130 @@ import (
 	"github.com/sojourn-go/sojourn/sojourntest"
 )
 
-// A sign-in, and a sign-out, survive a restart of the program.
-func TestRestart(t *testing.T) {
+// addresses are the variables that name the test servers.
+var addresses = []string{
+	"SOJOURN_REDIS", "SOJOURN_VALKEY", "SOJOURN_REDIS_CLUSTER", "SOJOURN_REDIS_SENTINEL",
+	"SOJOURN_POSTGRES", "SOJOURN_MYSQL", "SOJOURN_MARIADB", "SOJOURN_CASSANDRA", "SOJOURN_CASSANDRA_CLUSTER",
+}
+
+// everywhere runs a test on each store that outlives the shop, on servers as well.
+func everywhere(t *testing.T, test func(t *testing.T, where string)) {
 	for kind := range openers {
 		t.Run(kind, func(t *testing.T) {
-			where := kind + ":" + filepath.Join(t.TempDir(), "shop-data", "sessions")
-			var b backend
-			var sh *shop
-			var routes http.Handler
-			open := func() {
-				var err error
-				if b, err = openBackend(where); err != nil {
-					t.Fatal(err)
-				}
-				sh = newTestShop(t, b)
-				routes = sh.routes()
-			}
-			closeIt := func() {
-				if err := b.close(); err != nil {
-					t.Fatal(err)
-				}
-			}
-			open()
-			handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { routes.ServeHTTP(w, r) })
-			signIn := url.Values{"user": {"ada"}, "password": {"bernoulli"}, "next": {"/"}}
-			stays, leaves := sojourntest.NewClient(t, handler), sojourntest.NewClient(t, handler)
-			stays.PostForm("/signin", signIn)
-			stays.PostForm("/cart/add", url.Values{"product": {"tea"}})
-			leaves.PostForm("/signin", signIn)
-			leaves.PostForm("/signout", nil)
-			closeIt()
-
-			open()
-			defer closeIt()
-			s := stays.Session(sh.web)
-			if s.User() != "ada" || cart.Get(s).count() != 1 {
-				t.Errorf("after the restart: user %q with %d in the cart", s.User(), cart.Get(s).count())
-			}
-			if user := leaves.Session(sh.web).User(); user != "" {
-				t.Errorf("the restart signed %q in again", user)
-			}
-			list, err := sh.web.Sessions(t.Context(), "ada")
-			if err != nil || len(list) != 1 {
-				t.Errorf("%d sessions listed, %v", len(list), err)
-			}
+			test(t, kind+":"+filepath.Join(t.TempDir(), "shop-data", "sessions"))
 		})
 	}
+	for _, variable := range addresses {
+		t.Run(variable, func(t *testing.T) { test(t, server(t, variable)) })
+	}
+}
+
+// server gives the address of a test server.
+func server(t *testing.T, variable string) string {
+	t.Helper()
+	where := os.Getenv(variable)
+	if where == "" {
+		t.Skipf("%s is not set: the shop is NOT TESTED there", variable)
+	}
+	return where
+}
+
+// A sign-in, and a sign-out, survive a restart of the program.
+func TestRestart(t *testing.T) {
+	everywhere(t, func(t *testing.T, where string) {
+		data := t.TempDir()
+		var b backend
+		var sh *shop
+		var routes http.Handler
+		open := func() {
+			var err error
+			if b, err = openBackend(t.Context(), where, data); err != nil {
+				t.Fatal(err)
+			}
+			sh = newTestShop(t, b)
+			routes = sh.routes()
+		}
+		closeIt := func() {
+			if err := b.close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		open()
+		// A server may hold sessions of another run.
+		if _, err := sh.web.RevokeUser(t.Context(), "ada"); err != nil {
+			t.Fatal(err)
+		}
+		handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { routes.ServeHTTP(w, r) })
+		signIn := url.Values{"user": {"ada"}, "password": {"bernoulli"}, "next": {"/"}}
+		stays, leaves := sojourntest.NewClient(t, handler), sojourntest.NewClient(t, handler)
+		stays.PostForm("/signin", signIn)
+		stays.PostForm("/cart/add", url.Values{"product": {"tea"}})
+		leaves.PostForm("/signin", signIn)
+		leaves.PostForm("/signout", nil)
+		closeIt()
+
+		open()
+		defer closeIt()
+		s := stays.Session(sh.web)
+		if s.User() != "ada" || cart.Get(s).count() != 1 {
+			t.Errorf("after the restart: user %q with %d in the cart", s.User(), cart.Get(s).count())
+		}
+		if user := leaves.Session(sh.web).User(); user != "" {
+			t.Errorf("the restart signed %q in again", user)
+		}
+		list, err := sh.web.Sessions(t.Context(), "ada")
+		if err != nil || len(list) != 1 {
+			t.Errorf("%d sessions listed, %v", len(list), err)
+		}
+	})
 }
 
 // What is already open, or makes no sense, is refused with words.
 func TestOpenBackend(t *testing.T) {
-	for _, where := range []string{"", "disk", "disk:", "floppy:a", "sqlite:"} {
-		if _, err := openBackend(where); err == nil || !strings.Contains(err.Error(), "sqlite:FILE") {
-			t.Errorf("--store %q: %v", where, err)
+	for where, want := range map[string]string{
+		"": "sqlite:FILE", "disk": "sqlite:FILE", "disk:": "sqlite:FILE", "floppy:a": "sqlite:FILE", "sqlite:": "sqlite:FILE",
+		"mongodb://u:secret@h": "cassandra, mysql", "redis:localhost": "sqlite:FILE", "postgres://u:secret@": "no host",
+		"redis://u:secret@localhost:x": "no URL", "redis://u:secret@localhost/many": `"many" is not the number`,
+		"redis-sentinel://u:secret@localhost:1": "NAME", "cassandra://u:secret@localhost:1?replicas=few": "no number",
+	} {
+		_, err := openBackend(t.Context(), where, t.TempDir())
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("--store %q: %v, want %q and no password", where, err, want)
 		}
 	}
 	for _, kind := range []string{"leveldb", "pebble"} {
 		where := kind + ":" + filepath.Join(t.TempDir(), "sessions")
-		b, err := openBackend(where)
+		b, err := openBackend(t.Context(), where, t.TempDir())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if second, err := openBackend(where); err == nil {
+		if second, err := openBackend(t.Context(), where, t.TempDir()); err == nil {
 			t.Errorf("%s was opened twice", where)
 			t.Error(second.close())
 		}
 		if err := b.close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// Servers that cannot be reached are named without their passwords.
+func TestNoServer(t *testing.T) {
+	for _, scheme := range []string{"redis", "postgres", "mysql", "cassandra"} {
+		_, err := openBackend(t.Context(), scheme+"://u:secret@127.0.0.1:1/x", t.TempDir())
+		if err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", scheme, err)
+		}
+	}
+}
+
+func TestParseAddress(t *testing.T) {
+	a, err := parseAddress("redis-sentinel://user:p%40ss@a:1,b:2,[::1]:3/main?x=y")
+	if err != nil {
+		t.Fatal(err)
+	}
+	password, _ := a.User.Password()
+	if strings.Join(a.hosts, " ") != "a:1 b:2 [::1]:3" || a.User.Username() != "user" || password != "p@ss" || a.Path != "/main" || a.Query().Get("x") != "y" {
+		t.Errorf("%v, hosts %q", a.Redacted(), a.hosts)
 	}
 }

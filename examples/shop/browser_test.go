@@ -200,7 +200,7 @@ func (b *tab) shoot(name string, width, height int64) {
 // serveShop runs the shop as main does, on a port of its own, and gives its URL.
 func serveShop(t *testing.T, mode string, fresh time.Duration) (*shop, string) {
 	t.Helper()
-	b, err := openBackend(mode)
+	b, err := openBackend(t.Context(), mode, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +209,7 @@ func serveShop(t *testing.T, mode string, fresh time.Duration) (*shop, string) {
 			t.Errorf("close: %v", err)
 		}
 	})
-	sh, err := newShop(b, fresh, testLog(t))
+	sh, err := newShop(b, t.TempDir(), fresh, testLog(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -126,6 +126,8 @@ func (sh *shop) order(w http.ResponseWriter, r *http.Request, s *sojourn.Session
 	if err := s.Save(w); err != nil {
 		return err
 	}
-	sh.ledger.order(s.User(), b)
+	if err := sh.ledger.order(s.User(), b); err != nil {
+		return err
+	}
 	return back(w, r, "/cart")
 }

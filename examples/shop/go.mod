@@ -3,12 +3,16 @@ module github.com/sojourn-go/sojourn/examples/shop
 go 1.26.0
 
 require (
+	github.com/apache/cassandra-gocql-driver/v2 v2.1.2
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
+	github.com/jackc/pgx/v5 v5.12.0
+	github.com/redis/rueidis v1.0.79
 	github.com/sojourn-go/sojourn v0.0.0
 )
 
 require (
+	filippo.io/edwards25519 v1.2.0 // indirect
 	github.com/DataDog/zstd v1.5.7 // indirect
 	github.com/RaduBerinde/axisds v0.1.0 // indirect
 	github.com/RaduBerinde/btreemap v0.0.0-20250419174037-3d62b7205d54 // indirect
@@ -23,10 +27,14 @@ require (
 	github.com/cockroachdb/tokenbucket v0.0.0-20230807174530-cc333fc44b06 // indirect
 	github.com/dustin/go-humanize v1.1.0 // indirect
 	github.com/getsentry/sentry-go v0.27.0 // indirect
+	github.com/go-sql-driver/mysql v1.10.1 // indirect
 	github.com/gogo/protobuf v1.3.2 // indirect
 	github.com/golang/protobuf v1.5.3 // indirect
 	github.com/golang/snappy v0.0.5-0.20231225225746-43d5d4cd4e0e // indirect
 	github.com/google/uuid v1.6.0 // indirect
+	github.com/jackc/pgpassfile v1.0.0 // indirect
+	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
+	github.com/jackc/puddle/v2 v2.2.3 // indirect
 	github.com/klauspost/compress v1.17.11 // indirect
 	github.com/kr/pretty v0.3.1 // indirect
 	github.com/kr/text v0.2.0 // indirect
@@ -43,9 +51,11 @@ require (
 	github.com/rogpeppe/go-internal v1.9.0 // indirect
 	github.com/syndtr/goleveldb v1.0.1-0.20220721030215-126854af5e6d // indirect
 	golang.org/x/exp v0.0.0-20230626212559-97b1e661b5df // indirect
+	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
-	golang.org/x/text v0.14.0 // indirect
+	golang.org/x/text v0.41.0 // indirect
 	google.golang.org/protobuf v1.33.0 // indirect
+	gopkg.in/inf.v0 v0.9.1 // indirect
 	modernc.org/libc v1.80.1 // indirect
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
@@ -54,8 +64,12 @@ require (
 
 require (
 	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
+	github.com/sojourn-go/sojourn/cqlstore v0.0.0
 	github.com/sojourn-go/sojourn/leveldbstore v0.0.0
+	github.com/sojourn-go/sojourn/mysqlstore v0.0.0
 	github.com/sojourn-go/sojourn/pebblestore v0.0.0
+	github.com/sojourn-go/sojourn/pgxstore v0.0.0
+	github.com/sojourn-go/sojourn/redisstore v0.0.0
 	github.com/sojourn-go/sojourn/sqlitestore v0.0.0
 )
 
@@ -66,3 +80,13 @@ replace github.com/sojourn-go/sojourn/leveldbstore => ../../leveldbstore
 replace github.com/sojourn-go/sojourn/pebblestore => ../../pebblestore
 
 replace github.com/sojourn-go/sojourn/sqlitestore => ../../sqlitestore
+
+replace github.com/sojourn-go/sojourn/redisstore => ../../redisstore
+
+replace github.com/sojourn-go/sojourn/pgxstore => ../../pgxstore
+
+replace github.com/sojourn-go/sojourn/mysqlstore => ../../mysqlstore
+
+replace github.com/sojourn-go/sojourn/cqlstore => ../../cqlstore
+
+replace github.com/sojourn-go/sojourn/servers => ../../servers

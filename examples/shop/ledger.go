@@ -3,8 +3,13 @@ package main
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
 	"slices"
-	"sync"
 	"time"
 )
 
@@ -36,42 +41,63 @@ type purchase struct {
 	Total int
 }
 
-// ledger is the shop's database: what belongs to users and not to sessions. The zero ledger is empty.
-type ledger struct {
-	mu        sync.Mutex
-	addresses map[string]string
-	purchases map[string][]purchase
+// ledger is the shop's database: what belongs to users and not to sessions. It is a file with a line of JSON for each
+// event, to which several processes append. A real shop has a real database.
+type ledger struct{ path string }
+
+// event is one line of the ledger.
+type event struct {
+	User    string
+	Address *string   `json:",omitempty"` // the user's new address
+	Order   *purchase `json:",omitempty"`
 }
 
-func (l *ledger) order(user string, b basket) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.purchases == nil {
-		l.purchases = map[string][]purchase{}
+// add appends an event with one write, so that lines of several processes do not mix.
+func (l ledger) add(e event) error {
+	line, err := json.Marshal(e)
+	if err != nil {
+		return err
 	}
-	l.purchases[user] = append(l.purchases[user], purchase{time.Now(), b.lines(), b.total()})
-}
-
-// orders gives the user's orders, newest first.
-func (l *ledger) orders(user string) []purchase {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	list := slices.Clone(l.purchases[user])
-	slices.Reverse(list)
-	return list
-}
-
-func (l *ledger) address(user string) string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.addresses[user]
-}
-
-func (l *ledger) setAddress(user, address string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.addresses == nil {
-		l.addresses = map[string]string{}
+	f, err := os.OpenFile(l.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
 	}
-	l.addresses[user] = address
+	_, err = f.Write(append(line, '\n'))
+	return errors.Join(err, f.Close())
+}
+
+func (l ledger) order(user string, b basket) error {
+	return l.add(event{User: user, Order: &purchase{time.Now(), b.lines(), b.total()}})
+}
+
+func (l ledger) setAddress(user, address string) error {
+	return l.add(event{User: user, Address: &address})
+}
+
+// of gives the user's address and orders, newest first.
+func (l ledger) of(user string) (address string, orders []purchase, err error) {
+	f, err := os.Open(l.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil, nil
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	defer f.Close()
+	for d := json.NewDecoder(f); ; {
+		var e event
+		err := d.Decode(&e)
+		switch {
+		case errors.Is(err, io.EOF):
+			slices.Reverse(orders)
+			return address, orders, nil
+		case err != nil:
+			return "", nil, fmt.Errorf("ledger %s: %w", l.path, err)
+		case e.User != user:
+		case e.Address != nil:
+			address = *e.Address
+		case e.Order != nil:
+			orders = append(orders, *e.Order)
+		}
+	}
 }

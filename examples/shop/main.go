@@ -1,7 +1,7 @@
 // Shop is a small web shop that shows what sojourn does: run it and open the address that it prints.
 // All its pages are plain forms and work without JavaScript.
 //
-//	go run . [--addr localhost:8080] [--store disk:shop-data/sessions] [--fresh 2m]
+//	go run . [--addr localhost:8080] [--store disk:shop-data/sessions] [--data shop-data] [--fresh 2m]
 package main
 
 import (
@@ -37,36 +37,47 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("shop", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	addr := flags.String("addr", "localhost:8080", "`address` to listen on; sessions travel over loopback only")
-	where := flags.String("store", "disk:shop-data/sessions", storeUsage)
-	fresh := flags.Duration("fresh", 2*time.Minute, "how long a sign-in opens the account page without asking again")
+	var c config
+	flags.StringVar(&c.addr, "addr", "localhost:8080", "`address` to listen on; sessions travel over loopback only")
+	flags.StringVar(&c.store, "store", "disk:shop-data/sessions", storeUsage)
+	flags.StringVar(&c.data, "data", "shop-data", "`folder` of orders, addresses and keys; several processes that are one shop share it")
+	flags.DurationVar(&c.fresh, "fresh", 2*time.Minute, "how long a sign-in opens the account page without asking again")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	b, err := openBackend(*where)
+	if err := os.MkdirAll(c.data, 0o700); err != nil {
+		return err
+	}
+	b, err := openBackend(ctx, c.store, c.data)
 	if err != nil {
 		return err
 	}
-	err = open(ctx, b, *addr, *where, *fresh, stdout, stderr)
+	err = open(ctx, b, c, stdout, stderr)
 	return errors.Join(err, b.close())
 }
 
+// config is what the flags say.
+type config struct {
+	addr, store, data string
+	fresh             time.Duration
+}
+
 // open makes the shop and serves it.
-func open(ctx context.Context, b backend, addr, where string, fresh time.Duration, stdout, stderr io.Writer) error {
-	sh, err := newShop(b, fresh, slog.New(slog.NewTextHandler(stderr, nil)))
+func open(ctx context.Context, b backend, c config, stdout, stderr io.Writer) error {
+	sh, err := newShop(b, c.data, c.fresh, slog.New(slog.NewTextHandler(stderr, nil)))
 	if err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", addr)
+	l, err := net.Listen("tcp", c.addr)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "The shop is open at http://%s (sessions: %s). Ctrl-C closes it.\n", address(addr, l), where)
+	fmt.Fprintf(stdout, "The shop is open at http://%s (sessions: %s). Ctrl-C closes it.\n", visible(c.addr, l), b.name)
 	return serve(ctx, l, sh)
 }
 
-// address is what a browser on this machine should open.
-func address(addr string, l net.Listener) string {
+// visible is what a browser on this machine should open.
+func visible(addr string, l net.Listener) string {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil || host == "" {
 		host = "localhost"

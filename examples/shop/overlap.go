@@ -2,8 +2,15 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
 	"net/http"
-	"sync"
+	"os"
+	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/sojourn-go/sojourn"
@@ -72,59 +79,44 @@ func (sh *shop) overlapAdd(w http.ResponseWriter, r *http.Request, s *sojourn.Se
 	return back(w, r, "/overlap/"+side+"?together="+answer)
 }
 
-// rendezvous lets two requests wait for each other. The zero rendezvous is ready.
-type rendezvous struct {
-	mu      sync.Mutex
-	waiting map[string]*guest
-}
+// rendezvous lets two requests wait for each other, though different processes may answer them: it is a
+// folder that they share. Who comes to the right side leaves a file there, and who comes to the left side takes it away.
+type rendezvous struct{ dir string }
 
-type guest struct {
-	side string
-	met  chan struct{}
-}
+const lookEvery = 20 * time.Millisecond
 
 // wait returns true when a request of the other side has come to the place of this name, and false
 // after d or when ctx ends.
-func (v *rendezvous) wait(ctx context.Context, name, side string, d time.Duration) bool {
-	me, met := v.arrive(name, side)
-	if met {
-		return true
+func (v rendezvous) wait(ctx context.Context, name, side string, d time.Duration) bool {
+	if os.MkdirAll(v.dir, 0o700) != nil {
+		return false
 	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-me.met:
-		return true
-	case <-t.C:
-	case <-ctx.Done():
+	place := filepath.Join(v.dir, fmt.Sprintf("%x", sha256.Sum256([]byte(name))))
+	meet := func() bool {
+		left, _ := filepath.Glob(place + "-*") // fails for bad patterns only
+		return slices.ContainsFunc(left, func(f string) bool { return os.Remove(f) == nil })
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.waiting[name] != me { // met, or replaced by the same button pressed again
+	if side != "left" {
+		mine := place + "-" + rand.Text()
+		if os.WriteFile(mine, nil, 0o600) != nil {
+			return false
+		}
+		defer os.Remove(mine)
+		meet = func() bool {
+			_, err := os.Stat(mine)
+			return errors.Is(err, fs.ErrNotExist)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	for !meet() {
 		select {
-		case <-me.met:
-			return true
-		default:
+		case <-look.C:
+		case <-ctx.Done():
 			return false
 		}
 	}
-	delete(v.waiting, name)
-	return false
-}
-
-// arrive meets the guest of the other side who waits already, or else makes this one wait.
-func (v *rendezvous) arrive(name, side string) (me *guest, met bool) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if g := v.waiting[name]; g != nil && g.side != side {
-		delete(v.waiting, name)
-		close(g.met)
-		return nil, true
-	}
-	if v.waiting == nil {
-		v.waiting = map[string]*guest{}
-	}
-	me = &guest{side: side, met: make(chan struct{})}
-	v.waiting[name] = me
-	return me, false
+	return true
 }

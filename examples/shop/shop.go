@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"path/filepath"
 	"time"
 
 	"github.com/sojourn-go/sojourn"
@@ -30,8 +31,10 @@ type shop struct {
 	log      *slog.Logger
 }
 
-func newShop(b backend, fresh time.Duration, log *slog.Logger) (*shop, error) {
+// newShop makes the shop. Several processes that are one shop share the folder data.
+func newShop(b backend, data string, fresh time.Duration, log *slog.Logger) (*shop, error) {
 	sh := &shop{store: b.store, sealed: b.sealed, fresh: fresh, log: log}
+	sh.ledger.path, sh.overlap.dir = filepath.Join(data, "ledger"), filepath.Join(data, "meet")
 	var err error
 	sh.web, err = b.manager(&sojourn.Options{
 		Name:                 "shop",

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -25,11 +26,20 @@ func testLog(t *testing.T) *slog.Logger {
 
 func newTestShop(t *testing.T, b backend) *shop {
 	t.Helper()
-	sh, err := newShop(b, time.Minute, testLog(t))
+	sh, err := newShop(b, t.TempDir(), time.Minute, testLog(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return sh
+}
+
+func orders(t *testing.T, sh *shop, user string) []purchase {
+	t.Helper()
+	_, list, err := sh.ledger.of(user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
 }
 
 func signedIn(t *testing.T, sh *shop) *sojourntest.Client {
@@ -76,15 +86,15 @@ func TestOrderOnce(t *testing.T) {
 	for range 2 {
 		sojourntest.Serve(sh.routes(), twice.Clone(t.Context()))
 	}
-	if got := sh.ledger.orders("ada"); len(got) != 1 || got[0].Total != 1700 {
+	if got := orders(t, sh, "ada"); len(got) != 1 || got[0].Total != 1700 {
 		t.Errorf("orders %+v", got)
 	}
 	fails := r()
 	st.Fail(store.ErrUnavailable, sojourntest.OpUpdate)
 	resp := sojourntest.Serve(sh.routes(), fails)
 	st.Heal()
-	if resp.StatusCode != http.StatusServiceUnavailable || len(sh.ledger.orders("ada")) != 1 {
-		t.Errorf("an order in an outage: %s, %d orders", resp.Status, len(sh.ledger.orders("ada")))
+	if resp.StatusCode != http.StatusServiceUnavailable || len(orders(t, sh, "ada")) != 1 {
+		t.Errorf("an order in an outage: %s, %d orders", resp.Status, len(orders(t, sh, "ada")))
 	}
 	if got := cart.Get(sojourntest.Result(t, sh.web, resp).Session).count(); got != 2 {
 		t.Errorf("%d in the cart after it", got)
@@ -125,8 +135,9 @@ func TestStale(t *testing.T) {
 		}
 		time.Sleep(2 * time.Minute)
 		resp := c.PostForm("/account/address", url.Values{"address": {"elsewhere"}})
-		if got := resp.Request.URL.String(); !strings.HasSuffix(got, "/confirm?next=%2Faccount") || sh.ledger.address("ada") != "" {
-			t.Errorf("a stale sign-in leads to %s, address %q", got, sh.ledger.address("ada"))
+		address, _, _ := sh.ledger.of("ada")
+		if got := resp.Request.URL.String(); !strings.HasSuffix(got, "/confirm?next=%2Faccount") || address != "" {
+			t.Errorf("a stale sign-in leads to %s, address %q", got, address)
 		}
 		resp = c.PostForm("/confirm", url.Values{"password": {"bernoulli"}, "next": {"//evil.example"}})
 		if got := resp.Request.URL.String(); got != sojourntest.Origin+"/" {
@@ -164,7 +175,7 @@ func TestAPI(t *testing.T) {
 
 func TestRendezvous(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var v rendezvous
+		v := rendezvous{t.TempDir()}
 		results := make(chan bool, 2)
 		go func() { results <- v.wait(t.Context(), "x", "left", time.Minute) }()
 		synctest.Wait()
@@ -181,8 +192,8 @@ func TestRendezvous(t *testing.T) {
 		if v.wait(ctx, "x", "left", time.Hour) || <-results {
 			t.Error("one side met itself")
 		}
-		if len(v.waiting) != 0 {
-			t.Errorf("%d guests are left", len(v.waiting))
+		if left, err := os.ReadDir(v.dir); len(left) != 0 || err != nil {
+			t.Errorf("%d guests are left, %v", len(left), err)
 		}
 	})
 }
