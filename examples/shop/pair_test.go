@@ -52,11 +52,7 @@ func TestPair(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, a := range accounts { // of another run
-				if _, err := sh.web.RevokeUser(t.Context(), a.ID); err != nil {
-					t.Fatal(err)
-				}
-			}
+			forget(t, sh)
 			newVisit(t, sh, name, base, browser).all()
 		})
 	}
