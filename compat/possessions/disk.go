@@ -28,7 +28,7 @@ type DiskStorer struct {
 	faces *faces
 }
 
-var _ native = (*DiskStorer)(nil)
+var _ Storer = (*DiskStorer)(nil)
 
 // NewDefaultDiskStorer is [NewDiskStorer] with a maxAge of 2 days, a cleanInterval of 1 hour, and a folder of the given name in the system's
 // folder for temporary files, closed to other users; "" makes a new one with a random name. Many systems empty that folder at

@@ -15,7 +15,7 @@ type MemoryStorer struct {
 	*cleaner
 }
 
-var _ native = (*MemoryStorer)(nil)
+var _ Storer = (*MemoryStorer)(nil)
 
 // NewDefaultMemoryStorer is [NewMemoryStorer] with a maxAge of 2 days and a cleanInterval of 1 hour. The error is always nil.
 func NewDefaultMemoryStorer() (*MemoryStorer, error) {

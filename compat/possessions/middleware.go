@@ -6,8 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-
-	"github.com/sojourn-go/sojourn"
 )
 
 // CTXKeyPossessions is the key under which a request's context holds its [Session].
@@ -35,13 +33,13 @@ func (o OverseeingMiddleware) Wrap(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		m, err := o.overseer.Manager(r.Context())
 		if err != nil {
-			sojourn.DefaultOnError(w, r, err)
+			o.overseer.onError(w, r, err)
 			return
 		}
 		m.Handler(m.RequireLoaded(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			s, err := o.overseer.session(m.From(r))
 			if err != nil {
-				sojourn.DefaultOnError(w, r, err)
+				o.overseer.onError(w, r, err)
 				return
 			}
 			ctx := context.WithValue(r.Context(), CTXKeyPossessions{}, Session(s))

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"sync"
+	"sync/atomic"
 
 	"github.com/sojourn-go/sojourn"
 )
@@ -24,6 +24,7 @@ type Overseer interface {
 	Manager(ctx context.Context) (*sojourn.Manager, error)
 
 	session(*sojourn.Session) (session, error)
+	onError(http.ResponseWriter, *http.Request, error)
 }
 
 // EventKind says what an [Event] does.
@@ -50,10 +51,19 @@ type Event struct {
 type overseer struct {
 	make func(context.Context) (*sojourn.Manager, error)
 	uses bool // loading the session pushes its expiry back
-
-	mu sync.Mutex
-	m  *sojourn.Manager
+	m    atomic.Pointer[sojourn.Manager]
+	fail func(http.ResponseWriter, *http.Request, error)
 }
+
+func newOverseer(opts CookieOptions) *overseer {
+	o := &overseer{fail: sojourn.DefaultOnError}
+	if opts.Sojourn != nil && opts.Sojourn.OnError != nil {
+		o.fail = opts.Sojourn.OnError
+	}
+	return o
+}
+
+func (o *overseer) onError(w http.ResponseWriter, r *http.Request, err error) { o.fail(w, r, err) }
 
 // session makes one of a loaded session of the core. It refuses one whose value is no JSON object of strings, which would else read as
 // an empty one.
@@ -69,17 +79,15 @@ func (o *overseer) session(s *sojourn.Session) (session, error) {
 
 // Manager is part of [Overseer].
 func (o *overseer) Manager(ctx context.Context) (*sojourn.Manager, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.m != nil {
-		return o.m, nil
+	if m := o.m.Load(); m != nil {
+		return m, nil
 	}
-	m, err := o.make(ctx)
+	m, err := o.make(ctx) // by several requests at once, rather than one after the other in an outage
 	if err != nil {
 		return nil, fail("open", err)
 	}
-	o.m = m
-	return m, nil
+	o.m.CompareAndSwap(nil, m)
+	return o.m.Load(), nil
 }
 
 // ReadState is part of [Overseer].
@@ -144,33 +152,38 @@ var _ Overseer = (*StorageOverseer)(nil)
 // a text that says what to change, or if storer is nil.
 func NewStorageOverseer(opts CookieOptions, storer Storer) *StorageOverseer {
 	mustName(opts)
-	o := &overseer{}
+	var r *records // concrete types: one that embeds them has methods of its own to be heard
 	switch s := storer.(type) {
 	case nil:
 		panic("possessions: NewStorageOverseer without a storer")
-	case native:
-		r := s.base()
-		o.uses = r.reads
-		o.make = func(ctx context.Context) (*sojourn.Manager, error) {
-			so := opts.options(r.maxAge)
+	case *MemoryStorer:
+		r = s.records
+	case *DiskStorer:
+		r = s.records
+	case *RedisStorer:
+		r = s.records
+	}
+	o := newOverseer(opts)
+	so := opts.options(foreignIdle)
+	if r != nil {
+		so, o.uses = opts.options(r.maxAge), r.reads
+		o.make = func(ctx context.Context) (_ *sojourn.Manager, err error) {
+			so := *so
 			if so.Keys == nil {
-				var err error
 				if so.Keys, err = r.keys(ctx); err != nil {
 					return nil, err
 				}
 			}
-			return sojourn.New(byID{r.st, r.look}, so)
+			return sojourn.New(byID{r.st, r.look}, &so)
 		}
-		trial(opts.options(r.maxAge))
-	default:
-		so := opts.options(foreignIdle)
+	} else {
 		so.TouchEvery = 1 // the storer's own age counts, so it is told of each refresh
 		if so.Keys == nil {
 			so.Keys = newRing()
 		}
-		trial(so)
 		o.make = func(context.Context) (*sojourn.Manager, error) { return sojourn.New(newForeign(storer), so) }
 	}
+	trial(so)
 	return &StorageOverseer{storer, o}
 }
 
@@ -224,6 +237,8 @@ func NewCookieOverseer(opts CookieOptions, secretKey [32]byte) *CookieOverseer {
 	if so.Keys == nil {
 		so.Keys = must(sojourn.NewKeyRing(secretKey[:]))
 	}
-	m := must(sojourn.NewSealed(&sojourn.SealedOptions{AcceptReplayUntilExpiry: true}, so))
-	return &CookieOverseer{&overseer{m: m, uses: opts.MaxAge == 0}}
+	o := newOverseer(opts)
+	o.m.Store(must(sojourn.NewSealed(&sojourn.SealedOptions{AcceptReplayUntilExpiry: true}, so)))
+	o.uses = opts.MaxAge == 0
+	return &CookieOverseer{o}
 }

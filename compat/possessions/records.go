@@ -30,12 +30,6 @@ type Storer interface {
 	ResetExpiry(ctx context.Context, key string) error
 }
 
-// native is a Storer of this package, which an overseer uses through the store that it stands on.
-type native interface {
-	Storer
-	base() *records
-}
-
 // records is a Storer over a store of the core.
 type records struct {
 	st     store.Store // with an ID as each record's user
@@ -45,8 +39,6 @@ type records struct {
 	byUUID bool                                        // IDs are UUIDs only
 	look   func(context.Context, string) (bool, error) // of byID
 }
-
-func (r *records) base() *records { return r }
 
 // valid tells whether key may be an ID.
 func (r *records) valid(key string) bool {

@@ -22,7 +22,7 @@ type RedisStorer struct {
 	client *redis.Client
 }
 
-var _ native = (*RedisStorer)(nil)
+var _ Storer = (*RedisStorer)(nil)
 
 // redisPrefix begins the names of all keys; the old library's sessions are named otherwise, and are neither seen nor touched.
 const redisPrefix = "possessions:"
@@ -68,6 +68,8 @@ const keyRecord = "possessions key"
 
 func storedKey(ctx context.Context, st store.Store) (sojourn.Sealer, error) {
 	key := store.Key{Tag: store.TagOf(keyRecord)}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
 	for {
 		rec, _, err := st.Get(ctx, key)
 		if err == nil {
