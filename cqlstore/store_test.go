@@ -117,9 +117,9 @@ func (db *database) store(t testing.TB, opts *cqlstore.Options) *cqlstore.Store 
 // kit runs the conformance kit on a store. Three nodes on one machine need more time, and are given fewer
 // clauses at once.
 func (db *database) kit(t *testing.T, st store.Store) {
-	unit, slots := 2*time.Second, make(chan struct{}, 16)
+	unit, slots := 4*time.Second, make(chan struct{}, 16)
 	if db.copies > 1 {
-		unit, slots = 6*time.Second, make(chan struct{}, 8)
+		unit, slots = 8*time.Second, make(chan struct{}, 8)
 	}
 	storetest.Run(t, func(t testing.TB) store.Store {
 		slots <- struct{}{}
@@ -139,8 +139,8 @@ func TestKit(t *testing.T) {
 	})
 }
 
-// TestKitBoundClock runs the kit with the statements for engines without arithmetic in CQL.
+// TestKitBoundClock runs the kit with the statements for engines without arithmetic in CQL, and at the other serial level.
 func TestKitBoundClock(t *testing.T) {
 	db := open(t, clusters[0].variable, clusters[0].copies)
-	db.kit(t, db.store(t, &cqlstore.Options{BoundClock: true, ClockSkew: 200 * time.Millisecond}))
+	db.kit(t, db.store(t, &cqlstore.Options{BoundClock: true, SerialConsistency: cqlstore.LocalSerial, ClockSkew: 200 * time.Millisecond}))
 }

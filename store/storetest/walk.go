@@ -25,7 +25,7 @@ func (k *kit) walks(ctx context.Context, user string) map[string]iter.Seq2[store
 // each walks until f is content, and gives the walk's error. A walk that a deadlock
 // stops is ended by its context, if the store heeds it.
 func (k *kit) each(user, what string, f func(store.Record) bool) {
-	ctx, cancel := context.WithTimeout(k.ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(k.ctx, time.Minute+30*k.unit)
 	defer cancel()
 	var last error
 	for rec, err := range k.walks(ctx, user)[what] {
