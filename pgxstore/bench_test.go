@@ -151,6 +151,7 @@ func BenchmarkPair(b *testing.B) {
 	p := pool(b, c)
 	bare := bareSide(b, p)
 	db := database(b, c.ConnString(), pgx.QueryExecModeCacheStatement)
+	db.SetMaxOpenConns(int(c.MaxConns))
 	s, err := sqlstore.New(db, sqlstore.Postgres(), &sqlstore.Options{Table: table(b)})
 	for _, of := range []struct {
 		name string

@@ -36,6 +36,7 @@ func server(t testing.TB, name string) string {
 	return url
 }
 
+// config has as many connections as a program might have; bare and store are compared with them too.
 func config(t testing.TB, url string) *pgxpool.Config {
 	t.Helper()
 	c, err := pgxpool.ParseConfig(url)
@@ -78,6 +79,8 @@ func table(t testing.TB) string {
 	return name
 }
 
+const kitConns = 32
+
 type migrator interface {
 	store.Store
 	Migrate(context.Context) error
@@ -100,18 +103,21 @@ func open(t testing.TB, p *pgxpool.Pool, opts *pgxstore.Options) *pgxstore.Store
 	return migrated(t, s, err)
 }
 
-// kit runs the whole kit, each clause on a store of its own, all on the same tables.
+// kit runs the whole kit, all clauses on one store, with a connection for each that runs at once. A long unit is for
+// machines that do much else.
 func kit(t *testing.T, s store.Store) {
-	storetest.Run(t, func(testing.TB) store.Store { return s }, &storetest.Options{Networked: true, Tick: time.Microsecond, Unit: 2 * time.Second})
+	storetest.Run(t, func(testing.TB) store.Store { return s }, &storetest.Options{Networked: true, Tick: time.Microsecond, Unit: 3 * time.Second})
 }
 
 func TestStore(t *testing.T) {
-	p := pool(t, config(t, server(t, "SOJOURN_POSTGRES")))
-	kit(t, open(t, p, &pgxstore.Options{Table: table(t)}))
+	c := config(t, server(t, "SOJOURN_POSTGRES"))
+	c.MaxConns = kitConns
+	kit(t, open(t, pool(t, c), &pgxstore.Options{Table: table(t)}))
 }
 
 func TestStorePgBouncer(t *testing.T) {
 	c := config(t, server(t, "SOJOURN_PGBOUNCER"))
+	c.MaxConns = kitConns
 	c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
 	kit(t, open(t, pool(t, c), &pgxstore.Options{Table: table(t)}))
 }
@@ -121,8 +127,8 @@ func database(t testing.TB, url string, mode pgx.QueryExecMode) *sql.DB {
 	c.DefaultQueryExecMode = mode
 	db := stdlib.OpenDB(*c)
 	t.Cleanup(func() { db.Close() })
-	db.SetMaxOpenConns(10)
-	db.SetMaxIdleConns(10)
+	db.SetMaxOpenConns(kitConns)
+	db.SetMaxIdleConns(kitConns)
 	return db
 }
 
