@@ -83,12 +83,13 @@ func reply(r *bufio.Reader) (string, error) {
 
 // RedisVersion asks Redis or Valkey for its version.
 func RedisVersion(ctx context.Context, addr string) (string, error) {
+	// INFO is answered while the data are still being loaded, PING is not.
+	if _, err := Redis(ctx, addr, "PING"); err != nil {
+		return "", err
+	}
 	info, err := Redis(ctx, addr, "INFO", "server")
 	if err != nil {
 		return "", err
-	}
-	if strings.Contains(info, "loading:1") {
-		return "", errors.New("redis: still loading")
 	}
 	for _, name := range []string{"valkey_version:", "redis_version:"} { // Valkey gives both
 		if _, after, ok := strings.Cut(info, name); ok {
