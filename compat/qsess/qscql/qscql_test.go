@@ -68,6 +68,7 @@ func TestCqlStore(t *testing.T) {
 	gs := newKeyspace(t)
 	for _, flags := range []struct{ uidIndex, uidToClient bool }{{true, false}, {false, true}} {
 		t.Run(fmt.Sprintf("uidIndex=%v,uidToClient=%v", flags.uidIndex, flags.uidToClient), func(t *testing.T) {
+			t.Parallel() // each makes a dozen tables, which takes long
 			qstest.Run(t, qstest.BackEnd{Open: func(t testing.TB, name string, keys ...[]byte) *qsess.Store {
 				st, err := qscql.NewCqlStore(gs, fmt.Sprintf("%s_%v", name, flags.uidIndex), flags.uidIndex, flags.uidToClient, keys...)
 				if err != nil {

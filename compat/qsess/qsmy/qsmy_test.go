@@ -54,12 +54,23 @@ func newTable(t testing.TB, db *sql.DB) string {
 	t.Helper()
 	name := "qs_" + strings.ToLower(rand.Text()[:12])
 	t.Cleanup(func() {
-		var drop sql.NullString
-		err := db.QueryRow("SELECT group_concat(table_name) FROM information_schema.tables WHERE table_schema = database() AND table_name LIKE ?", name+"%").Scan(&drop)
-		if err == nil && drop.Valid {
-			_, err = db.Exec("DROP TABLE " + drop.String)
-		}
+		rows, err := db.Query("SELECT table_name FROM information_schema.tables WHERE table_schema = database() AND table_name LIKE ?", name+"%")
 		if err != nil {
+			t.Error(err)
+			return
+		}
+		var tables []string
+		for rows.Next() {
+			var table string
+			if err := rows.Scan(&table); err != nil {
+				t.Error(err)
+			}
+			tables = append(tables, table)
+		}
+		if len(tables) == 0 {
+			return
+		}
+		if _, err := db.Exec("DROP TABLE " + strings.Join(tables, ", ")); err != nil {
 			t.Error(err)
 		}
 	})
