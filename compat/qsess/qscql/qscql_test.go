@@ -38,7 +38,7 @@ func connect(t testing.TB, keyspace string) *gocql.Session {
 	if c.Port, err = strconv.Atoi(port); err != nil {
 		t.Fatal(err)
 	}
-	c.Keyspace, c.Timeout, c.ConnectTimeout = keyspace, 20*time.Second, 20*time.Second
+	c.Keyspace, c.Timeout, c.ConnectTimeout = keyspace, 2*time.Minute, time.Minute
 	s, err := c.CreateSession()
 	if err != nil {
 		t.Fatal(err)
