@@ -107,8 +107,12 @@ func (d driver) Exec(ctx context.Context, text string) error {
 	return nil
 }
 
-// Unsent knows the errors that the driver gives before it sends.
-func (driver) Unsent(err error) bool {
+// Harmless knows the errors that the driver gives before it sends, and the server before it proposes.
+func (driver) Harmless(err error) bool {
+	var few *gocql.RequestErrUnavailable
+	if errors.As(err, &few) {
+		return few.Consistency == gocql.Serial || few.Consistency == gocql.LocalSerial
+	}
 	for _, e := range [...]error{gocql.ErrNoConnections, gocql.ErrNoStreams, gocql.ErrSessionClosed, gocql.ErrTooManyStmts} {
 		if errors.Is(err, e) {
 			return true

@@ -19,8 +19,10 @@ type Driver interface {
 	// Exec executes a statement of the schema and waits until the nodes agree about it.
 	Exec(ctx context.Context, text string) error
 
-	// Unsent tells of an error of Query or CAS that the request surely never left this process.
-	Unsent(err error) bool
+	// Harmless tells of an error of CAS that nothing was surely written: the request never left this process, or the server
+	// found too few replicas for the serial level, which it looks for first. (Too few for the commit's level may mean that Paxos has
+	// decided already.)
+	Harmless(err error) bool
 }
 
 // Statement is one CQL statement. Its arguments are of type []byte (nil is null), int64, nil, or int for a time to live.

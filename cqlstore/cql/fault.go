@@ -75,12 +75,14 @@ func (s *Store) judge(err error, write bool) *fault {
 func (s *Store) harmless(code int, err error) bool {
 	switch {
 	case code < 0:
-		return s.db.Unsent(err)
+		return s.db.Harmless(err)
 	case code >= codeSyntax:
 		return true
 	}
 	switch code {
-	case codeProtocol, codeCredentials, codeUnavailable, codeBootstrapping, codeReadTimeout, codeReadFailure:
+	case codeUnavailable:
+		return s.db.Harmless(err)
+	case codeProtocol, codeCredentials, codeBootstrapping, codeReadTimeout, codeReadFailure:
 		return true
 	}
 	return false

@@ -19,9 +19,12 @@ func (e serverError) Code() int   { return int(e) }
 // idle is a driver that is only asked whether an error was unsent.
 type idle struct{ Driver }
 
-var errUnsent = errors.New("no connection")
+var (
+	errUnsent = errors.New("no connection")
+	errTooFew = fmt.Errorf("%w: %w", serverError(0x1000), errUnsent) // as a driver knows it
+)
 
-func (idle) Unsent(err error) bool { return errors.Is(err, errUnsent) }
+func (idle) Harmless(err error) bool { return errors.Is(err, errUnsent) }
 
 func TestJudge(t *testing.T) {
 	s := &Store{db: idle{}}
@@ -29,7 +32,7 @@ func TestJudge(t *testing.T) {
 		serverError(0x0000): false, // server error
 		serverError(0x000a): true,  // protocol
 		serverError(0x0100): true,  // credentials
-		serverError(0x1000): true,  // unavailable
+		serverError(0x1000): false, // unavailable, perhaps for the commit
 		serverError(0x1001): false, // overloaded
 		serverError(0x1002): true,  // bootstrapping
 		serverError(0x1003): false, // truncate
@@ -45,6 +48,7 @@ func TestJudge(t *testing.T) {
 		serverError(0x2200): true,  // invalid
 		serverError(0x2500): true,  // unprepared
 		errUnsent:           true,
+		errTooFew:           true,
 		errors.New("eof"):   false,
 		context.Canceled:    false,
 	} {
