@@ -28,7 +28,7 @@ func MySQL() *Dialect {
 type mysql struct {
 	*shared
 	q    mysqlQueries
-	gets *gather.Line[store.Key, found] // nil: each goes alone
+	gets *gather.Line[store.Key, found]
 }
 
 // mysqlSchema has an integer for each instant, µs since 1970: no session's time zone reads it differently. The
