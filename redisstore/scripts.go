@@ -14,6 +14,8 @@ type script struct{ text, sha string }
 var (
 	//go:embed lua/shared.lua
 	sharedLua string
+	//go:embed lua/hot.lua
+	hotLua string
 	//go:embed lua/get.lua
 	getLua string
 	//go:embed lua/create.lua
@@ -35,15 +37,15 @@ var (
 // The flags say what Redis may refuse before it runs a script. Without any it refuses when memory is full.
 // Those that end something, or write no more bytes than were there, run then, too.
 var (
-	getScript    = newScript("no-writes", getLua)
-	createScript = newScript("", createLua)
-	updateScript = newScript("", updateLua)
-	tightScript  = newScript("allow-oom", updateLua) // the update when memory is full
-	touchScript  = newScript("allow-oom", touchLua)
-	rotateScript = newScript("", rotateLua)
-	deleteScript = newScript("allow-oom", deleteLua)
-	revokeScript = newScript("allow-oom", revokeLua)
-	userScript   = newScript("no-writes", userLua)
+	getScript    = newScript("no-writes", sharedLua+getLua)
+	createScript = newScript("", sharedLua+createLua)
+	updateScript = newScript("", hotLua+updateLua)
+	tightScript  = newScript("allow-oom", hotLua+updateLua) // the update when memory is full
+	touchScript  = newScript("allow-oom", hotLua+touchLua)
+	rotateScript = newScript("", sharedLua+rotateLua)
+	deleteScript = newScript("allow-oom", sharedLua+deleteLua)
+	revokeScript = newScript("allow-oom", sharedLua+revokeLua)
+	userScript   = newScript("no-writes", sharedLua+userLua)
 )
 
 func newScript(flags, text string) *script {
@@ -51,7 +53,7 @@ func newScript(flags, text string) *script {
 	if flags != "" {
 		head = "#!lua flags=" + flags + "\n"
 	}
-	text = head + sharedLua + text
+	text = head + text
 	sum := sha1.Sum([]byte(text))
 	return &script{text, hex.EncodeToString(sum[:])}
 }

@@ -1,4 +1,4 @@
--- What all scripts share. Times are whole milliseconds; a record ends at exp, when it is not live any more. Keys of members and
+-- What the scripts share. Times are whole milliseconds; a record ends at exp, when it is not live any more. Keys of members and
 -- the record's own key have one hash tag, so all of them lie in one slot.
 local call = redis.call
 local NEVER = 9007199254740991 -- 2^53-1: exact in a double
@@ -57,11 +57,15 @@ local function put(k, ver, r, rest)
 	end
 end
 
--- keep lets the user's index u live as long as a member that ends at exp. Without a TTL it lives for ever, and GT leaves that alone.
-local function keep(u, exp, new)
-	if exp >= NEVER then
+-- keep lets the user's index u live as long as r may: to the end of its lifetime, which only an update moves; or without one to
+-- its present end, which each touch moves. Without a TTL the index lives for ever, and GT leaves that alone.
+local function keep(u, r, new)
+	if r.life == 0 and r.idle == 0 then
 		call('PERSIST', u)
-	elseif new then
+		return
+	end
+	local exp = r.life > 0 and r.created + r.life or r.exp
+	if new then
 		call('PEXPIREAT', u, exp)
 	else
 		call('PEXPIREAT', u, exp, 'GT')
@@ -72,7 +76,7 @@ end
 local function enter(u, member, r)
 	local new = call('EXISTS', u) == 0
 	call('ZADD', u, r.created, member)
-	keep(u, r.exp, new)
+	keep(u, r, new)
 end
 
 -- mark writes something, so that a WAIT that follows waits for what earlier tries of the same call wrote, too.

@@ -1,14 +1,10 @@
 -- KEYS record, index  ARGV every
-local k, u = KEYS[1], KEYS[2]
-local h = head(k)
-if not h then return answer('N') end
-if h.damaged then return answer('X', h.damaged) end
-if not h.live then return answer('N') end
-if now - h.seen < tonumber(ARGV[1]) or now <= h.seen then return answer('K') end
-call('SETRANGE', k, 25, struct.pack('>i8', now))
-if h.idle > 0 then
-	local exp = expiry(h.created, now, h.idle, h.life)
+if now - seen < tonumber(ARGV[1]) or now <= seen then return 'K' .. stamp end
+call('SETRANGE', k, 25, pack('>i8', now))
+if idle > 0 then
+	exp = now + idle
+	if life > 0 and created + life < exp then exp = created + life end
 	call('PEXPIREAT', k, exp - 1)
-	if h.user ~= '' then keep(u, exp) end
+	if users > 0 and life == 0 then call('PEXPIREAT', u, exp, 'GT') end
 end
-return answer('K')
+return 'K' .. stamp

@@ -116,12 +116,18 @@ func Decode(key store.Key, b []byte) (rec store.Record, err error) {
 }
 
 // TagKey is the beginning of the names of all keys of a tag under the prefix. They have one hash tag, which is all that a cluster looks at.
-func TagKey(prefix string, t store.Tag) string {
-	return prefix + "{" + base64.RawURLEncoding.EncodeToString(t[:]) + "}:"
-}
+func TagKey(prefix string, t store.Tag) string { return string(appendTag(nil, prefix, t)) }
 
 // Key is the name of a record's key. An ID is 32 raw bytes.
-func Key(prefix string, k store.Key) string { return TagKey(prefix, k.Tag) + "s:" + string(k.ID[:]) }
+func Key(prefix string, k store.Key) string {
+	var buf [192]byte // on the stack
+	return string(append(append(appendTag(buf[:0], prefix, k.Tag), "s:"...), k.ID[:]...))
+}
+
+func appendTag(b []byte, prefix string, t store.Tag) []byte {
+	b = append(append(b, prefix...), '{')
+	return append(base64.RawURLEncoding.AppendEncode(b, t[:]), "}:"...)
+}
 
 // ParseKey reads what Key wrote.
 func ParseKey(prefix, text string) (k store.Key, ok bool) {
