@@ -64,7 +64,7 @@ func (s *Store) deliver(ctx context.Context, c *call, cmd Command) ([]byte, erro
 		return s.driver.Do(ctx, cmd)
 	}
 	b, n, err := s.driver.DoWait(ctx, cmd, s.opts.WaitReplicas, s.opts.WaitTimeout)
-	if err == nil && n < s.opts.WaitReplicas {
+	if err == nil && n < s.opts.WaitReplicas && len(b) > 0 && b[0] == 'K' {
 		return nil, &fault{class: store.ErrIndeterminate,
 			hint: fmt.Sprintf("applied, but only %d of %d replicas acknowledged it in %v: a fail-over may undo it", n, s.opts.WaitReplicas, s.opts.WaitTimeout)}
 	}

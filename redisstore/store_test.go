@@ -68,7 +68,7 @@ func open(t testing.TB, c rueidis.Client, opts redisstore.Options) *redisstore.S
 }
 
 // kit has lives long enough for a busy machine. The clauses mostly sleep, so many of them run at once.
-var kit = &storetest.Options{Networked: true, Tick: time.Millisecond, Unit: 2 * time.Second}
+var kit = &storetest.Options{Networked: true, Tick: time.Millisecond, Unit: 4 * time.Second}
 
 func TestMain(m *testing.M) {
 	flag.Parse()

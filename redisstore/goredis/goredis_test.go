@@ -61,7 +61,7 @@ func TestStore(t *testing.T) {
 			t.Parallel()
 			c := dial(t, variable)
 			storetest.Run(t, func(t testing.TB) store.Store { return open(t, c, redisstore.Options{}) },
-				&storetest.Options{Networked: true, Tick: time.Millisecond, Unit: 2 * time.Second})
+				&storetest.Options{Networked: true, Tick: time.Millisecond, Unit: 4 * time.Second})
 		})
 	}
 }
