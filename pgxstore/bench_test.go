@@ -113,9 +113,9 @@ func bareSide(b *testing.B, p *pgxpool.Pool) side {
 	}
 }
 
-// pair lets 64 goroutines work on one side, then on the other, and so on, so that what else the machine does hurts both. It reports
+// pair lets goroutines work on one side, then on the other, and so on, so that what else the machine does hurts both. It reports
 // how much of the bare driver's rate the store has.
-func pair(b *testing.B, sides [2]func(context.Context, int) error) {
+func pair(b *testing.B, goroutines int, sides [2]func(context.Context, int) error) {
 	const each = 5 // requests of a goroutine in a turn
 	ctx := context.Background()
 	var took [2]time.Duration
@@ -125,10 +125,10 @@ func pair(b *testing.B, sides [2]func(context.Context, int) error) {
 		for i, do := range sides {
 			var wg sync.WaitGroup
 			start := time.Now()
-			for g := range benchers {
+			for g := range goroutines {
 				wg.Go(func() {
 					for n := range each {
-						if err := do(ctx, ((at*each+n)*benchers+g)%benchRows); err != nil { // no two work on one row
+						if err := do(ctx, ((at*each+n)*goroutines+g)%benchRows); err != nil { // no two work on one row
 							b.Error(err)
 							return
 						}
@@ -139,7 +139,7 @@ func pair(b *testing.B, sides [2]func(context.Context, int) error) {
 			took[i] += time.Since(start)
 		}
 	}
-	n := float64(turn.Load() * each * benchers)
+	n := float64(turn.Load() * each * int64(goroutines))
 	b.ReportMetric(float64(took[0])/float64(took[1]), "of-bare")
 	b.ReportMetric(n/took[0].Seconds(), "bare/s")
 	b.ReportMetric(n/took[1].Seconds(), "store/s")
@@ -160,7 +160,9 @@ func BenchmarkPair(b *testing.B) {
 		{"pgx", storeSide(b, open(b, p, &pgxstore.Options{Table: table(b)}))},
 		{"sql", storeSide(b, migrated(b, s, err))},
 	} {
-		b.Run(of.name+"/read", func(b *testing.B) { pair(b, [2]func(context.Context, int) error{bare.read, of.side.read}) })
-		b.Run(of.name+"/write", func(b *testing.B) { pair(b, [2]func(context.Context, int) error{bare.write, of.side.write}) })
+		b.Run(of.name+"/read", func(b *testing.B) { pair(b, benchers, [2]func(context.Context, int) error{bare.read, of.side.read}) })
+		b.Run(of.name+"/read-alone", func(b *testing.B) { pair(b, 1, [2]func(context.Context, int) error{bare.read, of.side.read}) })
+		b.Run(of.name+"/write-alone", func(b *testing.B) { pair(b, 1, [2]func(context.Context, int) error{bare.write, of.side.write}) })
+		b.Run(of.name+"/write", func(b *testing.B) { pair(b, benchers, [2]func(context.Context, int) error{bare.write, of.side.write}) })
 	}
 }

@@ -83,6 +83,41 @@ func TestOneStatement(t *testing.T) {
 	}
 }
 
+// TestPlans has the server make one plan for all calls, not one for each.
+func TestPlans(t *testing.T) {
+	c := config(t, server(t, "SOJOURN_POSTGRES"))
+	c.MaxConns = 1
+	p := pool(t, c)
+	s := open(t, p, &pgxstore.Options{Table: table(t)})
+	rec := add(t, s, record(somebody()))
+	const calls = 20
+	for i := range calls {
+		_, _, err := s.Get(t.Context(), rec.Key)
+		if err == nil {
+			err = s.Touch(t.Context(), rec, 0)
+		}
+		if err == nil {
+			err = s.Update(t.Context(), edit(rec, "x"), uint64(i)+1)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	rows, err := p.Query(t.Context(), "SELECT left(statement, 40), custom_plans FROM pg_prepared_statements WHERE generic_plans + custom_plans = $1::int", calls)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, custom, text := 0, 0, ""
+	if _, err := pgx.ForEachRow(rows, []any{&text, &custom}, func() error {
+		if n++; custom > calls/2 {
+			t.Errorf("%d of %d plans were made for one call: %s", custom, calls, text)
+		}
+		return nil
+	}); err != nil || n != 3 {
+		t.Errorf("%d statements, %v", n, err)
+	}
+}
+
 // held starts call, which cannot go on until the returned function is called, for the whole table is locked.
 func held(t *testing.T, p *pgxpool.Pool, name string, n *counter, call func()) (release func()) {
 	tx, err := p.Begin(t.Context())

@@ -75,10 +75,11 @@ func newPGTexts(table string) *pgTexts {
 		ready: in("SELECT count(*) FROM pg_catalog.pg_class WHERE oid = to_regclass('%_look')"),
 
 		// Several keys in one value: the keys of 48 bytes one after the other. LIMIT keeps each of them a look-up by
-		// primary key, whatever the planner believes of the table.
+		// primary key, whatever the planner believes of the table. Sub-selects, here and below, hide the number of keys from it:
+		// it would make a plan for each, each time, in place of one for all.
 		get: in(`SELECT k.at, ` + pgColumns + `, data, c.t
 FROM (SELECT {now} t) c
-CROSS JOIN generate_series(1, length($1::bytea), 48) k(at)
+CROSS JOIN generate_series(1, (SELECT length($1::bytea)), 48) k(at)
 CROSS JOIN LATERAL (SELECT * FROM % WHERE tag = substring($1::bytea FROM k.at FOR 16)
   AND id = substring($1::bytea FROM k.at + 16 FOR 32) LIMIT 1) s
 WHERE s.exp > c.t`),
@@ -113,8 +114,8 @@ SELECT count(*) FROM x`),
 var pgUpdateText = `WITH k AS MATERIALIZED (
   SELECT n, substring($1::bytea FROM (n * 56 - 55)::int FOR 16) tag, substring($1::bytea FROM (n * 56 - 39)::int FOR 32) id,
     substring($1::bytea FROM (n * 56 - 7)::int FOR 8) writer, ver, seen, idle, life, at, meta, data
-  FROM unnest($2::text::bigint[], $3::text::bigint[], $4::text::bigint[], $5::text::bigint[],
-    $6::text::bigint[], $7::text::bigint[], $8::text::bigint[]) WITH ORDINALITY u(ver, seen, idle, life, at, meta, data, n)),
+  FROM unnest((SELECT $2::text::bigint[]), (SELECT $3::text::bigint[]), (SELECT $4::text::bigint[]), (SELECT $5::text::bigint[]),
+    (SELECT $6::text::bigint[]), (SELECT $7::text::bigint[]), (SELECT $8::text::bigint[])) WITH ORDINALITY u(ver, seen, idle, life, at, meta, data, n)),
 l AS MATERIALIZED (SELECT k.n, s.* FROM k CROSS JOIN LATERAL (SELECT ver, writer, created, seen, exp FROM %
   WHERE tag = k.tag AND id = k.id LIMIT 1 FOR UPDATE) s),
 c AS MATERIALIZED (SELECT {now} t FROM (SELECT count(*) q FROM l) z WHERE z.q >= 0),
@@ -132,7 +133,7 @@ FROM l CROSS JOIN c LEFT JOIN u ON u.n = l.n`
 // pgTouchText touches any number of records, as above. Those that are not due are only read; p is how that was seen.
 var pgTouchText = `WITH c AS MATERIALIZED (SELECT {now} t),
 k AS MATERIALIZED (SELECT n, substring($1::bytea FROM (n * 48 - 47)::int FOR 16) tag, substring($1::bytea FROM (n * 48 - 31)::int FOR 32) id, every
-  FROM unnest($2::text::bigint[]) WITH ORDINALITY u(every, n)),
+  FROM unnest((SELECT $2::text::bigint[])) WITH ORDINALITY u(every, n)),
 p AS MATERIALIZED (SELECT k.n, k.tag, k.id, k.every, s.seen <= c.t - k.every due FROM c CROSS JOIN k
   CROSS JOIN LATERAL (SELECT seen, exp FROM % WHERE tag = k.tag AND id = k.id LIMIT 1) s WHERE s.exp > c.t),
 l AS MATERIALIZED (SELECT p.n, p.tag, p.id, p.every, s.* FROM (SELECT * FROM p WHERE due) p
