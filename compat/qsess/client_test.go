@@ -1,6 +1,7 @@
 package qsess_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -91,6 +92,33 @@ func TestGetSessionByCookie(t *testing.T) {
 			t.Errorf("%s: of %q", name, s.UserID())
 		}
 	}
+}
+
+// TestClientHangsUp: the request's context bounds reading, and a client that has gone cancels no write (P34: there were no contexts).
+func TestClientHangsUp(t *testing.T) {
+	st := newMap(t)
+	cookie, token := save(t, st.NewSession([]byte("ada")))
+	ctx, hangUp := context.WithCancel(t.Context())
+	r := withCookies(cookie).WithContext(ctx)
+	s, _, err := st.GetSession(nil, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hangUp()
+	if _, _, err := st.GetSession(nil, r); !errors.Is(err, context.Canceled) || !sojourn.IsOutage(err) || errors.Is(err, qsess.ErrNoSession) {
+		t.Errorf("GetSession for a client that has gone gave %v", err)
+	}
+	vars(s)["x"] = 1
+	if err := s.Save(httptest.NewRecorder()); err != nil {
+		t.Errorf("Save for a client that has gone: %v", err)
+	}
+	if got, _ := load(t, st, token); vars(got)["x"] != 1 {
+		t.Error("what was saved for a client that has gone is lost")
+	}
+	if err := s.Delete(httptest.NewRecorder()); err != nil {
+		t.Errorf("Delete for a client that has gone: %v", err)
+	}
+	wantNone(t, st, token)
 }
 
 func bearer(lines ...string) *http.Request {

@@ -104,3 +104,26 @@ func TestForgotten(t *testing.T) {
 		}
 	})
 }
+
+// TestMapForgets: without a pruner the map does not grow with what has expired (it used to keep it for ever).
+func TestMapForgets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kept := memstore.New(nil)
+		st, err := qsess.NewStoreOver(kept, qstest.Key1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const each = 500
+		for range 6 {
+			for range each {
+				s := st.NewSession(nil)
+				s.MaxAgeSecs = 60
+				save(t, s)
+			}
+			time.Sleep(2 * time.Minute)
+		}
+		if n, _ := kept.Usage(); n > 3*each {
+			t.Errorf("of %d sessions, all expired, %d are kept", 6*each, n)
+		}
+	})
+}

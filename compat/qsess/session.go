@@ -29,7 +29,7 @@ type Session struct {
 	made   time.Time       // the sign-in began
 }
 
-// content is what a session keeps. Its encoding is docs/moving.md's.
+// content is what a session keeps; AppendBinary says how.
 type content struct {
 	maxAge, minRefresh int
 	data               []byte
