@@ -120,6 +120,7 @@ func TestLostAnswers(t *testing.T) {
 		user := name()
 		recs := []store.Record{record(user), record(user), record(user)}
 		lost("Create", func() error { _, err := st.Create(ctx, recs[0], store.Admission{}); return err })
+		lost("Create without a user", func() error { _, err := st.Create(ctx, record(""), store.Admission{}); return err })
 		lost("Create with a limit", func() error { _, err := st.Create(ctx, recs[1], store.Admission{Max: 2}); return err })
 		lost("Create with eviction", func() error {
 			evicted, err := st.Create(ctx, recs[2], store.Admission{Max: 2, Evict: true})
