@@ -104,6 +104,7 @@ func (s *Server) cassandraProcess(host, seed string, o *CassandraOptions) error 
 	}
 	s.Addr = join(host, cqlPort)
 	s.URL = "cassandra://" + s.Addr
+	s.again = 3 // on a busy machine a node may not hear of the others in the short time that we give it (ring_delay_ms)
 	s.proc.command = from(java, "@"+jvm,
 		"-Djava.io.tmpdir="+tmp, "-Djna.tmpdir="+tmp, "-Dcassandra.config=file://"+conf, "-Dcassandra.storagedir="+data,
 		"-Dlogback.configurationFile="+logback, "-cp", filepath.Join(jars, "*"),

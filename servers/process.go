@@ -89,6 +89,8 @@ func (c *command) run(ctx context.Context) error {
 	return nil
 }
 
+var errEnded = errors.New("it ended before it answered")
+
 // start starts the program and waits until it answers. It fails when it ends before, or when
 // the context is done.
 func (p *process) start(ctx context.Context) (version string, err error) {
@@ -120,7 +122,7 @@ func (p *process) start(ctx context.Context) (version string, err error) {
 		}
 		select {
 		case <-end:
-			return "", fmt.Errorf("it ended before it answered: %s\n%s", cmd.ProcessState, p.tail())
+			return "", fmt.Errorf("%w: %s\n%s", errEnded, cmd.ProcessState, p.tail())
 		case <-ctx.Done():
 			p.kill()
 			return "", fmt.Errorf("no answer: %w (the last: %w)\n%s", ctx.Err(), err, p.tail())

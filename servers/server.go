@@ -29,6 +29,7 @@ type Server struct {
 	Took    time.Duration // from the first start to the first answer
 
 	proc    process
+	again   int // how often a start is tried again that ends without an answer
 	dir     *folder
 	release []func() // ports and addresses that were claimed
 
@@ -66,6 +67,11 @@ func (s *Server) Start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startWithin)
 	defer cancel()
 	version, err := s.proc.start(ctx)
+	for range s.again {
+		if errors.Is(err, errEnded) && ctx.Err() == nil {
+			version, err = s.proc.start(ctx)
+		}
+	}
 	if err != nil {
 		return s.fail("start", err)
 	}
