@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sojourn-go/sojourn/faults/law"
 	"github.com/sojourn-go/sojourn/redisstore"
 	"github.com/sojourn-go/sojourn/servers"
 	"github.com/sojourn-go/sojourn/store"
@@ -52,18 +53,17 @@ func failover(t *testing.T, m *machine, what string, wait bool, hurt func(*serve
 	}
 	steady(t, m)
 	old := master(t, m)
-	s := storm{scenario: what, m: m}
+	s := storm{scenario: what, m: m, log: law.NewLog()}
 	var from, till time.Duration
-	began := time.Now()
 	s.strike = func() {
-		from = time.Since(began)
+		from = s.log.Now()
 		must(t, hurt(old))
 		eventually(t, "another master", func() bool { return succeeded(m, old) })
 		if old.PID() != 0 {
 			must(t, old.Resume()) // it takes itself for a master until it is told
 		}
 		time.Sleep(500 * time.Millisecond)
-		till = time.Since(began)
+		till = s.log.Now()
 	}
 	s.settle = func() store.Store {
 		if old.PID() == 0 {

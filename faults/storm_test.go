@@ -7,6 +7,7 @@ import (
 
 	"github.com/sojourn-go/sojourn/faults/law"
 	"github.com/sojourn-go/sojourn/faults/site"
+	"github.com/sojourn-go/sojourn/faults/wire"
 	"github.com/sojourn-go/sojourn/store"
 )
 
@@ -14,6 +15,7 @@ import (
 type storm struct {
 	scenario string
 	m        *machine
+	log      *law.Log // a new one if nil
 	load     law.Load
 	visitors int
 	// calm is the time of work before and after what happens.
@@ -49,7 +51,10 @@ func (s storm) run(t *testing.T, stores ...store.Store) outcome {
 	if s.load.Pause == 0 {
 		s.load.Pause = 2 * time.Millisecond // the histories need not be long, and two cores serve all
 	}
-	l := law.NewLog()
+	l := s.log
+	if l == nil {
+		l = law.NewLog()
+	}
 	var watched []store.Store
 	for _, st := range stores {
 		watched = append(watched, l.Watch(st))
@@ -104,8 +109,8 @@ func (o outcome) exact(t *testing.T) {
 	if err := o.Verdict.Err(); err != nil {
 		t.Error(err)
 	}
-	if o.site.Lost+o.site.Resurrected+o.site.Ended > 0 {
-		t.Errorf("visitors: %d changes lost, %d sessions alive again, %d requests that met an ended session", o.site.Lost, o.site.Resurrected, o.site.Ended)
+	if o.site.Lost+o.site.Resurrected+len(o.site.Ended) > 0 {
+		t.Errorf("visitors: %d changes lost, %d sessions alive again, met an ended session: %q", o.site.Lost, o.site.Resurrected, o.site.Ended)
 	}
 	o.polite(t)
 }
@@ -158,7 +163,7 @@ func TestKilledServer(t *testing.T) {
 
 // A server that stands still for a while and then goes on: acts in flight may come late.
 func TestPausedServer(t *testing.T) {
-	for _, name := range single {
+	for _, name := range []string{"redis", "postgres", "mariadb", "mysql"} {
 		t.Run(name, func(t *testing.T) {
 			m := start(t, name)
 			out := storm{scenario: "SIGSTOP, SIGCONT", m: m, timeout: 700 * time.Millisecond, strike: func() {
@@ -168,6 +173,35 @@ func TestPausedServer(t *testing.T) {
 			}}.run(t, m.stores(t)...)
 			out.exact(t)
 			out.hurt(t)
+		})
+	}
+}
+
+// Connections break all the time: before a request arrives, after it was carried out, on one side only, all at once.
+func TestBrokenConnections(t *testing.T) {
+	for _, name := range []string{"redis", "redis-cluster", "postgres", "pgbouncer", "mariadb", "mysql", "cassandra"} {
+		t.Run(name, func(t *testing.T) {
+			m, n := start(t, name), network(t)
+			var stores []store.Store
+			for range nodes {
+				stores = append(stores, m.open(t, n))
+			}
+			out := storm{scenario: "connections break all the time", m: m, calm: 500 * time.Millisecond, strike: func() {
+				for i := range 60 {
+					n.Arm(wire.Cut{When: wire.When(i % 2)})
+					time.Sleep(30 * time.Millisecond)
+					switch i {
+					case 20:
+						n.HalfClose(wire.Server)
+					case 30:
+						n.HalfClose(wire.Client)
+					case 40:
+						n.CutAll()
+					}
+				}
+				n.Disarm()
+			}}.run(t, stores...)
+			out.exact(t)
 		})
 	}
 }

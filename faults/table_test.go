@@ -1,7 +1,6 @@
 package faults_test
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"io"
@@ -46,6 +45,9 @@ func report(r row) {
 func rowOf(scenario, engine string, c law.Counts, v law.Verdict, s *site.Result) row {
 	r := row{scenario: scenario, engine: engine, acts: c.Acts, acked: c.Acked, unavailable: c.Unavailable, indeterminate: c.Indeterminate,
 		lost: v.Lost, resurrected: v.Resurrected, outage: c.Outage}
+	if len(v.Unexplained) > 0 {
+		r.note = fmt.Sprintf("%d sessions' answers cannot be explained otherwise", len(v.Unexplained))
+	}
 	if s != nil {
 		r.acts += s.Requests
 		r.acked += s.Acked
@@ -102,27 +104,31 @@ const (
 	markEnd   = "<!-- end of table -->\n"
 )
 
-// updateDoc writes the table between its marks.
+// updateDoc writes the table between its marks. Lines of tests that did not run stay.
 func updateDoc(path string) error {
 	doc, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	before, rest, ok1 := bytes.Cut(doc, []byte(markBegin))
-	_, after, ok2 := bytes.Cut(rest, []byte(markEnd))
+	before, rest, ok1 := strings.Cut(string(doc), markBegin)
+	old, after, ok2 := strings.Cut(rest, markEnd)
 	if !ok1 || !ok2 {
 		return fmt.Errorf("%s has no marks for the table", path)
 	}
-	var b bytes.Buffer
-	b.Write(before)
-	b.WriteString(markBegin)
-	line := func(cells []string) { fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | ")) }
-	line(heads)
-	line(strings.Split("---,---,---:,---:,---:,---:,---:,---:,---:,---", ","))
+	var lines []string
+	fresh := map[string]bool{}
 	for _, r := range table.rows {
-		line(r.cells())
+		lines = append(lines, line(r.cells()))
+		fresh[r.scenario+" | "+r.engine] = true
 	}
-	b.WriteString(markEnd)
-	b.Write(after)
-	return os.WriteFile(path, b.Bytes(), 0o644)
+	for i, l := range strings.SplitAfter(old, "\n") {
+		if cells := strings.Split(strings.Trim(l, "|\n "), " | "); i > 1 && len(cells) > 2 && !fresh[cells[0]+" | "+cells[1]] {
+			lines = append(lines, l)
+		}
+	}
+	slices.Sort(lines)
+	head := line(heads) + line(strings.Split("---,---,---:,---:,---:,---:,---:,---:,---:,---", ","))
+	return os.WriteFile(path, []byte(before+markBegin+head+strings.Join(lines, "")+markEnd+after), 0o644)
 }
+
+func line(cells []string) string { return "| " + strings.Join(cells, " | ") + " |\n" }

@@ -14,7 +14,8 @@ type fate struct {
 // fate compares what was acknowledged of the session with what was read of it, the last time at all its keys.
 func (h *history) fate() fate {
 	f := fate{since: never}
-	endedAt, mayEnd := h.end()
+	endedAt, mayFrom := h.end()
+	mayEnd := mayFrom != never
 	for _, o := range h.ops {
 		in, out := o.Input.(input), o.Output.(output)
 		if in.op == get && out.outcome == applied && o.Call > endedAt {
@@ -41,14 +42,30 @@ func (h *history) fate() fate {
 		f.lost++
 		f.since = min(f.since, o.Return)
 	}
+	if at := h.vanished(mayFrom); mayEnd && at != never { // its last change at least
+		f.lost++
+		f.since = min(f.since, at)
+	}
 	return f
 }
 
-// end tells when an end of the session was acknowledged, never if none was, and whether one may have taken place.
-// Ends that overlap the creation do not count: they may have come before it.
-func (h *history) end() (at int64, may bool) {
+// vanished tells when the session's key was acknowledged that was found gone before anybody may have ended it; never if that did not happen.
+func (h *history) vanished(mayFrom int64) int64 {
+	had := h.last()
+	for _, o := range h.ops {
+		in, out := o.Input.(input), o.Output.(output)
+		if since, ok := had[in.key]; ok && in.op == get && out.outcome == notFound && o.Call > since && o.Return < mayFrom {
+			return since
+		}
+	}
+	return never
+}
+
+// end tells when an end of the session was acknowledged, and when one may have taken place at the earliest; never if none did.
+// Ends that overlap the creation do not count as acknowledged: they may have come before it.
+func (h *history) end() (at, mayFrom int64) {
 	born, made := int64(never), int64(never)
-	at = never
+	at, mayFrom = never, never
 	last := h.last()
 	for _, o := range h.ops {
 		if in, out := o.Input.(input), o.Output.(output); in.op == create && out.outcome == applied {
@@ -60,20 +77,24 @@ func (h *history) end() (at int64, may bool) {
 		if in.op != end && in.op != remove || out.outcome == unavailable || born > o.Return {
 			continue
 		}
-		may = true
-		if out.outcome == applied && made < o.Call && (in.op == end || last[in.key]) {
+		mayFrom = min(mayFrom, o.Call)
+		if _, sure := last[in.key]; out.outcome == applied && made < o.Call && (in.op == end || sure) {
 			at = min(at, o.Return)
 		}
 	}
-	return at, may
+	return at, mayFrom
 }
 
-// last gives the keys that the session surely had, and from which nobody tried to move it.
-func (h *history) last() map[store.ID]bool {
-	keys := map[store.ID]bool{h.key.ID: true}
+// last gives the keys that the session surely had, and from which nobody tried to move it, with the time since when it had them.
+func (h *history) last() map[store.ID]int64 {
+	keys := map[store.ID]int64{}
 	for _, o := range h.ops {
-		if in, out := o.Input.(input), o.Output.(output); in.op == rotate && out.outcome == applied {
-			keys[in.next] = true
+		switch in, out := o.Input.(input), o.Output.(output); {
+		case out.outcome != applied:
+		case in.op == create:
+			keys[in.key] = o.Return
+		case in.op == rotate:
+			keys[in.next] = o.Return
 		}
 	}
 	for _, o := range h.ops {

@@ -22,9 +22,10 @@ type Result struct {
 	Lost int
 	// Resurrected counts cookies that open a session again after a sign-out was told of.
 	Resurrected int
-	// Ended counts answers of status 409: that the session had ended, or was changed by others all the time. A store that loses
-	// nothing gives the visitors no cause for them.
-	Ended int
+	// Ended are answers of status 409 that the session had ended. A store that loses nothing gives the visitors no cause for them.
+	Ended []string
+	// Conflicts counts answers of status 409 that others changed the session all the time.
+	Conflicts int
 	// Breaches are answers that an outage must not have: a cookie removed, "signed out", any other status than 503; and counters that are too high.
 	Breaches []string
 	// Outage is the longest time in which nobody got an answer of status 200.
@@ -203,7 +204,7 @@ func (v *visitor) send(method, path string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	node.ServeHTTP(w, r)
 	set := w.Result().Cookies()
-	v.res.saw(w.Code, path, slices.ContainsFunc(set, func(c *http.Cookie) bool { return c.MaxAge < 0 || c.Value == "" }))
+	v.res.saw(w.Code, path, w.Body.String(), slices.ContainsFunc(set, func(c *http.Cookie) bool { return c.MaxAge < 0 || c.Value == "" }))
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, c := range set {
@@ -217,7 +218,7 @@ func (v *visitor) send(method, path string) *httptest.ResponseRecorder {
 }
 
 // saw counts an answer and judges what can be judged at once.
-func (r *Result) saw(status int, path string, removes bool) {
+func (r *Result) saw(status int, path, body string, removes bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.Requests++
@@ -229,8 +230,11 @@ func (r *Result) saw(status int, path string, removes bool) {
 		r.good = now
 	case signedOut: // the visitor knows whether that is so
 	case http.StatusConflict:
-		if path != "/login" { // a sign-in may be refused that began when the user had just signed out everywhere
-			r.Ended++
+		switch {
+		case strings.Contains(body, "changed by another"):
+			r.Conflicts++
+		case path != "/login": // a sign-in may be refused that began when the user had just signed out everywhere
+			r.Ended = append(r.Ended, path+": "+body)
 		}
 	case http.StatusServiceUnavailable:
 		r.Refused++
