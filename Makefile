@@ -29,7 +29,7 @@ servers: setup ## bring up every server that the tests need, until Ctrl-C
 
 test: setup ## test every module on real servers with the race detector; ARGS='-run X' are passed on
 	@GOWORK=off go build -C tools -o ../bin/ ./testlines
-	@bin/servers run -- scripts/each.sh go test -race -shuffle=on -json $(ARGS) ./... | bin/testlines
+	@bin/servers run -- scripts/each.sh go test -race -shuffle=on -timeout 20m -json $(ARGS) ./... | bin/testlines
 
 bench: setup ## run every benchmark; ARGS='-bench X' chooses
 	@bin/servers run -- scripts/each.sh go test -run '^$$' -bench . -benchmem $(ARGS) ./...
