@@ -83,7 +83,7 @@ func openBackend(ctx context.Context, where, data string) (backend, error) {
 		if err != nil {
 			return backend{}, fmt.Errorf("--store: %w", err)
 		}
-		b.name, keys = a.Redacted(), filepath.Join(data, "keys")
+		b.name, keys = a.shown(), filepath.Join(data, "keys")
 		open = func() (store.Store, func() error, error) { return connect(ctx, a) }
 	} else if file := openers[kind]; file != nil && path != "" {
 		path = filepath.Clean(path)

@@ -107,7 +107,7 @@ func TestRestart(t *testing.T) {
 func TestOpenBackend(t *testing.T) {
 	for where, want := range map[string]string{
 		"": "sqlite:FILE", "disk": "sqlite:FILE", "disk:": "sqlite:FILE", "floppy:a": "sqlite:FILE", "sqlite:": "sqlite:FILE",
-		"mongodb://u:secret@h": "cassandra, mysql", "redis:localhost": "sqlite:FILE", "postgres://u:secret@": "no host",
+		"mongodb://u:secret@h": "cassandra, mariadb", "redis:localhost": "sqlite:FILE", "postgres://u:secret@": "no host",
 		"redis://u:secret@localhost:x": "no URL", "redis://u:secret@localhost/many": `"many" is not the number`,
 		"redis-sentinel://u:secret@localhost:1": "NAME", "cassandra://u:secret@localhost:1?replicas=few": "no number",
 	} {
@@ -134,10 +134,13 @@ func TestOpenBackend(t *testing.T) {
 
 // Servers that cannot be reached are named without their passwords.
 func TestNoServer(t *testing.T) {
-	for _, scheme := range []string{"redis", "postgres", "mysql", "cassandra"} {
-		_, err := openBackend(t.Context(), scheme+"://u:secret@127.0.0.1:1/x", t.TempDir())
-		if err == nil || strings.Contains(err.Error(), "secret") {
-			t.Errorf("%s: %v", scheme, err)
+	for _, where := range []string{
+		"redis://u:secret@127.0.0.1:1/0", "postgres://u:secret@127.0.0.1:1/x", "postgres://127.0.0.1:1/x?user=u&password=secret",
+		"mysql://u:secret@127.0.0.1:1/x", "mariadb://u:secret@127.0.0.1:1/x", "cassandra://u:secret@127.0.0.1:1/x",
+	} {
+		_, err := openBackend(t.Context(), where, t.TempDir())
+		if err == nil || strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), "127.0.0.1:1") {
+			t.Errorf("%s: %v", where, err)
 		}
 	}
 }
@@ -150,5 +153,14 @@ func TestParseAddress(t *testing.T) {
 	password, _ := a.User.Password()
 	if strings.Join(a.hosts, " ") != "a:1 b:2 [::1]:3" || a.User.Username() != "user" || password != "p@ss" || a.Path != "/main" || a.Query().Get("x") != "y" {
 		t.Errorf("%v, hosts %q", a.Redacted(), a.hosts)
+	}
+	if got := a.shown(); got != "redis-sentinel://user:xxxxx@a:1,b:2,[::1]:3/main" {
+		t.Errorf("shown as %s", got)
+	}
+	if a, err = parseAddress("redis://localhost"); err != nil || a.at("6379")[0] != "localhost:6379" {
+		t.Errorf("%q, %v", a.at("6379"), err)
+	}
+	if a, err = parseAddress("redis://[::1],h:7"); err != nil || strings.Join(a.at("6379"), " ") != "[::1]:6379 h:7" {
+		t.Errorf("%q, %v", a.at("6379"), err)
 	}
 }

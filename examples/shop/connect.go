@@ -52,6 +52,24 @@ func parseAddress(text string) (a address, err error) {
 	return a, nil
 }
 
+// at gives the hosts with a port for those that name none.
+func (a address) at(port string) (hosts []string) {
+	for _, h := range a.hosts {
+		if _, _, err := net.SplitHostPort(h); err != nil {
+			h = net.JoinHostPort(strings.Trim(h, "[]"), port)
+		}
+		hosts = append(hosts, h)
+	}
+	return hosts
+}
+
+// shown is the address for people: without password, and without the query, which may hold one too.
+func (a address) shown() string {
+	u := *a.URL
+	u.Host, u.RawQuery = strings.Join(a.hosts, ","), ""
+	return u.Redacted()
+}
+
 // servers connect to the servers that an address's scheme names, and make what tables are missing. Each gives the store and what
 // closes its connections.
 var servers = map[string]func(ctx context.Context, a address) (store.Store, func() error, error){
@@ -62,13 +80,14 @@ var servers = map[string]func(ctx context.Context, a address) (store.Store, func
 	"postgres":       toPostgres,
 	"postgresql":     toPostgres,
 	"mysql":          toMySQL,
+	"mariadb":        toMySQL,
 	"cassandra":      toCassandra,
 }
 
 // toRedis takes redis://, rediss:// (TLS), redis-cluster://host:port,host:port,… and
 // redis-sentinel://host:port,…/name, of Valkey too. A database's number is the path of the first two.
 func toRedis(ctx context.Context, a address) (store.Store, func() error, error) {
-	o := rueidis.ClientOption{InitAddress: a.hosts, Username: a.User.Username()}
+	o := rueidis.ClientOption{InitAddress: a.at("6379"), Username: a.User.Username()}
 	o.Password, _ = a.User.Password()
 	path := strings.Trim(a.Path, "/")
 	switch a.Scheme {
@@ -85,6 +104,7 @@ func toRedis(ctx context.Context, a address) (store.Store, func() error, error) 
 			o.SelectDB = n
 		}
 	case "redis-sentinel":
+		o.InitAddress = a.at("26379")
 		if o.Sentinel.MasterSet = path; path == "" {
 			return nil, nil, errors.New("redis-sentinel://host:port,…/NAME needs the name that the sentinels know the master by")
 		}
