@@ -27,9 +27,9 @@ setup: ## install what the tests need and this machine lacks (Debian packages)
 servers: setup ## bring up every server that the tests need, until Ctrl-C
 	@bin/servers up
 
-test: setup ## test every module on real servers with the race detector; ARGS='-run X' are passed on
+test: setup ## test every module on real servers with the race detector, JOBS=3 at a time; ARGS='-run X' are passed on
 	@GOWORK=off go build -C tools -o ../bin/ ./testlines
-	@bin/servers run -- scripts/each.sh go test -race -shuffle=on -timeout 20m -json $(ARGS) ./... | bin/testlines
+	@JOBS=$(or $(JOBS),3) bin/servers run -- scripts/each.sh go test -race -shuffle=on -timeout 20m -json $(ARGS) ./... | bin/testlines
 
 bench: setup ## run every benchmark; ARGS='-bench X' chooses
 	@bin/servers run -- scripts/each.sh go test -run '^$$' -bench . -benchmem $(ARGS) ./...

@@ -5,17 +5,43 @@
 # The modules come from go.work, but each runs without it: so it is built with the
 # versions in its own go.mod, as its users build it, and not with the highest
 # that any module here asks for.
+#
+# JOBS=N runs N modules at a time, for commands that mostly wait; what each prints comes when it ends.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 list=$(GOWORK= go list -m -f '{{.Dir}}') || exit 1
-failed=()
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+trap 'trap - TERM; kill 0' INT TERM # children in the background do not hear Ctrl-C
+
+# in_module DIR COMMAND...
+in_module() {
+	local dir=$1 name=.${1#"$PWD"}
+	shift
+	printf '== %s\n' "$name"
+	(cd "$dir" && GOWORK=off "$@" </dev/null) || echo "$name" >>"$scratch/failed"
+}
+
+# later is in_module, printed in one piece.
+later() {
+	local out
+	printf '== .%s ...\n' "${1#"$PWD"}" >&2
+	out=$(mktemp -p "$scratch")
+	in_module "$@" >"$out"
+	flock "$scratch" cat "$out"
+}
+
 while IFS= read -r dir; do
-	name=${dir#"$PWD"}
-	printf '== .%s\n' "$name"
-	(cd "$dir" && GOWORK=off "$@" </dev/null) || failed+=(".$name")
+	if [ "${JOBS:-1}" -le 1 ]; then
+		in_module "$dir" "$@"
+		continue
+	fi
+	while [ "$(jobs -rp | wc -l)" -ge "$JOBS" ]; do wait -n; done
+	later "$dir" "$@" &
 done <<<"$list"
-if [ ${#failed[@]} -gt 0 ]; then
-	printf 'FAILED in %s: %s\n' "${failed[*]}" "$*" >&2
+wait
+if [ -s "$scratch/failed" ]; then
+	printf 'FAILED in %s: %s\n' "$(paste -sd' ' "$scratch/failed")" "$*" >&2
 	exit 1
 fi
