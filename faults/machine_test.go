@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -51,11 +50,19 @@ func start(t testing.TB, name string) *machine {
 	return m
 }
 
+// needs are the servers, by the names that the command servers has for them, without which a machine cannot be.
+var needs = map[string][]string{"postgres-sql": {"postgres"}, "pgbouncer": {"postgres"}, "cassandra": {"cassandra-cluster"}}
+
 // skip skips what the user goes without.
 func skip(t testing.TB, name string) {
 	t.Helper()
-	if slices.Contains(strings.FieldsFunc(os.Getenv("SKIP"), func(r rune) bool { return r == ',' || r == ' ' }), name) {
-		t.Skipf("SKIP names %s: no fault of it was tested", name)
+	without := strings.FieldsFunc(os.Getenv("SKIP"), func(r rune) bool { return r == ',' || r == ' ' })
+	for _, server := range append(needs[name], name) {
+		for _, w := range without { // "redis" means Sentinel and Cluster, too
+			if server == w || strings.HasPrefix(server, w+"-") {
+				t.Skipf("SKIP names %s: no fault of %s was tested", w, name)
+			}
+		}
 	}
 }
 
