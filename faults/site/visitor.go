@@ -233,7 +233,7 @@ func (r *Result) saw(status int, path, body string, removes bool) {
 		switch {
 		case strings.Contains(body, "changed by another"):
 			r.Conflicts++
-		case path != "/login": // a sign-in may be refused that began when the user had just signed out everywhere
+		case path == "/count": // a sign-in may be refused that began right after a revocation, and an end be overtaken by its own first attempt
 			r.Ended = append(r.Ended, path+": "+body)
 		}
 	case http.StatusServiceUnavailable:
