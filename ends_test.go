@@ -142,21 +142,6 @@ func TestR24RevokeAllRaces(t *testing.T) {
 			old.wants("user", "")
 		})
 	})
-	t.Run("a program that knows of the revocation", func(t *testing.T) {
-		bubble(t, func(t *testing.T, g *site) {
-			g.on("known", func(s *sojourn.Session, r *http.Request) (string, error) {
-				time.Sleep(time.Second)
-				revoke(g)
-				if err := s.Login(r.Context(), "ada"); !errors.Is(err, sojourn.ErrRevoked) {
-					t.Error(err)
-				}
-				return "", s.Login(r.Context(), "ada", sojourn.Began(0))
-			})
-			b := g.browser()
-			b.ok("known")
-			b.wants("user", "ada")
-		})
-	})
 }
 
 // R25

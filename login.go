@@ -18,7 +18,6 @@ type login struct {
 	keep     []string
 	keepAll  bool
 	age      time.Duration
-	now      bool // Began(0)
 	label    string
 }
 
@@ -58,14 +57,13 @@ func KeepAll() LoginOption {
 
 // Began says how long ago the sign-in began, where it took several requests: a
 // [Manager.RevokeUser] since then makes Login fail with [ErrRevoked]. Without it, it
-// began with this request. At most [store.GuardFor]. Began(0) says that it begins at this call, after every revocation, which the
-// program must know: for one that has just called RevokeUser outside [Manager.Handler].
+// began with this request. At most [store.GuardFor].
 func Began(ago time.Duration) LoginOption {
 	return func(l *login) error {
 		if ago < 0 {
 			return bad("Began(%v) is negative", ago)
 		}
-		l.age, l.now = ago, ago == 0
+		l.age = ago
 		return nil
 	}
 }
@@ -107,7 +105,6 @@ func (m *Manager) admission(s *Session, user string, l *login) func() store.Admi
 	return func() store.Admission {
 		adm := store.Admission{Max: m.opts.MaxSessions, Evict: m.opts.AtLimit == EvictOldest}
 		switch {
-		case l.now:
 		case l.age > 0:
 			adm.Age = l.age + time.Since(start)
 		case !after:

@@ -18,8 +18,10 @@
 //
 // A [Store] holds a sojourn.Manager, made when the Store is first used: set its fields before that, and not while
 // it is in use. Sessions slide: they end MaxAgeSecs after they were last saved. A Save of what has not changed is a touch, and
-// writes no data. The client carries a token of Sojourn's, bound to the Store's AuthType and cookie name, so that two
-// Stores with one key, or in one database, do not open each other's sessions.
+// writes no data. The client carries a token of Sojourn's, which refers to one record of
+// one table, and is bound to the Store's AuthType and cookie name. So two Stores with one key do not open each other's sessions if they have different
+// tables, or in one table different cookie names, or one cookies and the other tokens. Over back-ends of the program's own the
+// table does not count: see [NewStore].
 //
 // A Store may be used by many goroutines. A [Session] belongs to one request.
 //

@@ -77,14 +77,14 @@ var behaviours = []struct{ says, tests string }{
 	{"each back-end deletes expired sessions beside live ones", "TestPruned"},
 }
 
-// tests are all test files of the API and its back-ends.
+// tests are all test files of the API and its back-ends, but for the one that uses nothing.
 func tests(t *testing.T) []*ast.File {
 	t.Helper()
 	var files []*ast.File
 	err := filepath.WalkDir(".", func(name string, _ fs.DirEntry, err error) error {
 		if err == nil && strings.HasSuffix(name, "_test.go") {
 			var f *ast.File
-			if f, err = parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution); err == nil {
+			if f, err = parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution); err == nil && name != "names_test.go" {
 				files = append(files, f)
 			}
 		}
@@ -96,7 +96,8 @@ func tests(t *testing.T) []*ast.File {
 	return files
 }
 
-// TestIdentifiers: none of the document's names is missing, and each is used by a test that compiles.
+// TestIdentifiers: each of the document's names is used by a test that compiles; a method or field, whose owner's type this does not look for, by its bare
+// name. That each is there and of its type is what names_test.go says.
 func TestIdentifiers(t *testing.T) {
 	used := map[string]bool{}
 	for _, f := range tests(t) {

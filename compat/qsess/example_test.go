@@ -12,7 +12,7 @@ import (
 
 // A program that signs in, counts, and signs out.
 func Example() {
-	sessions, err := qsess.NewMapStore([]byte("encryption-key------------------"))
+	sessions, err := qsess.NewMapStore([]byte("replace me: 32 random bytes here"))
 	if err != nil {
 		panic(err)
 	}
@@ -88,7 +88,7 @@ func (b *basket) Merge(base, theirs []byte) error {
 
 // With Merge, which is optional, two overlapping requests keep each other's changes; without it the later one gets an error.
 func ExampleStore_NewSessData() {
-	sessions, err := qsess.NewMapStore()
+	sessions, err := qsess.NewMapStore([]byte("replace me: 32 random bytes here"))
 	if err != nil {
 		panic(err)
 	}
@@ -113,7 +113,7 @@ func ExampleStore_NewSessData() {
 
 // A second Store makes tokens that confirm an address; they sign nobody in.
 func ExampleSession_Token() {
-	key := []byte("encryption-key------------------")
+	key := []byte("replace me: 32 random bytes here")
 	logins, _ := qsess.NewMapStore(key)
 	confirmations, _ := qsess.NewMapStore(key)
 	confirmations.AuthType = qsess.TokenAuth

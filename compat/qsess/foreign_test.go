@@ -124,8 +124,8 @@ func TestOwnBackEnd(t *testing.T) {
 	}
 }
 
-// TestOwnBackEndRestart is P19: ids that begin anew do not open others' sessions to whom has an old token, unless the back-end gives them the same id; and a
-// token is of one Store.
+// TestOwnBackEndTokens is P19 as far as a back-end without a name allows: a token is bound to key, AuthType and cookie name. Where all three are
+// the same another back-end's token opens what has the same id, as NewStore says.
 func TestOwnBackEndTokens(t *testing.T) {
 	st, be := newCounter(t, false)
 	_, token := save(t, st.NewSession([]byte("ada")))
@@ -135,6 +135,24 @@ func TestOwnBackEndTokens(t *testing.T) {
 	}
 	other.AuthType = qsess.TokenAuth
 	wantNone(t, other, token)
+
+	second, _ := newCounter(t, false) // whose first id is the same
+	second.CookieName = "other"
+	save(t, second.NewSession([]byte("eve")))
+	wantNone(t, second, token)
+	third, err := qsess.NewStore(second.BackEnd(), false, qstest.Key2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantNone(t, third, token)
+	fourth, err := qsess.NewStore(second.BackEnd(), false, qstest.Key1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, _ := load(t, fourth, token); string(s.UserID()) != "eve" {
+		t.Error("the test compares nothing: the ids differ")
+	}
+
 	again, err := qsess.NewStore(be, false, qstest.Key2, qstest.Key1)
 	if err != nil {
 		t.Fatal(err)
@@ -147,9 +165,9 @@ func TestOwnBackEndOutage(t *testing.T) {
 	s := st.NewSession([]byte("ada"))
 	_, token := save(t, s)
 	be.fail = errors.New("connection refused")
-	_, _, errGet := st.GetTokenSession(token)
+	_, _, err := st.GetTokenSession(token)
 	w := httptest.NewRecorder()
-	for op, err := range map[string]error{"Get": errGet, "Save": s.Save(w), "new Save": st.NewSession(nil).Save(w), "Delete": s.Delete(w), "DeleteByUserID": s.DeleteByUserID(w)} {
+	for op, err := range map[string]error{"Get": err, "Save": s.Save(w), "new Save": st.NewSession(nil).Save(w), "Delete": s.Delete(w), "DeleteByUserID": s.DeleteByUserID(w)} {
 		if !sojourn.IsOutage(err) || errors.Is(err, qsess.ErrNoSession) || !errors.Is(err, be.fail) {
 			t.Errorf("%s gave %v", op, err)
 		}
@@ -157,17 +175,14 @@ func TestOwnBackEndOutage(t *testing.T) {
 	if len(w.Header()) != 0 {
 		t.Errorf("the client is told %v", w.Header())
 	}
-	for name, make := range map[string]func() (*qsess.Store, error){
-		"no back-end": func() (*qsess.Store, error) { return qsess.NewStore(nil, false, qstest.Key1) },
-		"no keys":     func() (*qsess.Store, error) { return qsess.NewStore(be, false) },
-	} {
-		st, err := make()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := st.NewSession(nil).Save(w); !errors.Is(err, qsess.ErrConfig) {
-			t.Errorf("%s: %v", name, err)
-		}
+	if st, err = qsess.NewStore(nil, false, qstest.Key1); err != nil {
+		t.Fatal(err)
+	}
+	if err := st.NewSession(nil).Save(w); !errors.Is(err, qsess.ErrConfig) {
+		t.Errorf("no back-end: %v", err)
+	}
+	if st, err := qsess.NewStore(be, false); st != nil || !errors.Is(err, qsess.ErrConfig) {
+		t.Errorf("no keys: %v", err)
 	}
 }
 

@@ -23,22 +23,20 @@ func newRing(cipherkeys [][]byte) (*sojourn.KeyRing, error) {
 		}
 	}
 	if len(keys) == 0 {
-		return nil, nil
+		return nil, badConfig("a cipher key is needed")
 	}
 	return sojourn.NewKeyRing(keys[0], keys[1:]...)
 }
 
-// sealer is the Store's cipher: the program's own, or its keys; nil if it has neither.
+// sealer is the Store's cipher: the program's own, or its keys.
 func (st *Store) sealer() (sojourn.Sealer, error) {
 	switch {
 	case st.Encrypt != nil && st.Decrypt != nil:
 		return hooks{st.Encrypt, st.Decrypt}, nil
 	case st.Encrypt != nil || st.Decrypt != nil:
 		return nil, badConfig("set both Encrypt and Decrypt")
-	case st.in.ring != nil:
-		return st.in.ring, nil
 	}
-	return nil, nil
+	return st.in.ring, nil
 }
 
 // hooks is the program's own cipher. It knows no associated data, so what the text is bound to goes

@@ -22,12 +22,10 @@ type inside struct {
 	keep        store.Store // nil: backEnd
 	backEnd     SessBackEnd
 	uidToClient bool
-	ring        *sojourn.KeyRing // nil: no keys were given
+	ring        *sojourn.KeyRing
 
 	mu      sync.Mutex
 	engines map[string]engine // by what their tokens are bound to
-
-	ended endings
 }
 
 // engine keeps sessions under tokens. A token that does not open, or whose session is gone, is ErrNoSession.
@@ -57,9 +55,6 @@ func (st *Store) engine() (engine, error) {
 	sealer, err := st.sealer()
 	if err != nil {
 		return nil, err
-	}
-	if v, ok := in.keep.(sojourn.Volatile); sealer == nil && (!ok || !v.Volatile()) {
-		return nil, badConfig("cipher keys are needed, or Encrypt and Decrypt")
 	}
 	var e engine
 	if in.keep != nil {
@@ -202,7 +197,7 @@ func (e *managed) update(ctx context.Context, token string, change func(*content
 	if err != nil {
 		return "", err
 	}
-	idle := 0
+	idle, seen := 0, s.Info().Seen
 	err = slot.Update(s, func(c *content) error {
 		was := c.maxAge
 		if err := change(c); err != nil {
@@ -218,6 +213,9 @@ func (e *managed) update(ctx context.Context, token string, change func(*content
 	}
 	if err == nil {
 		_, err = s.Commit(context.WithValue(ctx, actKey{}, a))
+	}
+	if err == nil && a.touch == nil && !s.Info().Seen.After(seen) {
+		_, _, err = e.open(ctx, token) // nothing was written: it may have been ended meanwhile
 	}
 	if errors.Is(err, sojourn.ErrEnded) {
 		err = fmt.Errorf("%w: %w", ErrNoSession, err)

@@ -103,7 +103,7 @@ type Store struct {
 	DeleteToken func(w http.ResponseWriter) error
 	GetToken    func(w http.ResponseWriter, r *http.Request) (token string, err error)
 
-	// Encrypt and Decrypt replace the cipher of cookies and tokens, and then no keys are needed. Set both or neither. Decrypt gets the bytes that
+	// Encrypt and Decrypt replace the cipher of cookies and tokens, and then the keys mean nothing. Set both or neither. Decrypt gets the bytes that
 	// Encrypt returned, and must fail for others where it can.
 	Encrypt func(data []byte) ([]byte, error)
 	Decrypt func(data []byte) ([]byte, error)
@@ -122,16 +122,18 @@ type Store struct {
 	in *inside
 }
 
-// NewMapStore makes a Store in the memory of this process. cipherkeys are 32 bytes each: the first seals cookies and tokens, all
-// open them, so that keys can be changed. Without keys it makes one that dies with the process. Errors: [ErrConfig].
+// NewMapStore makes a Store in the memory of this process. cipherkeys are one or more, of 32 bytes each: the first seals cookies and tokens, all
+// open them, so that keys can be changed. Errors: [ErrConfig].
 func NewMapStore(cipherkeys ...[]byte) (*Store, error) {
 	return NewStoreOver(memstore.New(nil), cipherkeys...)
 }
 
 // NewStoreOver makes a Store that keeps its sessions in any store of Sojourn's. It starts nothing: the caller
-// sweeps, or uses [NewPrunedStore]. Sessions of two Stores are separated by keep: give each its own table or prefix.
-// cipherkeys are those of [NewMapStore]; only a store that forgets everything with the process can do
-// without both keys and Store.Encrypt. Errors: [ErrConfig].
+// sweeps, or uses [NewPrunedStore]. Stores for different purposes are separated by keep, so give each its own table or prefix. In one table tokens
+// are separated only by AuthType and CookieName: two Stores that have the same there, or two with TokenAuth, are one, as in two processes.
+// [Session.DeleteByUserID] ends a user's sessions in the whole table.
+//
+// cipherkeys are those of [NewMapStore]. Errors: [ErrConfig].
 func NewStoreOver(keep store.Store, cipherkeys ...[]byte) (*Store, error) {
 	if keep == nil {
 		return nil, badConfig("no store")
@@ -142,7 +144,13 @@ func NewStoreOver(keep store.Store, cipherkeys ...[]byte) (*Store, error) {
 // NewStore makes a Store over a back-end of the program's own; the others come from [NewMapStore], [NewStoreOver] and the packages
 // qsldb, qspgx, qsmy and qscql. With uidToClient the token holds the user id too, sealed, and the back-end
 // gets it from there. What such a Store promises of overlapping requests is what the back-end keeps: there is nothing like compare-and-swap
-// in its methods. cipherkeys are those of [NewMapStore]. Errors: [ErrConfig].
+// in its methods.
+//
+// A token holds the back-end's id and is bound to the keys, AuthType and cookie name, but not to the back-end, which has no name. Two back-ends that
+// give out the same ids therefore open each other's sessions if all three are the same. Give each Store a key or a CookieName of its own; with
+// TokenAuth, a key. And a back-end must never give out an id again, also after a restart.
+//
+// cipherkeys are those of [NewMapStore]. Errors: [ErrConfig].
 func NewStore(backend SessBackEnd, uidToClient bool, cipherkeys ...[]byte) (*Store, error) {
 	return newStore(&inside{backEnd: backend, uidToClient: uidToClient}, cipherkeys)
 }
@@ -169,7 +177,9 @@ func newStore(in *inside, cipherkeys [][]byte) (*Store, error) {
 
 // NewSession makes a session, which is kept nowhere until it is saved. userID is the program's own name of the user, at most 255
 // bytes; empty is for sessions of nobody, which [Session.DeleteByUserID] cannot end. A session with a user id
-// must be saved within 15 minutes, and before its user's sessions are revoked by somebody else.
+// must be saved within 15 minutes, and before its user's sessions are revoked by somebody else; otherwise Save fails with sojourn.ErrRevoked. In
+// Cassandra, whose nodes' clocks may differ, it also fails if the session was made within a second after a revocation, whoever revoked: make another one
+// then.
 func (st *Store) NewSession(userID []byte) *Session {
 	s := st.newSession()
 	s.userID = append([]byte{}, userID...)

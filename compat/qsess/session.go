@@ -3,7 +3,6 @@ package qsess
 import (
 	"bytes"
 	"context"
-	"errors"
 	"math"
 	"net/http"
 	"time"
@@ -59,7 +58,7 @@ const maxSecs = math.MaxInt32
 // what [Session.Token] gives.
 //
 // What happens when requests overlap is in the package comment. Errors: [ErrNoSession] if the session ended meanwhile,
-// [ErrConflict], [ErrConfig], sojourn.ErrRevoked if the user's sessions were revoked after [Store.NewSession], sojourn.ErrTooLarge, those of Data, outages.
+// [ErrConflict], [ErrConfig], sojourn.ErrRevoked as [Store.NewSession] says, sojourn.ErrTooLarge, those of Data, outages.
 // After an error nothing was written, but for sojourn.ErrIndeterminate and an error of SendToken or SessionSaved.
 func (s *Session) Save(w http.ResponseWriter) error { return fail("save", s.save(w)) }
 
@@ -101,9 +100,6 @@ func (s *Session) save(w http.ResponseWriter) error {
 func (s *Session) create(eng engine, data []byte) error {
 	mine := content{s.MaxAgeSecs, s.MinRefreshSecs, data}
 	token, err := eng.create(s.context(), string(s.userID), mine, time.Since(s.made))
-	if errors.Is(err, sojourn.ErrRevoked) && s.store.in.ended.before(string(s.userID), s.made) {
-		token, err = eng.create(s.context(), string(s.userID), mine, 0)
-	}
 	if err == nil {
 		s.token, s.base = &token, mine
 	}
@@ -174,12 +170,15 @@ func (s *Session) Delete(w http.ResponseWriter) error {
 }
 
 // DeleteByUserID ends all sessions of the session's user, this one and any that is being made too, for example after a change
-// of password. It may be called on a session that was never saved, and that one can be saved afterwards. If it was saved, cookie or
-// token is taken away from the client. Errors: sojourn.ErrNoUser if the session has no user id; outages, then some may have ended, and it should
+// of password. It may be called on a session that was never saved, whose sign-in then counts as begun afterwards: it can be saved, but for Cassandra,
+// see [Store.NewSession]. If it was saved, cookie or token is taken away from the client. Errors: sojourn.ErrNoUser if the session has no user id; outages, then some may have ended, and it should
 // be called again; DeleteToken's.
 func (s *Session) DeleteByUserID(w http.ResponseWriter) error {
 	return fail("delete by user id", s.deleteByUserID(w))
 }
+
+// tick is the coarsest clock of any store. When one has passed, a sign-in is later than a revocation, and not at the same time, for all of them.
+const tick = time.Millisecond
 
 func (s *Session) deleteByUserID(w http.ResponseWriter) error {
 	if len(s.userID) == 0 {
@@ -192,7 +191,7 @@ func (s *Session) deleteByUserID(w http.ResponseWriter) error {
 	if err := eng.endUser(s.context(), string(s.userID)); err != nil {
 		return err
 	}
-	s.store.in.ended.add(string(s.userID))
+	time.Sleep(tick)
 	if s.token == nil {
 		s.made = time.Now()
 		return nil

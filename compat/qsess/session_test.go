@@ -1,6 +1,7 @@
 package qsess_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -298,6 +299,39 @@ func TestRevokeThenSignIn(t *testing.T) {
 			t.Errorf("saving it again gave %v", err)
 		}
 	})
+}
+
+// ending is a store in which a session is ended at the worst moment: just before its touch.
+type ending struct {
+	store.Store
+	revoke bool
+}
+
+func (e *ending) Touch(ctx context.Context, rec store.Record, every time.Duration) error {
+	if e.revoke {
+		if _, err := e.Revoke(ctx, rec.User, store.Selection{}); err != nil {
+			return err
+		}
+	}
+	return e.Store.Touch(ctx, rec, every)
+}
+
+// TestRefreshMeetsRevocation: a refresh of a session that is ended meanwhile fails, and the client is not told that it lives.
+func TestRefreshMeetsRevocation(t *testing.T) {
+	kept := &ending{Store: memstore.New(nil)}
+	st, err := qsess.NewStoreOver(kept, qstest.Key1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := st.NewSession([]byte("ada"))
+	_, token := save(t, s)
+	time.Sleep(time.Millisecond)
+	kept.revoke = true
+	w := httptest.NewRecorder()
+	if err := s.Save(w); !errors.Is(err, qsess.ErrNoSession) || len(w.Header()) != 0 {
+		t.Errorf("Save gave %v and told the client %v, want ErrNoSession", err, w.Header())
+	}
+	wantNone(t, st, token)
 }
 
 // TestOutage is P23 on the map, with each call failing.

@@ -11,7 +11,7 @@ import (
 )
 
 func Example() {
-	sessions, err := qsess.NewMapStore()
+	sessions, err := qsess.NewMapStore([]byte("replace me: 32 random bytes here"))
 	if err != nil {
 		panic(err)
 	}

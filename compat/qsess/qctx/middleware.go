@@ -23,14 +23,14 @@ func MwRecovery(log io.Writer, printStack bool, printAll bool) MwMaker {
 				if x == http.ErrAbortHandler {
 					panic(x)
 				}
-				fmt.Fprintf(log, "MwRecovery - PANIC - %s %s - %v\n", c.R.RemoteAddr, c.R.URL, x)
+				fmt.Fprintf(log, "qctx: panic in %s %s for %s: %v\n", c.R.Method, c.R.URL, c.R.RemoteAddr, x)
 				if printStack {
 					_, _ = log.Write(stack(printAll))
 				}
 				if w.WroteHeader || w.WroteBody {
 					panic(http.ErrAbortHandler)
 				}
-				c.Error("!MwRecovery - PANIC", http.StatusInternalServerError)
+				c.Error("internal error", http.StatusInternalServerError)
 			}()
 			next.CtxServeHTTP(c)
 		})
@@ -46,7 +46,7 @@ func stack(all bool) []byte {
 	return b[:runtime.Stack(b, all)]
 }
 
-// MwLogger writes a line for each request to log: address, time taken, status, method and URL, with the status coloured for
+// MwLogger writes a line for each request to log: status, method, URL, address and time taken, with the status coloured for
 // terminals if useAnsiColor. Put it around what makes statuses. Lines of several requests are written at the same
 // time: log must allow that.
 func MwLogger(log io.Writer, useAnsiColor bool) MwMaker {
@@ -64,22 +64,22 @@ func MwLogger(log io.Writer, useAnsiColor bool) MwMaker {
 			if useAnsiColor {
 				on, off = color(code), "\033[0m"
 			}
-			fmt.Fprintf(log, "%45s %9d us %s %3d %s %7s %s\n", remote, time.Since(start).Microseconds(), on, code, off, method, url)
+			fmt.Fprintf(log, "%s%d%s %s %s for %s in %v\n", on, code, off, method, url, remote, time.Since(start).Round(time.Microsecond))
 		})
 	}
 }
 
-// color is white on green for success, red for errors of ours, and so on.
+// color is green for success, red for errors of ours, and so on.
 func color(code int) string {
 	switch code / 100 {
 	case 2:
-		return "\033[42;37m"
+		return "\033[32m"
 	case 3:
-		return "\033[43;30m"
+		return "\033[36m"
 	case 4:
-		return "\033[45;37m"
+		return "\033[33m"
 	case 5:
-		return "\033[41;37m"
+		return "\033[31m"
 	}
 	return ""
 }

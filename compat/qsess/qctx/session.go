@@ -10,7 +10,7 @@ import (
 
 // MwRequireSess lets requests through that have a session of st's, and puts it into Ctx.Sess. Others are answered: with status 401 if there
 // is none, or none that can be read, so that signing in again is the way out; with 503 in an outage, and then the client keeps its cookie, for it
-// may well be signed in.
+// may well be signed in; with 500 if the Store's fields do not make sense.
 //
 // A session that was saved more than MinRefreshSecs ago is refreshed, by saving it before the handler runs, since a cookie
 // may go out with it; never if MinRefreshSecs is negative. If it has just ended, the answer is 401, too. Any other failure of a refresh stops
@@ -40,6 +40,10 @@ func (c *Ctx) refuse(err error) {
 			c.Error("not logged in", http.StatusUnauthorized)
 			return
 		}
+	}
+	if errors.Is(err, qsess.ErrConfig) {
+		c.Error("internal error", http.StatusInternalServerError)
+		return
 	}
 	c.W.Header().Set("Retry-After", "5")
 	c.W.Header().Set("Cache-Control", "no-store")

@@ -143,7 +143,7 @@ func TestUnreadable(t *testing.T) {
 	s.get(t, 401)
 	s.cookie = nil
 	s.st.AuthType = 9
-	s.get(t, 503) // a mistake of the program's is no sign-out either
+	s.get(t, 500) // a mistake of the program's is no sign-out either
 }
 
 type unreadable struct{}

@@ -14,7 +14,7 @@ func Example() {
 		panic(err)
 	}
 	defer gs.Close()
-	sessions, err := qscql.NewCqlStore(gs, "sessions", false, false, []byte("encryption-key------------------"))
+	sessions, err := qscql.NewCqlStore(gs, "sessions", false, false, []byte("replace me: 32 random bytes here"))
 	if err != nil {
 		panic(err)
 	}

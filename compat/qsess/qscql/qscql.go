@@ -18,9 +18,12 @@ import (
 // uidIndex and uidToClient said how the sessions of a user are found. They always lie in one partition now, by a hash of the user id: there
 // is no index, and no user id goes to the client. Both are accepted, in every combination, and mean nothing.
 //
+// After Session.DeleteByUserID a user's sign-ins are refused for a second, with sojourn.ErrRevoked, because the nodes' clocks may differ: a
+// session that NewSession makes later than that is accepted.
+//
 // The engine expires sessions by itself, so nothing is started, and PruneInterval and PruneKill of the Store are nil.
 //
-// cipherkeys are 32 bytes each: the first seals cookies and tokens, all open them. Errors: qsess.ErrConfig, outages.
+// cipherkeys are one or more, of 32 bytes each: the first seals cookies and tokens, all open them. Errors: qsess.ErrConfig, outages.
 func NewCqlStore(gs *gocql.Session, table string, uidIndex bool, uidToClient bool, cipherkeys ...[]byte) (*qsess.Store, error) {
 	if gs == nil || table == "" {
 		return nil, fmt.Errorf("qscql: %w: no session, or no table", qsess.ErrConfig)

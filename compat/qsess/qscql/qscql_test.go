@@ -69,7 +69,7 @@ func TestCqlStore(t *testing.T) {
 	for _, flags := range []struct{ uidIndex, uidToClient bool }{{true, false}, {false, true}} {
 		t.Run(fmt.Sprintf("uidIndex=%v,uidToClient=%v", flags.uidIndex, flags.uidToClient), func(t *testing.T) {
 			t.Parallel() // each makes a dozen tables, which takes long
-			qstest.Run(t, qstest.BackEnd{Open: func(t testing.TB, name string, keys ...[]byte) *qsess.Store {
+			qstest.Run(t, qstest.BackEnd{Lag: 2 * time.Second, Open: func(t testing.TB, name string, keys ...[]byte) *qsess.Store {
 				st, err := qscql.NewCqlStore(gs, fmt.Sprintf("%s_%v", name, flags.uidIndex), flags.uidIndex, flags.uidToClient, keys...)
 				if err != nil {
 					t.Fatal(err)
@@ -106,6 +106,7 @@ func TestRefused(t *testing.T) {
 		"no table":    func() (*qsess.Store, error) { return qscql.NewCqlStore(gs, "", false, false, qstest.Key1) },
 		"no keyspace": func() (*qsess.Store, error) { return qscql.NewCqlStore(connect(t, ""), "t", false, false, qstest.Key1) },
 		"no name":     func() (*qsess.Store, error) { return qscql.NewCqlStore(gs, "Upper", false, false, qstest.Key1) },
+		"no key":      func() (*qsess.Store, error) { return qscql.NewCqlStore(gs, "none", true, true) },
 		"short key":   func() (*qsess.Store, error) { return qscql.NewCqlStore(gs, "short", true, true, []byte("x")) },
 	} {
 		if st, err := refused(); st != nil || !errors.Is(err, qsess.ErrConfig) {

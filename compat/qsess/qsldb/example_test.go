@@ -21,7 +21,7 @@ func Example() {
 		panic(err)
 	}
 	defer db.Close()
-	sessions, err := qsldb.NewGldbStore(db, []byte("sessions"), os.Stderr, []byte("encryption-key------------------"))
+	sessions, err := qsldb.NewGldbStore(db, []byte("sessions"), os.Stderr, []byte("replace me: 32 random bytes here"))
 	if err != nil {
 		panic(err)
 	}

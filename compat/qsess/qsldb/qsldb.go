@@ -22,7 +22,7 @@ const DefaultPruneIntervalSecs = 2 * 60
 // It starts a goroutine that deletes expired sessions. Send to PruneKill of the Store before the database is closed; without
 // that its next round fails, and says so on errLog, if that is not nil: a line for each failure, nothing else.
 //
-// cipherkeys are 32 bytes each: the first seals cookies and tokens, all open them. Errors: qsess.ErrConfig, and
+// cipherkeys are one or more, of 32 bytes each: the first seals cookies and tokens, all open them. Errors: qsess.ErrConfig, and
 // then nothing was started.
 func NewGldbStore(db *leveldb.DB, prefix []byte, errLog io.Writer, cipherkeys ...[]byte) (*qsess.Store, error) {
 	if db == nil {

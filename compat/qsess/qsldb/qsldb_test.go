@@ -159,20 +159,13 @@ func TestRefused(t *testing.T) {
 	for name, refused := range map[string]func() (*qsess.Store, error){
 		"no database": func() (*qsess.Store, error) { return qsldb.NewGldbStore(nil, nil, nil, qstest.Key1) },
 		"zero byte":   func() (*qsess.Store, error) { return qsldb.NewGldbStore(db, []byte{1, 0}, nil, qstest.Key1) },
+		"no key":      func() (*qsess.Store, error) { return qsldb.NewGldbStore(db, nil, nil) },
 		"short key":   func() (*qsess.Store, error) { return qsldb.NewGldbStore(db, nil, nil, []byte("short")) },
 	} {
 		if st, err := refused(); st != nil || !errors.Is(err, qsess.ErrConfig) {
 			t.Errorf("%s: got %v, %v, want ErrConfig", name, st, err)
 		}
 	}
-	st, err := qsldb.NewGldbStore(db, nil, nil) // without a key, until Encrypt is set
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := st.NewSession(nil).Save(httptest.NewRecorder()); !errors.Is(err, qsess.ErrConfig) {
-		t.Errorf("without keys Save gave %v, want ErrConfig", err)
-	}
-	st.PruneKill <- 1
 	if qsldb.DefaultPruneIntervalSecs != 120 {
 		t.Error("sessions are not pruned every two minutes")
 	}

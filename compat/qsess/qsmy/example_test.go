@@ -12,7 +12,7 @@ func Example() {
 		panic(err)
 	}
 	defer db.Close()
-	sessions, err := qsmy.NewMysqlStore(db, "sessions", "", "", []byte("encryption-key------------------"))
+	sessions, err := qsmy.NewMysqlStore(db, "sessions", "", "", []byte("replace me: 32 random bytes here"))
 	if err != nil {
 		panic(err)
 	}

@@ -20,7 +20,7 @@ import (
 // It starts a goroutine that deletes expired sessions, controlled by PruneInterval and PruneKill of the Store, in place of the older library's
 // server event; no right but to the table is needed. Send to PruneKill before the database is closed.
 //
-// cipherkeys are 32 bytes each: the first seals cookies and tokens, all open them. Errors: qsess.ErrConfig, outages; then nothing was
+// cipherkeys are one or more, of 32 bytes each: the first seals cookies and tokens, all open them. Errors: qsess.ErrConfig, outages; then nothing was
 // started.
 func NewMysqlStore(db *sql.DB, table string, dataField string, uidField string, cipherkeys ...[]byte) (*qsess.Store, error) {
 	if db == nil || table == "" {

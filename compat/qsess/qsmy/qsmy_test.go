@@ -162,6 +162,7 @@ func TestRefused(t *testing.T) {
 			"no database": func() (*qsess.Store, error) { return qsmy.NewMysqlStore(nil, "t", "", "", qstest.Key1) },
 			"no table":    func() (*qsess.Store, error) { return qsmy.NewMysqlStore(db, "", "", "", qstest.Key1) },
 			"no name":     func() (*qsess.Store, error) { return qsmy.NewMysqlStore(db, "a; b", "", "", qstest.Key1) },
+			"no key":      func() (*qsess.Store, error) { return qsmy.NewMysqlStore(db, newTable(t, db), "", "") },
 			"short key":   func() (*qsess.Store, error) { return qsmy.NewMysqlStore(db, newTable(t, db), "", "", []byte("x")) },
 		} {
 			if st, err := refused(); st != nil || !errors.Is(err, qsess.ErrConfig) {

@@ -15,7 +15,7 @@ func Example() {
 		panic(err)
 	}
 	defer pool.Close()
-	sessions, err := qspgx.NewPgxStore(pool, "sessions", os.Stderr, []byte("encryption-key------------------"))
+	sessions, err := qspgx.NewPgxStore(pool, "sessions", os.Stderr, []byte("replace me: 32 random bytes here"))
 	if err != nil {
 		panic(err)
 	}

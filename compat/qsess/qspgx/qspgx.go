@@ -21,7 +21,7 @@ const DefaultPruneIntervalSecs = 2 * 60
 // It starts a goroutine that deletes expired sessions. Send to PruneKill of the Store before the pool is closed; without
 // that its next round fails, and says so on errLog, if that is not nil: a line for each failure, nothing else.
 //
-// cipherkeys are 32 bytes each: the first seals cookies and tokens, all open them. Errors: qsess.ErrConfig, outages; then nothing was
+// cipherkeys are one or more, of 32 bytes each: the first seals cookies and tokens, all open them. Errors: qsess.ErrConfig, outages; then nothing was
 // started.
 func NewPgxStore(pool *pgxpool.Pool, table string, errLog io.Writer, cipherkeys ...[]byte) (*qsess.Store, error) {
 	if pool == nil || table == "" {

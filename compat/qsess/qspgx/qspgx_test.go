@@ -146,6 +146,7 @@ func TestRefused(t *testing.T) {
 		"no pool":           func() (*qsess.Store, error) { return qspgx.NewPgxStore(nil, "t", nil, qstest.Key1) },
 		"no table":          func() (*qsess.Store, error) { return qspgx.NewPgxStore(pool, "", nil, qstest.Key1) },
 		"no name":           func() (*qsess.Store, error) { return qspgx.NewPgxStore(pool, "a; b", nil, qstest.Key1) },
+		"no key":            func() (*qsess.Store, error) { return qspgx.NewPgxStore(pool, newTable(t, pool), nil) },
 		"short key":         func() (*qsess.Store, error) { return qspgx.NewPgxStore(pool, newTable(t, pool), nil, []byte("x")) },
 		"the old library's": func() (*qsess.Store, error) { return qspgx.NewPgxStore(pool, old, nil, qstest.Key1) },
 	} {

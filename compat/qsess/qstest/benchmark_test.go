@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/sojourn-go/sojourn/compat/qsess"
+	"github.com/sojourn-go/sojourn/compat/qsess/qstest"
 )
 
 // Three ways to encode the same data, as examples of SessData and to be compared: by hand, by encoding/json, and the default, which is
@@ -74,26 +75,26 @@ func roundTrip(b *testing.B, make func() qsess.SessData) {
 }
 
 func BenchmarkHandWrittenSerializer(b *testing.B) {
-	roundTrip(b, func() qsess.SessData { return &handWritten{[16]byte{1}, "JohnDoe", note} })
+	roundTrip(b, func() qsess.SessData { return &handWritten{[16]byte{1}, "Grace H", note} })
 }
 
 func BenchmarkJSON(b *testing.B) {
-	roundTrip(b, func() qsess.SessData { return &inJSON{[16]byte{1}, "JohnDoe", note} })
+	roundTrip(b, func() qsess.SessData { return &inJSON{[16]byte{1}, "Grace H", note} })
 }
 
 func BenchmarkDefaultSafeGob(b *testing.B) {
 	roundTrip(b, func() qsess.SessData {
-		return &qsess.VarMap{Vars: map[any]any{"userid": "00000000-0000-0000-0000-000000000001", "username": "JohnDoe", "note": note}}
+		return &qsess.VarMap{Vars: map[any]any{"userid": "00000000-0000-0000-0000-000000000001", "username": "Grace H", "note": note}}
 	})
 }
 
 // TestSerializers: what they read is what they wrote.
 func TestSerializers(t *testing.T) {
-	st, err := qsess.NewMapStore()
+	st, err := qsess.NewMapStore(qstest.Key1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, d := range []qsess.SessData{&handWritten{[16]byte{1}, "JohnDoe", note}, &inJSON{[16]byte{1}, "JohnDoe", note}} {
+	for _, d := range []qsess.SessData{&handWritten{[16]byte{1}, "Grace H", note}, &inJSON{[16]byte{1}, "Grace H", note}} {
 		st.NewSessData = func() qsess.SessData {
 			if _, ok := d.(*inJSON); ok {
 				return new(inJSON)

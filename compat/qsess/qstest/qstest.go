@@ -59,22 +59,22 @@ func vars(t testing.TB, s *qsess.Session) map[any]any {
 
 // SanityTest saves a session, reads it back and looks whether everything is there. store has VarMap and cookies, as a new one has.
 func SanityTest(t *testing.T, store *qsess.Store) {
-	s := store.NewSession([]byte("xyzzy"))
-	s.MaxAgeSecs, s.MinRefreshSecs = 10, 5
-	vars(t, s)["note"] = "Hello, World!"
+	s := store.NewSession([]byte("grace"))
+	s.MaxAgeSecs, s.MinRefreshSecs = 600, 60
+	vars(t, s)["note"] = "kept by the server"
 	r := save(t, store, s)
 
 	back, ttl, err := store.GetSession(httptest.NewRecorder(), r)
 	if err != nil {
 		t.Fatalf("GetSession: %v", err)
 	}
-	if string(back.UserID()) != "xyzzy" {
+	if string(back.UserID()) != "grace" {
 		t.Errorf("the user id came back as %q", back.UserID())
 	}
-	if back.MaxAgeSecs != 10 || back.MinRefreshSecs != 5 || ttl < 1 || ttl > 10 {
-		t.Errorf("MaxAgeSecs %d, MinRefreshSecs %d and a life of %d s, want 10, 5 and about 10", back.MaxAgeSecs, back.MinRefreshSecs, ttl)
+	if back.MaxAgeSecs != 600 || back.MinRefreshSecs != 60 || ttl < 1 || ttl > 600 {
+		t.Errorf("MaxAgeSecs %d, MinRefreshSecs %d and a life of %d s, want 600, 60 and about 600", back.MaxAgeSecs, back.MinRefreshSecs, ttl)
 	}
-	if vars(t, back)["note"] != "Hello, World!" {
+	if vars(t, back)["note"] != "kept by the server" {
 		t.Errorf("the data came back as %v", vars(t, back))
 	}
 	if err := back.Delete(httptest.NewRecorder()); err != nil {
@@ -89,9 +89,9 @@ func SanityTest(t *testing.T, store *qsess.Store) {
 func ExpirationTest(t *testing.T, store *qsess.Store) {
 	st := *store
 	st.AuthType = qsess.TokenAuth
-	st.MaxAgeSecs, st.MinRefreshSecs = 33, 55
-	s := st.NewSession([]byte("userid-foo"))
-	s.MaxAgeSecs, s.MinRefreshSecs = 3, 5
+	st.MaxAgeSecs, st.MinRefreshSecs = 900, -1
+	s := st.NewSession([]byte("linus"))
+	s.MaxAgeSecs, s.MinRefreshSecs = 3, -1
 	if err := s.Save(httptest.NewRecorder()); err != nil {
 		t.Fatalf("Save: %v", err)
 	}
@@ -123,7 +123,7 @@ func ExpirationTest(t *testing.T, store *qsess.Store) {
 // DeleteByUserIDTest ends the sessions of one user among several. With noZombies, which every back-end of this module passes, saving
 // one of them afterwards must fail and bring nothing back.
 func DeleteByUserIDTest(t *testing.T, store *qsess.Store, noZombies bool) {
-	users := []string{"user1", "user2", "user1", "user3", "user1"}
+	users := []string{"eve", "ada", "eve", "bob", "eve"}
 	sessions := make([]*qsess.Session, len(users))
 	requests := make([]*http.Request, len(users))
 	for i, user := range users {
@@ -136,10 +136,10 @@ func DeleteByUserIDTest(t *testing.T, store *qsess.Store, noZombies bool) {
 	}
 	for i, user := range users {
 		_, _, err := store.GetSession(httptest.NewRecorder(), requests[i])
-		if user == "user1" && err == nil {
+		if user == "eve" && err == nil {
 			t.Errorf("session %d, of %s, is still there", i, user)
 		}
-		if user != "user1" && err != nil {
+		if user != "eve" && err != nil {
 			t.Errorf("session %d, of %s, is gone: %v", i, user, err)
 		}
 	}
@@ -158,9 +158,9 @@ func DeleteByUserIDTest(t *testing.T, store *qsess.Store, noZombies bool) {
 func NoSessDataTest(t *testing.T, store *qsess.Store) {
 	st := *store
 	st.NewSessData = nil
-	s := st.NewSession([]byte("xyzzy"))
+	s := st.NewSession([]byte("grace"))
 	back := get(t, &st, save(t, &st, s))
-	if string(back.UserID()) != "xyzzy" {
+	if string(back.UserID()) != "grace" {
 		t.Errorf("the user id came back as %q", back.UserID())
 	}
 	if err := back.Delete(httptest.NewRecorder()); err != nil {

@@ -21,12 +21,15 @@ type BackEnd struct {
 	Open func(t testing.TB, name string, keys ...[]byte) *qsess.Store
 	// Unshared says that two Stores never share sessions, as in memory.
 	Unshared bool
+	// Lag is for how long after DeleteByUserID the back-end may refuse new sign-ins of the user, because its nodes' clocks may differ.
+	// Sessions that are made later must be accepted; with 0, all that are made afterwards.
+	Lag time.Duration
 }
 
-// Key1 and Key2 are the keys of the tests.
+// Key1 and Key2 are the keys of the tests, each of 32 bytes.
 var (
-	Key1 = []byte("key-to-detect-tampering---------")
-	Key2 = []byte("key-for-encryption--------------")
+	Key1 = bytes.Repeat([]byte("newer"), 7)[:32]
+	Key2 = bytes.Repeat([]byte("older"), 7)[:32]
 )
 
 // A check is one defect of the older library, by its number, re-enacted: it passes where the defect is not.
@@ -45,6 +48,7 @@ var checks = []check{
 	{"P20 overlapping changes", overlap},
 	{"P21 no session survives its user's", survivors},
 	{"a sign-in right after all others were ended", signInAgain},
+	{"a sign-in between two revocations", signInBetween},
 	{"P22 the program's own cipher", ownCipher},
 	{"P33 saved twice, and for 90 days", savedTwice},
 	{"keys rotate", rotation},
@@ -306,20 +310,52 @@ func survivors(t *testing.T, _ BackEnd, open func(...[]byte) *qsess.Store) {
 	}
 }
 
-// signInAgain is a change of password: it must not be refused as a sign-in from before.
-func signInAgain(t *testing.T, _ BackEnd, open func(...[]byte) *qsess.Store) {
+// signInAgain is a change of password: it must not be refused as a sign-in from before, or for b.Lag only.
+func signInAgain(t *testing.T, b BackEnd, open func(...[]byte) *qsess.Store) {
 	st := open()
 	old, token := start(t, st, "ada")
 	if err := old.DeleteByUserID(httptest.NewRecorder()); err != nil {
 		t.Fatal(err)
 	}
-	s := st.NewSession([]byte("ada"))
-	time.Sleep(10 * time.Millisecond)
-	if err := s.Save(httptest.NewRecorder()); err != nil {
-		t.Errorf("Save right after DeleteByUserID: %v", err)
+	for since := time.Now(); ; {
+		late := time.Since(since) >= b.Lag
+		s := st.NewSession([]byte("ada"))
+		time.Sleep(10 * time.Millisecond)
+		err := s.Save(httptest.NewRecorder())
+		if err == nil {
+			break
+		}
+		if late || !errors.Is(err, sojourn.ErrRevoked) {
+			t.Errorf("Save %v after DeleteByUserID: %v", time.Since(since), err)
+			break
+		}
 	}
 	if alive(t, st, token) {
 		t.Error("the old session is alive")
+	}
+}
+
+// signInBetween: that a Store has revoked a user's sessions before a sign-in began does not excuse it from a revocation since then, by
+// another process.
+func signInBetween(t *testing.T, b BackEnd, open func(...[]byte) *qsess.Store) {
+	st := open()
+	other := st
+	if !b.Unshared {
+		other = open()
+	}
+	own := st.NewSession([]byte("ada"))
+	if err := own.DeleteByUserID(nil); err != nil {
+		t.Fatal(err)
+	}
+	s := st.NewSession([]byte("ada"))
+	time.Sleep(time.Second) // as in survivors
+	if err := other.NewSession([]byte("ada")).DeleteByUserID(nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []*qsess.Session{s, own} {
+		if err := s.Save(httptest.NewRecorder()); !errors.Is(err, sojourn.ErrRevoked) {
+			t.Errorf("Save after another process's DeleteByUserID gave %v, want ErrRevoked", err)
+		}
 	}
 }
 
