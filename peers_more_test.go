@@ -1,6 +1,6 @@
 package sojourn_test
 
-// More of reference/peers.md, section 2: P16 to P36.
+// More defects of other libraries, numbered P1 to P36: from P16 on.
 
 import (
 	"bytes"

@@ -1,6 +1,6 @@
 package sojourn_test
 
-// What other session libraries get wrong (reference/peers.md, section 2), done to this one.
+// Defects of other libraries, numbered P1 to P36, done to this one.
 
 import (
 	"context"
