@@ -174,7 +174,7 @@ func (l *least) read(v *leastVisit, r *http.Request) {
 		return
 	}
 	from, to := cut(v.rec.data, asked)
-	io.WriteString(v, string(v.rec.data[from:to]))
+	v.Write(v.rec.data[from:to])
 }
 
 func (l *least) write(v *leastVisit, r *http.Request) {
