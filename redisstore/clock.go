@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 )
@@ -16,6 +17,7 @@ type sample struct {
 	at     time.Time     // local, with its monotonic reading
 	ahead  time.Duration // of the server's clock, before the local one of epoch
 	passed time.Duration // since epoch, at at
+	least  time.Duration // what ahead surely is
 }
 
 // maxSample bounds how long a step of the server's clock, or another master with another one, may stay unseen.
@@ -38,21 +40,44 @@ func (c *clock) learn(sent time.Time, server int64) {
 		// What fits stays, so that the time neither jumps nor runs back with each answer.
 		ahead = min(max(old.ahead, least), most)
 	}
-	c.last.Store(&sample{now, ahead, passed})
+	c.last.Store(&sample{now, ahead, passed, least})
 }
 
 // now gives the server's time in milliseconds, if it is known.
 func (c *clock) now() (int64, bool) {
-	s := c.last.Load()
+	s, since := c.sample(maxSample)
 	if s == nil {
 		return 0, false
+	}
+	return epoch.UnixMilli() + int64((s.passed+since+s.ahead)/time.Millisecond), true
+}
+
+// maxFloor bounds how old the answer may be that floor is told by.
+const maxFloor = time.Minute
+
+// floor gives an instant that the server's clock has surely reached, in milliseconds, if one is known: unlike now it is never ahead. Two
+// clocks are taken to drift apart by less than a thousandth.
+func (c *clock) floor() (int64, bool) {
+	s, since := c.sample(maxFloor)
+	if s == nil {
+		return 0, false
+	}
+	past := s.passed + since + s.least - since/1000
+	return epoch.UnixMilli() + int64(math.Floor(float64(past)/float64(time.Millisecond))), true
+}
+
+// sample gives the newest sample and its age, if it is not older than most.
+func (c *clock) sample(most time.Duration) (*sample, time.Duration) {
+	s := c.last.Load()
+	if s == nil {
+		return nil, 0
 	}
 	now := time.Now()
 	since := now.Sub(s.at)
 	// After the machine slept the monotonic clock has missed some time that the other has not.
 	drift := now.Round(0).Sub(s.at.Round(0)) - since
-	if since > maxSample || drift.Abs() > maxSample/2 {
-		return 0, false
+	if since > most || drift.Abs() > maxSample/2 {
+		return nil, 0
 	}
-	return epoch.UnixMilli() + int64((s.passed+since+s.ahead)/time.Millisecond), true
+	return s, since
 }

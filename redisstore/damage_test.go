@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/rueidis"
 
@@ -110,6 +111,19 @@ func TestDamagedIndex(t *testing.T) {
 		}
 		if _, _, err := s.Get(t.Context(), r.Key); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("get after delete: %v", err)
+		}
+		// An Update that ends its record is an end, too.
+		k.do(t, k.index, "DEL")
+		r = create(t, s, record("somebody"))
+		k.do(t, k.index, "DEL")
+		k.do(t, k.index, "SET", "x")
+		time.Sleep(5 * time.Millisecond)
+		r.Lifetime = time.Millisecond
+		if err := s.Update(t.Context(), r, r.Version); err != nil {
+			t.Errorf("update that ends: %v", err)
+		}
+		if _, _, err := s.Get(t.Context(), r.Key); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("get after an update that ends: %v", err)
 		}
 	})
 }

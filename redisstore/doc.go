@@ -18,7 +18,8 @@
 // and each call is one trip. A server that does not know a script yet is sent its text, which is a second trip. Reads are a plain GET. All ask the master.
 //
 // Time is Redis's own, in whole milliseconds; the clocks of the program's machines do not matter. Redis drops what has
-// expired, so Sweep has nothing to do.
+// expired, so Sweep has nothing to do. A sign-in's age is measured from the call, whatever the call waits for; where
+// the server has not told the time for a minute, or never, Create asks for it first, in a second trip.
 //
 // Every call may be sent again, by a client too: what was applied is recognised. A call that Redis refuses for a moment (a
 // slot that moves, a server that starts) is tried again for a quarter of a second, within its context. An answer that is
@@ -34,7 +35,8 @@
 //     (see [Options].CacheFor) go where rueidis's SendToReplicas says, so do not set it together with them.
 //
 // The client's user needs EVALSHA, EVAL, GET and, on the keys of the prefix, what the scripts call; WAIT for [Options].WaitReplicas; SCAN, TIME,
-// ROLE and GETRANGE for All; INFO for [Store.Check].
+// ROLE and GETRANGE for All; ROLE and INFO for [Store.Check]; for both CLUSTER NODES, too, where a node of a cluster cannot be asked. A write for
+// which a permission is missing is store.ErrIndeterminate, since a script may have written before it came to that command.
 //
 // # What fail-over can lose
 //
@@ -43,6 +45,10 @@
 // [Options].WaitReplicas closes that for Revoke, Delete and Rotate as far as Redis can: such a call is acknowledged only when so
 // many replicas have it. Together with min-replicas-to-write 1 and a short min-replicas-max-lag, a master that is cut off stops
 // taking writes, too. A replica without the write may still be chosen if those that had it are lost as well.
+//
+// After a fail-over, or when a slot has moved, another server's clock counts. The servers' clocks must be synchronised (NTP or the like): a
+// record ends earlier or later by their difference, and [Options].ClockSkew, 1 s with Sentinel and in a cluster, must be no less than
+// it, or a sign-in that began before a Revoke may pass. A sign-in that begins within ClockSkew after a Revoke is refused, unless its age is 0.
 //
 // # Cached reads
 //

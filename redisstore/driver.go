@@ -31,6 +31,10 @@ type Cacher interface {
 	Cached(ctx context.Context, key string, ttl time.Duration) ([]byte, error)
 }
 
+// FailsOver is what a [Driver] may have besides: whether another server, with another clock, may take over, as with
+// Sentinel and in a cluster. Then [Options].ClockSkew is not 0 by default.
+type FailsOver interface{ FailsOver() bool }
+
 // Command is a Redis command: Name Before… Keys… After….
 type Command struct {
 	// Name is the command, such as GET.

@@ -38,7 +38,7 @@ func (f *fault) Unwrap() []error {
 func (f *fault) Format(s fmt.State, _ rune) { fmt.Fprint(s, f.Error()) }
 
 // refusals are the codes with which Redis refuses a command before it has done anything. A script that comes upon one of
-// them does so at its first write.
+// them does so at its first write; but NOPERM is told of each command by itself, so a script may have written before.
 var refusals = map[string]string{
 	"ASK":         "a slot of the cluster is moving",
 	"BUSY":        "a script runs too long",
@@ -79,10 +79,14 @@ func judge(err error, write bool) error {
 		hint, refused := refusals[f.code]
 		switch {
 		case refused:
-			f.class, f.hint = store.ErrUnavailable, hint
+			f.hint = hint
+			if f.code != "NOPERM" {
+				f.class = store.ErrUnavailable
+			}
 		case f.code == "OOM":
 			f.class, f.hint = store.ErrFull, "used memory is above maxmemory"
 		case f.code == "WRONGTYPE":
+			// Scripts read the index before they write, or do not mind what is there.
 			f.class, f.hint = store.ErrCorrupt, "a key of the prefix is not of this store"
 		default:
 			f.hint = "Redis 7.0 or later is needed; see Store.Check"

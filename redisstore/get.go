@@ -33,13 +33,14 @@ func (s *Store) Get(ctx context.Context, key store.Key) (store.Record, time.Time
 	case cached:
 		b = bytes.Clone(b)
 	}
-	now, _ := s.clock.now()
 	rec, err := record.Decode(key, b)
 	if err != nil {
 		return store.Record{}, time.Time{}, fail(op, err)
 	}
-	if !rec.Live(time.UnixMilli(now)) {
-		return s.ask(ctx, op, key) // Redis does not think so
+	// The time that was known at the start may have become too old on the way. And where the record is over, Redis does not think so.
+	now, known := s.clock.now()
+	if !known || !rec.Live(time.UnixMilli(now)) {
+		return s.ask(ctx, op, key)
 	}
 	return rec, latest(&rec, now), nil
 }

@@ -27,7 +27,7 @@ func TestJudge(t *testing.T) {
 		{&ServerError{"READONLY You can't"}, store.ErrUnavailable, store.ErrUnavailable},
 		{&ServerError{"NOREPLICAS Not enough"}, store.ErrUnavailable, store.ErrUnavailable},
 		{&ServerError{"MISCONF Errors writing"}, store.ErrUnavailable, store.ErrUnavailable},
-		{&ServerError{"NOPERM secret"}, store.ErrUnavailable, store.ErrUnavailable},
+		{&ServerError{"NOPERM secret"}, store.ErrUnavailable, store.ErrIndeterminate},
 		{&ServerError{"ERR secret"}, store.ErrUnavailable, store.ErrIndeterminate},
 		{&ServerError{"user_script:7: secret"}, store.ErrUnavailable, store.ErrIndeterminate},
 		{&ServerError{"SECRET: secret"}, store.ErrUnavailable, store.ErrIndeterminate},

@@ -36,6 +36,11 @@ type Options struct {
 
 	// WaitTimeout bounds the wait for replicas. 0 means 1 s.
 	WaitTimeout time.Duration
+
+	// ClockSkew is by how much the clock of a server that takes over may differ from that of the one before it, at most. It is added to a
+	// positive Admission.Age: a sign-in that began within so long after a Revoke is refused, too. 0 means 1 s for a client of
+	// Sentinel or of a cluster, and none for a client of one server; set it where that one's address may move to another server.
+	ClockSkew time.Duration
 }
 
 // Store is a [store.Store] in Redis. Make it with [New].
@@ -70,6 +75,9 @@ func NewWith(d Driver, opts *Options) (*Store, error) {
 	if o.WaitTimeout == 0 {
 		o.WaitTimeout = time.Second
 	}
+	if f, ok := d.(FailsOver); ok && o.ClockSkew == 0 && f.FailsOver() {
+		o.ClockSkew = time.Second
+	}
 	s := &Store{driver: d, opts: o}
 	switch {
 	case d == nil:
@@ -80,6 +88,8 @@ func NewWith(d Driver, opts *Options) (*Store, error) {
 		return nil, errors.New("redisstore: Options.CacheFor is not 0 and not within 1 ms to 1 min")
 	case o.WaitReplicas < 0 || o.WaitTimeout < time.Millisecond:
 		return nil, errors.New("redisstore: Options.WaitReplicas is negative, or WaitTimeout below 1 ms")
+	case o.ClockSkew < 0:
+		return nil, errors.New("redisstore: Options.ClockSkew is negative")
 	case o.CacheFor > 0:
 		c, ok := d.(Cacher)
 		if !ok {
@@ -133,12 +143,20 @@ func (s *Store) Create(ctx context.Context, rec store.Record, adm store.Admissio
 		return nil, fail(op, err)
 	}
 	tag := s.tagKey(rec.Key.Tag)
-	args := []string{record.Fixed(&rec), record.Rest(&rec, rec.User), rec.User, strconv.Itoa(adm.Max), flag(adm.Evict), strconv.FormatInt(record.Millis(adm.Age), 10)}
+	args := []string{record.Fixed(&rec), record.Rest(&rec, rec.User), rec.User, strconv.Itoa(adm.Max), flag(adm.Evict), "0", "0"}
+	if rec.User != "" && adm.Age > 0 {
+		began, err := s.began(ctx, rec.Key, adm.Age)
+		if err != nil {
+			return nil, fail(op, err)
+		}
+		adm.Age += s.opts.ClockSkew
+		args[5], args[6] = decimal(record.Millis(adm.Age)), decimal(began)
+	}
 	answer, err := s.act(ctx, op, rec.Key.Tag, &call{script: createScript, write: true, args: args,
 		keys: []string{s.key(rec.Key), tag + "u", tag + "g"},
 		again: func(spent time.Duration) {
 			if adm.Age > 0 { // the sign-in has grown older
-				args[5] = strconv.FormatInt(record.Millis(adm.Age+spent), 10)
+				args[5] = decimal(record.Millis(adm.Age + spent))
 			}
 		}})
 	if err != nil {
@@ -150,6 +168,24 @@ func (s *Store) Create(ctx context.Context, rec store.Record, adm store.Admissio
 	}
 	return evicted, nil
 }
+
+// began gives the server's time at which a sign-in of that age began, or an earlier one. The age alone would not do: it is
+// compared when the script runs, and until then the call may wait for a connection. Where no answer told the time
+// lately, the server is asked first.
+func (s *Store) began(ctx context.Context, key store.Key, age time.Duration) (int64, error) {
+	start := time.Now()
+	now, known := s.clock.floor()
+	if !known {
+		_, _, at, err := s.run(ctx, &call{script: getScript, keys: []string{s.key(key)}})
+		if err != nil {
+			return 0, err
+		}
+		now = at - record.Millis(time.Since(start))
+	}
+	return now - record.Millis(age+s.opts.ClockSkew), nil
+}
+
+func decimal(n int64) string { return strconv.FormatInt(n, 10) }
 
 // Update replaces a record's Idle, Lifetime, Meta and Data as [store.Store] says. When Redis's memory is full it still
 // ends a record or makes it smaller, in a second trip. Errors: store.ErrConflict, ErrNotFound, ErrFull, ErrInvalid,
@@ -219,7 +255,7 @@ func (s *Store) Delete(ctx context.Context, key store.Key) error {
 	return err
 }
 
-// guardFor is how long a revocation is remembered. Age may be just store.GuardFor, and clocks are whole milliseconds.
+// guardFor is how long a revocation is remembered, besides ClockSkew. Age may be just store.GuardFor, and clocks are whole milliseconds.
 const guardFor = store.GuardFor + time.Minute
 
 // Revoke ends records of user as [store.Store] says, in one script whose length grows with their number. Without Only it
@@ -253,7 +289,7 @@ func (s *Store) Revoke(ctx context.Context, user string, sel store.Selection) (i
 	tag := store.TagOf(user)
 	key := s.tagKey(tag)
 	answer, err := s.act(ctx, op, tag, &call{script: revokeScript, write: true, end: true, keys: []string{key + "u", key + "g"},
-		args: []string{user, kind, handles.String(), strconv.FormatInt(record.Millis(guardFor), 10), s.waits()}})
+		args: []string{user, kind, handles.String(), decimal(record.Millis(guardFor + s.opts.ClockSkew)), s.waits()}})
 	if err != nil {
 		return 0, err
 	}

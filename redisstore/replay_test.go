@@ -200,25 +200,3 @@ func TestPassingRefusals(t *testing.T) {
 		}
 	}
 }
-
-// TestAgeGrows gives a revocation the time that retries take: a sign-in that began before it stays one that began before it.
-func TestAgeGrows(t *testing.T) {
-	c := dial(t, option(t, "SOJOURN_REDIS"))
-	s, p := spied(t, c, redisstore.Options{})
-	age := 10 * time.Millisecond
-	first := true
-	p.answer = func(cmd redisstore.Command) error {
-		if cmd.Name != "EVALSHA" || len(cmd.After) != 6 || !first { // not a Create
-			return nil
-		}
-		first = false
-		if _, err := s.Revoke(t.Context(), "somebody", store.Selection{}); err != nil { // after the sign-in began
-			t.Error(err)
-		}
-		time.Sleep(5 * age)
-		return &redisstore.ServerError{Text: "TRYAGAIN"}
-	}
-	if _, err := s.Create(t.Context(), record("somebody"), store.Admission{Age: age}); !errors.Is(err, store.ErrRevoked) {
-		t.Errorf("create whose retry came late: %v", err)
-	}
-}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -50,19 +51,47 @@ func rueidisError(err error) error {
 	return err
 }
 
-func (d rueidisDriver) DoWait(ctx context.Context, cmd Command, replicas int, timeout time.Duration) (b []byte, acks int, err error) {
-	err = d.client.Dedicated(func(c rueidis.DedicatedClient) error {
-		rs := c.DoMulti(ctx, c.B().Arbitrary(cmd.Name).Args(cmd.Before...).Keys(cmd.Keys...).Args(cmd.After...).Build(),
-			c.B().Arbitrary("WAIT").Args(strconv.Itoa(replicas), strconv.FormatInt(timeout.Milliseconds(), 10)).Blocking())
-		var err error
-		if b, err = rueidisBytes(rs[0]); err != nil {
+// FailsOver tells clients to a cluster or Sentinel from those to one server.
+func (d rueidisDriver) FailsOver() bool { return d.client.Mode() != rueidis.ClientModeStandalone }
+
+// DoWait runs on a goroutine of its own, since rueidis waits for a connection without a context. When ctx ends before one is there, the
+// goroutine stays until then, and sends nothing.
+func (d rueidisDriver) DoWait(ctx context.Context, cmd Command, replicas int, timeout time.Duration) ([]byte, int, error) {
+	var b []byte
+	var acks int
+	var err error
+	var decided atomic.Bool // that it is sent, or that it is not
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		err = d.client.Dedicated(func(c rueidis.DedicatedClient) (err error) {
+			if !decided.CompareAndSwap(false, true) {
+				return nil
+			}
+			b, acks, err = rueidisWait(ctx, c, cmd, replicas, timeout)
 			return err
+		})
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		if decided.CompareAndSwap(false, true) {
+			return nil, 0, &NotSentError{ctx.Err()}
 		}
-		n, err := rs[1].AsInt64()
-		acks = int(n)
-		return lost(err)
-	})
+		<-done
+	}
 	return b, acks, err
+}
+
+func rueidisWait(ctx context.Context, c rueidis.DedicatedClient, cmd Command, replicas int, timeout time.Duration) ([]byte, int, error) {
+	rs := c.DoMulti(ctx, c.B().Arbitrary(cmd.Name).Args(cmd.Before...).Keys(cmd.Keys...).Args(cmd.After...).Build(),
+		c.B().Arbitrary("WAIT").Args(strconv.Itoa(replicas), strconv.FormatInt(timeout.Milliseconds(), 10)).Blocking())
+	b, err := rueidisBytes(rs[0])
+	if err != nil {
+		return nil, 0, err
+	}
+	n, err := rs[1].AsInt64()
+	return b, int(n), lost(err)
 }
 
 // lost is for an error after the write was answered: nobody knows what became of it.
@@ -85,17 +114,9 @@ func (d rueidisDriver) Cached(ctx context.Context, key string, ttl time.Duration
 func (d rueidisDriver) Masters(ctx context.Context) ([]Node, error) {
 	var nodes []Node
 	for _, c := range d.client.Nodes() {
-		n := rueidisNode{c}
-		role, err := n.Pipe(ctx, []string{"ROLE"})
-		if err != nil {
-			return nil, err
-		}
-		if r, ok := role[0].([]any); ok && len(r) > 0 && r[0] != "master" {
-			continue
-		}
-		nodes = append(nodes, n)
+		nodes = append(nodes, rueidisNode{c})
 	}
-	return nodes, nil
+	return masters(ctx, nodes, d.client.Mode() == rueidis.ClientModeCluster)
 }
 
 type rueidisNode struct{ client rueidis.Client }

@@ -120,6 +120,7 @@ func TestOptions(t *testing.T) {
 	for what, o := range map[string]redisstore.Options{
 		"braces": {Prefix: "a{b"}, "long": {Prefix: strings.Repeat("x", 65)}, "cache": {CacheFor: time.Second}, "short cache": {CacheFor: 1},
 		"long cache": {CacheFor: time.Hour}, "replicas": {WaitReplicas: -1}, "timeout": {WaitTimeout: -1},
+		"skew": {ClockSkew: -1},
 	} {
 		if _, err := redisstore.NewWith(d, &o); err == nil {
 			t.Errorf("%s: accepted", what)

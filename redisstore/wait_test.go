@@ -1,6 +1,7 @@
 package redisstore_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -69,5 +70,42 @@ func TestWaitUnmet(t *testing.T) {
 				t.Errorf("get of what was ended without enough replicas: %v", err)
 			}
 		})
+	}
+}
+
+// TestWaitContext has no connection free for an end that waits for replicas: the call keeps its context, and nothing is sent later.
+func TestWaitContext(t *testing.T) {
+	o := option(t, "SOJOURN_REDIS")
+	o.BlockingPoolSize = 1
+	c := dial(t, o)
+	s := open(t, c, redisstore.Options{WaitReplicas: 1, WaitTimeout: time.Millisecond})
+	r := create(t, s, record("somebody"))
+	_, release := c.Dedicate()
+	released := false
+	defer func() {
+		if !released {
+			release()
+		}
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	got := make(chan error, 1)
+	go func() { got <- s.Delete(ctx, r.Key) }()
+	select {
+	case err := <-got:
+		if !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("delete without a free connection: %v", err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("delete waits for a connection past its context")
+	}
+	released = true
+	release()
+	// Another that waits gets the connection after the first was done with it.
+	if err := s.Delete(t.Context(), store.Key{}); !errors.Is(err, store.ErrIndeterminate) {
+		t.Errorf("delete with a free connection and no replica: %v", err)
+	}
+	if _, _, err := s.Get(t.Context(), r.Key); err != nil {
+		t.Errorf("get of what was surely not ended: %v", err)
 	}
 }

@@ -27,16 +27,23 @@ import (
 // be behind, and where [redisstore.NewWith] does.
 func New(client redis.UniversalClient, opts *redisstore.Options) (*redisstore.Store, error) {
 	d := driver{client: client}
+	missing := errors.New("goredis: New needs a *redis.Client or a *redis.ClusterClient")
 	switch c := client.(type) {
 	case *redis.Client:
+		if c == nil {
+			return nil, missing
+		}
 		d.single = c
 	case *redis.ClusterClient:
+		if c == nil {
+			return nil, missing
+		}
 		if c.Options().ReadOnly {
 			return nil, errors.New("goredis: the client reads from replicas (ReadOnly, RouteByLatency or RouteRandomly), which may be behind")
 		}
 		d.cluster = c
 	default:
-		return nil, errors.New("goredis: New needs a *redis.Client or a *redis.ClusterClient")
+		return nil, missing
 	}
 	return redisstore.NewWith(d, opts)
 }
@@ -46,6 +53,12 @@ type driver struct {
 	client  redis.UniversalClient
 	single  *redis.Client
 	cluster *redis.ClusterClient
+}
+
+// FailsOver tells clients to a cluster or Sentinel from those to one server. A client that [redis.NewFailoverClient] made has that name for an
+// address.
+func (d driver) FailsOver() bool {
+	return d.cluster != nil || d.single.Options().Addr == "FailoverClient"
 }
 
 // once is a command that go-redis does not send again by itself.

@@ -106,10 +106,12 @@ func TestRefused(t *testing.T) {
 		t.Cleanup(func() { c.Close() })
 	}
 	for what, err := range map[string]error{
-		"replicas": second(goredis.New(replicas, nil)),
-		"ring":     second(goredis.New(ring, nil)),
-		"nothing":  second(goredis.New(nil, nil)),
-		"cache":    second(goredis.New(client, &redisstore.Options{CacheFor: time.Second})),
+		"replicas":   second(goredis.New(replicas, nil)),
+		"ring":       second(goredis.New(ring, nil)),
+		"nothing":    second(goredis.New(nil, nil)),
+		"no client":  second(goredis.New((*redis.Client)(nil), nil)),
+		"no cluster": second(goredis.New((*redis.ClusterClient)(nil), nil)),
+		"cache":      second(goredis.New(client, &redisstore.Options{CacheFor: time.Second})),
 	} {
 		if err == nil {
 			t.Errorf("%s: accepted", what)
@@ -126,3 +128,23 @@ func TestRefused(t *testing.T) {
 }
 
 func second(_ *redisstore.Store, err error) error { return err }
+
+// TestClockSkew has a default where another server's clock may come to count.
+func TestClockSkew(t *testing.T) {
+	for variable, skewed := range map[string]bool{"SOJOURN_REDIS": false, "SOJOURN_REDIS_CLUSTER": true, "SOJOURN_REDIS_SENTINEL": true} {
+		t.Run(variable, func(t *testing.T) {
+			st := open(t, dial(t, variable), redisstore.Options{})
+			began := time.Now()
+			if _, err := st.Revoke(t.Context(), "somebody", store.Selection{}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(20 * time.Millisecond)
+			r := store.Record{User: "somebody", Lifetime: time.Hour, Key: store.Key{Tag: store.TagOf("somebody")}}
+			rand.Read(r.Writer[:])
+			_, err := st.Create(t.Context(), r, store.Admission{Age: time.Millisecond})
+			if refused := errors.Is(err, store.ErrRevoked); refused != skewed && time.Since(began) < time.Second || err != nil && !refused {
+				t.Errorf("create just after a revoke: %v; want it refused: %v", err, skewed)
+			}
+		})
+	}
+}

@@ -1,4 +1,4 @@
--- KEYS record, index, guard  ARGV fixed, rest, user, max, evict, age
+-- KEYS record, index, guard  ARGV fixed, rest, user, max, evict, age, when the sign-in began at the latest
 local k, u = KEYS[1], KEYS[2]
 local r = given(ARGV[1])
 local user = ARGV[3]
@@ -12,7 +12,7 @@ end
 if user ~= '' then
 	local age = tonumber(ARGV[6])
 	local revoked = age > 0 and call('GET', KEYS[3])
-	if revoked and tonumber(revoked) >= now - age then return answer('R') end
+	if revoked and tonumber(revoked) >= math.min(now - age, tonumber(ARGV[7])) then return answer('R') end
 end
 r.created, r.seen = past(r.created), past(r.seen)
 r.exp = expiry(r.created, r.seen, r.idle, r.life)

@@ -12,7 +12,7 @@ if newIdle > 0 then exp = seen + newIdle end
 if newLife > 0 and created + newLife < exp then exp = created + newLife end
 if exp <= now then
 	call('UNLINK', k)
-	if users > 0 then call('ZREM', u, k:sub(-32) .. b:sub(50, 65)) end
+	if users > 0 then redis.pcall('ZREM', u, k:sub(-32) .. b:sub(50, 65)) end -- ended is ended, as in delete.lua
 	return 'K' .. stamp
 end
 
