@@ -48,7 +48,8 @@ func (c *CookieOptions) options(idle time.Duration) *sojourn.Options {
 		o = *c.Sojourn
 	}
 	o.Custom, o.Bearer, o.Codec = nil, nil, nil
-	o.OnDecodeError = sojourn.RefuseValue // a damaged value is an error and no empty session
+	// A storer's Set takes any text. One that no request can read must not lock its visitor out for ever.
+	o.OnDecodeError = sojourn.DropValue
 	if o.Lifetime == 0 {
 		o.Lifetime = sojourn.Unlimited // the old sessions had no such limit
 	}

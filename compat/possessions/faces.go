@@ -2,6 +2,7 @@ package possessions
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"io/fs"
@@ -21,12 +22,13 @@ type faces struct {
 	store.Store
 	root   *os.Root
 	maxAge time.Duration
-	mu     sync.Mutex // one writer of faces, so that the last shows what is there last
+	mu     sync.Mutex // of show: those of one process need not repeat each other's work
 }
 
 const (
 	storeFolder = ".store"
 	faceHead    = "possessions session\n" // tells our files from others with such names
+	newFace     = ".new-"                 // begins the name of a face that is being written; a crash may leave it
 	// faceYoung is how long a face may be without its session: for as long as a Create takes.
 	faceYoung = time.Minute
 )
@@ -73,52 +75,84 @@ func (f *faces) look(ctx context.Context, id string) (gone bool, err error) {
 	return false, nil
 }
 
-// show writes the face of a session as it is now.
-func (f *faces) show(ctx context.Context, rec *store.Record) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if now, _, err := f.Store.Get(ctx, rec.Key); err == nil {
-		rec = &now
-	}
-	text, err := unwrap(rec.Data)
+// write writes a face, whole or not at all, beside other processes that do.
+func (f *faces) write(id string, data []byte) error {
+	text, err := unwrap(data)
 	if err != nil {
 		text = "{}"
 	}
-	tmp := ".new-" + rec.User
+	tmp := newFace + id + "-" + rand.Text()
 	if err := f.root.WriteFile(tmp, []byte(faceHead+text+"\n"), 0o600); err != nil {
 		_ = f.root.Remove(tmp)
 		return err
 	}
-	return f.root.Rename(tmp, rec.User)
+	return f.root.Rename(tmp, id)
+}
+
+// show makes the face that of the session as it is now, and none of one that has ended. Whoever ends or changes a session shows it afterwards,
+// so the one who looks last, after writing, sees the last change.
+func (f *faces) show(ctx context.Context, id string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for range 10 { // times that another process comes between
+		rec, err := liveOf(ctx, f.Store, id)
+		if err == nil {
+			rec, _, err = f.Store.Get(ctx, rec.Key)
+		}
+		if err == nil {
+			if f.write(id, rec.Data) != nil {
+				return // on a full disk the old text stays
+			}
+			var now store.Record
+			if now, err = liveOf(ctx, f.Store, id); err == nil && now.Key == rec.Key && now.Version == rec.Version {
+				return
+			}
+		}
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			f.hide(id)
+		case err != nil:
+			return
+		}
+	}
 }
 
 func (f *faces) hide(id string) { _ = f.root.Remove(id) } // one that stays is cleaned later
 
 func (f *faces) Create(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
-	if err := f.show(ctx, &rec); err != nil {
+	if err := f.write(rec.User, rec.Data); err != nil {
 		return nil, errors.Join(store.ErrUnavailable, err)
 	}
 	evicted, err := f.Store.Create(ctx, rec, adm)
-	if err != nil && !errors.Is(err, store.ErrIndeterminate) && !errors.Is(err, store.ErrExists) {
-		f.hide(rec.User)
+	if err != nil && !errors.Is(err, store.ErrIndeterminate) {
+		f.show(ctx, rec.User)
 	}
 	return evicted, err
 }
 
 func (f *faces) Update(ctx context.Context, rec store.Record, ifVersion uint64) error {
-	if err := f.Store.Update(ctx, rec, ifVersion); err != nil {
-		return err
+	err := f.Store.Update(ctx, rec, ifVersion)
+	if err == nil {
+		f.show(ctx, rec.User)
 	}
-	now := time.Now()
-	if rec.Seen.IsZero() {
-		rec.Seen = now
+	return err
+}
+
+func (f *faces) Rotate(ctx context.Context, old store.Key, ifVersion uint64, rec store.Record, tail *store.Record) error {
+	err := f.Store.Rotate(ctx, old, ifVersion, rec, tail)
+	if err == nil {
+		f.show(ctx, rec.User)
 	}
-	if !rec.Live(now) { // a sign-out
-		f.hide(rec.User)
-		return nil
+	return err
+}
+
+func (f *faces) Delete(ctx context.Context, key store.Key) error {
+	rec, _, none := f.Store.Get(ctx, key) // a key does not tell its ID
+	err := f.Store.Delete(ctx, key)
+	if _, ok := parseID(rec.User); ok && none == nil && err == nil {
+		f.show(ctx, rec.User) // a renewed session goes on under another key
 	}
-	_ = f.show(ctx, &rec) // on a full disk the old text stays
-	return nil
+	return err
 }
 
 func (f *faces) Touch(ctx context.Context, rec store.Record, every time.Duration) error {
@@ -133,14 +167,17 @@ func (f *faces) Touch(ctx context.Context, rec store.Record, every time.Duration
 func (f *faces) Revoke(ctx context.Context, user string, sel store.Selection) (int, error) {
 	n, err := f.Store.Revoke(ctx, user, sel)
 	if _, ok := parseID(user); ok && err == nil {
-		f.hide(user)
+		f.show(ctx, user)
 	}
 	return n, err
 }
 
 // clean removes expired sessions, and the faces of those that are no more.
 func (f *faces) clean(ctx context.Context) error {
-	err := f.each(func(id string, _ fs.FileInfo) error {
+	err := f.each(func(id string, fi fs.FileInfo) error {
+		if fi.Name() != id {
+			return nil
+		}
 		_, err := f.look(ctx, id)
 		return err
 	})
@@ -151,17 +188,23 @@ func (f *faces) clean(ctx context.Context) error {
 		return err
 	}
 	return f.each(func(id string, fi fs.FileInfo) error {
-		if _, files := f.files(id); len(files) > 0 || time.Since(fi.ModTime()) < faceYoung {
+		if time.Since(fi.ModTime()) < faceYoung {
 			return nil
 		}
-		if text, err := f.root.ReadFile(id); err != nil || !strings.HasPrefix(string(text), faceHead) {
+		head := faceHead
+		if fi.Name() != id {
+			head = head[:min(len(head), int(fi.Size()))] // a crash may have cut it
+		} else if _, files := f.files(id); len(files) > 0 {
+			return nil
+		}
+		if text, err := f.root.ReadFile(fi.Name()); err != nil || !strings.HasPrefix(string(text), head) {
 			return nil // somebody else's
 		}
-		return f.root.Remove(id)
+		return f.root.Remove(fi.Name())
 	})
 }
 
-// each calls do for what has the name of a face.
+// each calls do for what has the name of a face, or of one that was being written.
 func (f *faces) each(do func(id string, fi fs.FileInfo) error) error {
 	d, err := f.root.Open(".")
 	if err != nil {
@@ -171,8 +214,12 @@ func (f *faces) each(do func(id string, fi fs.FileInfo) error) error {
 	for {
 		infos, err := d.Readdir(256)
 		for _, fi := range infos {
-			if _, ok := parseID(fi.Name()); ok && fi.Mode().IsRegular() {
-				if err := do(fi.Name(), fi); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			id, unfinished := strings.CutPrefix(fi.Name(), newFace)
+			if unfinished {
+				id = id[:min(len(id), len("a668b3bb-0cf1-4627-8cd4-7f62d09ebad6"))]
+			}
+			if _, ok := parseID(id); ok && fi.Mode().IsRegular() {
+				if err := do(id, fi); err != nil && !errors.Is(err, fs.ErrNotExist) {
 					return err
 				}
 			}

@@ -37,11 +37,7 @@ func (o OverseeingMiddleware) Wrap(h http.Handler) http.Handler {
 			return
 		}
 		m.Handler(m.RequireLoaded(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			s, err := o.overseer.session(m.From(r))
-			if err != nil {
-				o.overseer.onError(w, r, err)
-				return
-			}
+			s := o.overseer.session(m.From(r))
 			ctx := context.WithValue(r.Context(), CTXKeyPossessions{}, Session(s))
 			h.ServeHTTP(&writer{w.(coreWriter), s}, r.WithContext(ctx))
 		}))).ServeHTTP(w, r)

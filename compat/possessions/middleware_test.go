@@ -5,8 +5,10 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -49,18 +51,86 @@ func TestUnderlyingResponseWriter(t *testing.T) {
 	}
 }
 
-// A session whose text no request can read is an error, and no empty session.
+// A storer's Set takes any text. To requests one that they cannot read is an empty session, and no error page: the visitor
+// goes on, may sign out, and the text stays for tools until something is set.
 func TestDamagedValue(t *testing.T) {
-	m := must(NewDefaultMemoryStorer())
-	o := NewStorageOverseer(NewCookieOptions(), m)
-	v := visit(t, o)
-	v.at("set", "k", "a", "v", "1")
-	ok(t, m.Set(t.Context(), only(t, m), "no JSON"))
-	if resp := v.Get("/get?k=a"); resp.StatusCode != http.StatusInternalServerError {
-		t.Errorf("status %d", resp.StatusCode)
-	}
-	if _, err := o.ReadState(request(v)); err == nil || IsNoSessionError(err) {
-		t.Errorf("ReadState: %v", err)
+	on(t, natives, func(t *testing.T, _ Overseer, s Storer) {
+		var dropped atomic.Int64
+		opts := NewCookieOptions()
+		opts.Sojourn = &sojourn.Options{Observe: func(_ context.Context, e sojourn.Event) {
+			if e.Name == sojourn.ValueDropped {
+				dropped.Add(1)
+			}
+		}}
+		o, ctx := NewStorageOverseer(opts, s), t.Context()
+		v := visit(t, o)
+		v.at("set", "k", "a", "v", "1")
+		id := only(t, s)
+		damage := func(text string) {
+			t.Helper()
+			ok(t, s.Set(ctx, id, text))
+			v.want("<none>", "get", "k", "a")
+			if got, err := s.Get(ctx, id); got != text || err != nil {
+				t.Errorf("after a request: %q, %v", got, err)
+			}
+		}
+		for _, text := range []string{"no JSON", "", "[]", `{"a":1}`, `"a"`, "{} {}", "\xff"} {
+			before := dropped.Load()
+			damage(text)
+			if dropped.Load() == before {
+				t.Errorf("%q: no event", text)
+			}
+			v.want("<none>", "show", "k", "a")
+			v.at("del", "k", "a")
+			v.at("kept")
+			v.at("set", "k", "a", "v", "2")
+			v.want("2", "get", "k", "a")
+		}
+		damage("no JSON")
+		v.at("delall")
+		if got, err := s.Get(ctx, id); got != "{}" || err != nil {
+			t.Errorf("after DelAll: %q, %v", got, err)
+		}
+		damage("no JSON")
+		sess, err := o.ReadState(request(v))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ok(t, o.WriteState(ctx, httptest.NewRecorder(), sess, []Event{{Kind: EventDelClientState}}))
+		if n := len(ids(t, s)); n != 0 {
+			t.Errorf("%d sessions after a logout", n)
+		}
+	})
+}
+
+// The same in a program's own storer, whose text is a whole record.
+func TestDamagedOwn(t *testing.T) {
+	for _, damage := range []func(whole string) string{
+		func(string) string { return "no JSON" },
+		func(string) string { return "" },
+		func(string) string { return "null" },
+		func(string) string { return `{"a":"1"}` },
+		func(whole string) string { return strings.Replace(whole, `{"a":"1"}`, `"text"`, 1) },
+		func(whole string) string { return strings.Replace(whole, `{"a":"1"}`, `null`, 1) },
+		func(whole string) string { return strings.Replace(whole, `,"values":{"a":"1"}`, "", 1) },
+	} {
+		s := newOwn(time.Hour)
+		v := visit(t, NewStorageOverseer(NewCookieOptions(), s))
+		v.at("set", "k", "a", "v", "1")
+		id := only(t, s)
+		whole := must(s.Get(t.Context(), id))
+		text := damage(whole)
+		if text == whole {
+			t.Fatalf("%q is not damaged", whole)
+		}
+		ok(t, s.Set(t.Context(), id, text))
+		v.want("<none>", "get", "k", "a")
+		v.at("delall")
+		v.at("kept")
+		v.at("set", "k", "a", "v", "2")
+		if v.want("2", "get", "k", "a"); t.Failed() {
+			t.Fatalf("%q", text)
+		}
 	}
 }
 
@@ -92,7 +162,7 @@ func TestManager(t *testing.T) {
 	})
 }
 
-// Section 7.4: a store that fails is an error page and no panic, the cookie stays, and the session is there when the store is.
+// A store that fails is an error page and no panic, the cookie stays, and the session is there when the store is.
 func TestOutage(t *testing.T) {
 	st := newOwn(time.Hour)
 	o := NewStorageOverseer(NewCookieOptions(), st)
@@ -117,7 +187,7 @@ func TestOutage(t *testing.T) {
 	d.Clean()
 }
 
-// Note 3 and 5: a request that changes nothing writes nothing, and what does not fit is an error page.
+// What does not fit is an error page, in place of the handler's, and no cut or lost session.
 func TestTooLarge(t *testing.T) {
 	for name, o := range map[string]Overseer{
 		"cookie": NewCookieOverseer(NewCookieOptions(), randomKey()),

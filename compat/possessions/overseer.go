@@ -23,7 +23,7 @@ type Overseer interface {
 	// made at the first call, from keys that may be in the store. Errors: outages.
 	Manager(ctx context.Context) (*sojourn.Manager, error)
 
-	session(*sojourn.Session) (session, error)
+	session(*sojourn.Session) session
 	onError(http.ResponseWriter, *http.Request, error)
 }
 
@@ -65,16 +65,12 @@ func newOverseer(opts CookieOptions) *overseer {
 
 func (o *overseer) onError(w http.ResponseWriter, r *http.Request, err error) { o.fail(w, r, err) }
 
-// session makes one of a loaded session of the core. It refuses one whose value is no JSON object of strings, which would else read as
-// an empty one.
-func (o *overseer) session(s *sojourn.Session) (session, error) {
+// session makes one of a loaded session of the core.
+func (o *overseer) session(s *sojourn.Session) session {
 	if !o.uses {
 		s.Peek()
 	}
-	if _, err := slot.Lookup(s); err != nil && !errors.Is(err, sojourn.ErrNoValue) {
-		return session{}, err
-	}
-	return session{s}, nil
+	return session{s}
 }
 
 // Manager is part of [Overseer].
@@ -100,11 +96,7 @@ func (o *overseer) ReadState(r *http.Request) (Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := o.session(s)
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
+	return o.session(s), nil
 }
 
 // WriteState is part of [Overseer].

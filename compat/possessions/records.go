@@ -58,8 +58,12 @@ func (r *records) find(ctx context.Context, key string) (found store.Record, err
 			return found, err
 		}
 	}
+	return liveOf(ctx, r.st, key)
+}
+
+func liveOf(ctx context.Context, st store.Store, key string) (found store.Record, err error) {
 	err = store.ErrNotFound
-	for rec, e := range r.st.User(ctx, key) {
+	for rec, e := range st.User(ctx, key) {
 		if e != nil {
 			return rec, e
 		}
@@ -121,8 +125,9 @@ func (r *records) Get(ctx context.Context, key string) (value string, err error)
 
 func (r *records) touchEvery() time.Duration { return min(time.Minute, r.maxAge/20) }
 
-// Set replaces the value of the session key, or keeps it under a key that no cookie leads to. value is a JSON object of strings if requests
-// shall read it. The last of several calls wins; a request under way adds its changes to what it finds.
+// Set replaces the value of the session key, or keeps it under a key that no cookie leads to. value may be any text, but to requests one
+// that is no JSON object of strings is an empty session: the observer hears of sojourn.ValueDropped, and the text stays until
+// a request sets something. The last of several calls wins; a request under way adds its changes to what it finds.
 // Errors: one that [IsNoSessionError] accepts where key cannot be an ID; the store's.
 func (r *records) Set(ctx context.Context, key, value string) error {
 	for range 100 {

@@ -58,7 +58,7 @@ func (s session) del(key string) {
 }
 
 func (s session) delAll(keep []string) {
-	if len(slot.Get(s.s)) == 0 {
+	if !slot.Has(s.s) { // as del; but a text that does not decode goes
 		return
 	}
 	_ = s.change(func(m map[string]string) { // the commit tells
