@@ -29,7 +29,7 @@ servers: setup ## bring up every server that the tests need, until Ctrl-C
 
 test: setup ## test every module on real servers with the race detector, JOBS=3 at a time; ARGS='-run X' are passed on
 	@GOWORK=off go build -C tools -o ../bin/ ./testlines
-	@JOBS=$(or $(JOBS),3) bin/servers run -- scripts/each.sh go test -race -shuffle=on -timeout 20m -json $(ARGS) ./... | bin/testlines
+	@JOBS=$(or $(JOBS),3) ALONE='./servers ./faults' bin/servers run -- scripts/each.sh go test -race -shuffle=on -timeout 20m -json $(ARGS) ./... | bin/testlines
 
 bench: setup ## run every benchmark; ARGS='-bench X' chooses
 	@bin/servers run -- scripts/each.sh go test -run '^$$' -bench . -benchmem $(ARGS) ./...

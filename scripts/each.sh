@@ -6,7 +6,8 @@
 # versions in its own go.mod, as its users build it, and not with the highest
 # that any module here asks for.
 #
-# JOBS=N runs N modules at a time, for commands that mostly wait; what each prints comes when it ends.
+# JOBS=N runs N modules at a time, for commands that mostly wait; what each prints comes when it ends. Those that ALONE
+# names come last, one by one.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -32,15 +33,21 @@ later() {
 	flock "$scratch" cat "$out"
 }
 
+last=()
 while IFS= read -r dir; do
 	if [ "${JOBS:-1}" -le 1 ]; then
 		in_module "$dir" "$@"
+		continue
+	fi
+	if [[ " ${ALONE:-} " == *" .${dir#"$PWD"} "* ]]; then
+		last+=("$dir")
 		continue
 	fi
 	while [ "$(jobs -rp | wc -l)" -ge "$JOBS" ]; do wait -n; done
 	later "$dir" "$@" &
 done <<<"$list"
 wait
+for dir in "${last[@]}"; do in_module "$dir" "$@"; done
 if [ -s "$scratch/failed" ]; then
 	printf 'FAILED in %s: %s\n' "$(paste -sd' ' "$scratch/failed")" "$*" >&2
 	exit 1
