@@ -206,11 +206,11 @@ func TestBrokenConnections(t *testing.T) {
 	}
 }
 
-// hurt asserts that the strike was felt.
+// hurt asserts that the strike was felt: acts failed, or waited for a while and then succeeded.
 func (o outcome) hurt(t *testing.T) {
 	t.Helper()
-	if o.Unavailable+o.Indeterminate == 0 {
-		t.Error("no act failed: the strike missed")
+	if o.Unavailable+o.Indeterminate == 0 && o.Outage < 500*time.Millisecond {
+		t.Error("no act failed or waited: the strike missed")
 	}
 }
 
