@@ -22,6 +22,9 @@ func TestNew(t *testing.T) {
 	if _, err := pgxstore.New(nil, nil); err == nil {
 		t.Error("no pool is accepted")
 	}
+	if _, err := pgxstore.New((*pgxpool.Pool)(nil), nil); err == nil {
+		t.Error("a pool that is nil is accepted")
+	}
 	if _, err := pgxstore.New(new(pgxpool.Pool), &pgxstore.Options{Table: "x y"}); err == nil || !strings.HasPrefix(err.Error(), "pgxstore: ") {
 		t.Errorf("a bad name: %v", err)
 	}

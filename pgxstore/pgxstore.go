@@ -41,7 +41,7 @@ func New(pool Pool, opts *Options) (*Store, error) {
 	if opts != nil {
 		o = *opts
 	}
-	if pool == nil {
+	if p, ok := pool.(*pgxpool.Pool); pool == nil || ok && p == nil {
 		return nil, errors.New("pgxstore: New needs a pool")
 	}
 	s, err := sqlstore.NewOn(runner{pool}, "pgxstore", &sqlstore.Options{Table: o.Table, Lanes: o.Lanes})

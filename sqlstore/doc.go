@@ -33,7 +33,8 @@
 // The server's clock counts, in whole microseconds. Neither the time zone nor the isolation level of a session changes what a statement
 // does, but READ COMMITTED, the default, does best: above it, statements that meet are refused by the server and
 // run again by the store. A revocation is as durable as the server's settings make it: with synchronous_commit = off,
-// or an asynchronous standby that takes over, what was acknowledged last may be lost, a revocation too.
+// or an asynchronous standby that takes over, what was acknowledged last may be lost, a revocation too. The clocks of a server and of its
+// standbys must be synchronised, or a revocation may not hold against sign-ins after the standby took over.
 //
 // Touches change no index and little else (heap-only updates), for which the table has room in its pages.
 // Sweep goes by quarters of an hour; it may run in many processes at once.
@@ -62,7 +63,8 @@
 // A *sql.DB keeps only two idle connections unless SetMaxIdleConns tells it otherwise.
 //
 // Migrate needs the right to create tables, and nothing needs rights over the whole server. Ends are as durable as innodb_flush_log_at_trx_commit and
-// sync_binlog make them (1 by default in MySQL); a replica that takes over may lack the last ones. Sessions that a Revoke ended stay
+// sync_binlog make them (1 by default in MySQL); a replica that takes over may lack the last ones, and its clock
+// must be synchronised with the old server's for revocations to hold. Sessions that a Revoke ended stay
 // as rows until the next Sweep. On a full disk writes fail with store.ErrFull, on a read-only server with store.ErrUnavailable. After a lost connection a
 // write fails with store.ErrIndeterminate, unless the driver says that it was never sent.
 //

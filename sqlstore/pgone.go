@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/sojourn-go/sojourn/store"
@@ -30,7 +31,6 @@ func one(ctx context.Context, r Runner, text string, args []any, dest ...any) er
 }
 
 func (p *postgres) create(ctx context.Context, r *row, adm store.Admission) (evicted []store.Handle, err error) {
-	began := time.Now()
 	text := p.x.create
 	if r.user == "" {
 		text = p.x.createNobody
@@ -40,10 +40,10 @@ func (p *postgres) create(ctx context.Context, r *row, adm store.Admission) (evi
 		evict = 1
 	}
 	args := append(pgArgs([]any{r.key.Tag[:], r.key.ID[:]}, r, true), int64(adm.Max), evict, int64(0))
+	if adm.Age > 0 {
+		args[len(args)-1] = aged{span(adm.Age), time.Now()}
+	}
 	err = p.run(ctx, true, func() error {
-		if adm.Age > 0 { // it counts back from the call, however long that took
-			args[len(args)-1] = span(adm.Age + time.Since(began))
-		}
 		var inserted, ver, revoked, admitted, lives int64
 		var ended, writer []byte
 		if err := one(ctx, p.writes, text, args, &inserted, &ended, &ver, &writer, &revoked, &admitted, &lives); err != nil {
@@ -178,8 +178,17 @@ func (p *postgres) page(ctx context.Context, after *store.Key) ([]row, *store.Ke
 	if err != nil || len(rows) < pageSize {
 		return rows, nil, err
 	}
-	last := rows[len(rows)-1].key
-	return rows, &last, nil
+	// A damaged key leads nowhere: only sound ones lead on, and onwards only.
+	last := after
+	for i := range rows {
+		if r := &rows[i]; !r.damaged && (last == nil || keyLess(last, &r.key)) {
+			last = &r.key
+		}
+	}
+	if last == after {
+		return rows, nil, fmt.Errorf("%w: nothing sound to go on from", store.ErrCorrupt)
+	}
+	return rows, last, nil
 }
 
 func (p *postgres) sweep(ctx context.Context, limit int) (n int, more bool, err error) {

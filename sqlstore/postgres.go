@@ -29,7 +29,8 @@ func Postgres() *Dialect {
 type Runner interface {
 	// Run runs a statement on its own, outside of any transaction, and calls row for each row of the answer with what
 	// scans its columns into *int64 and *[]byte. Bytes scanned are the caller's. args are of type int64, []byte and
-	// string, never nil; Run holds on to none of them after it returned. It heeds ctx.
+	// string, never nil, or a Valuer (package database/sql/driver) of such a value, which is asked once there is a
+	// connection to send it on; Run holds on to none of them after it returned. It heeds ctx.
 	Run(ctx context.Context, query string, args []any, row func(scan func(dest ...any) error) error) error
 
 	// Unsent tells whether an error of Run came before anything of the statement was sent to the server.

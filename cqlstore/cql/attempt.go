@@ -25,7 +25,7 @@ type attempt struct {
 	begun  time.Time
 	rounds int
 	failed int  // requests
-	lost   bool // one of them may have been applied
+	lost   bool // one of them may have been applied, or a part of the write was
 	free   func()
 }
 
@@ -92,7 +92,7 @@ func (a *attempt) unless(err error) error {
 		g.class = store.ErrIndeterminate
 		return &g
 	}
-	return fmt.Errorf("%w: an answer was lost, and then the record was changed again", store.ErrIndeterminate)
+	return fmt.Errorf("%w: an answer was lost or a part was done, and then others wrote", store.ErrIndeterminate)
 }
 
 // pause waits a moment before the next round, longer each time. Its error says that there is to be none.

@@ -105,11 +105,12 @@ func (a *attempt) vacant(key store.Key) (expect, error) {
 }
 
 // admit inserts where the user's records are limited: it reads them, and then writes on condition that the guard is
-// what it read, so that nothing was added or moved meanwhile.
+// what it read, so that nothing was added or moved meanwhile. Where more have to go than fit a batch, batches
+// before it end those that are too many.
 func (a *attempt) admit(r *row, adm store.Admission) ([]store.Handle, error) {
 	guard := newGuard()
 	level := a.s.opts.Consistency
-	var victims []*row
+	var gone, victims []*row
 	for {
 		p, err := a.partition(r.key.Tag, level)
 		if err != nil {
@@ -118,7 +119,7 @@ func (a *attempt) admit(r *row, adm store.Admission) ([]store.Handle, error) {
 		var have expect
 		if c := at(p.rows, r.key.ID); c != nil {
 			if c.wrote(r.writer, 1) {
-				return handles(victims), nil
+				return handles(append(gone, victims...)), nil
 			}
 			if have, err = a.vacant(r.key); err != nil {
 				return nil, err
@@ -129,6 +130,21 @@ func (a *attempt) admit(r *row, adm store.Admission) ([]store.Handle, error) {
 		}
 		if victims, err = p.victims(r.user, adm); err != nil {
 			return nil, err
+		}
+		level = a.s.opts.SerialConsistency
+		if len(victims) > batchSize {
+			victims = victims[:batchSize]
+			done, err := a.end(p, victims, false)
+			if done {
+				gone = append(gone, victims...)
+			} else if err == nil {
+				err = a.pause()
+			}
+			if err != nil {
+				return nil, err
+			}
+			victims = nil
+			continue
 		}
 		applied, rows, err := a.cas(func(now int64) []Statement {
 			sts := []Statement{a.s.build(now).guard(r.key.Tag, guard).add(" IF guard=?", blob(p.guard)).done()}
@@ -141,12 +157,11 @@ func (a *attempt) admit(r *row, adm store.Admission) ([]store.Handle, error) {
 			return nil, err
 		}
 		if c := at(rows, r.key.ID); applied || c != nil && c.wrote(r.writer, 1) {
-			return handles(victims), nil
+			return handles(append(gone, victims...)), nil
 		}
 		if err := a.pause(); err != nil {
 			return nil, err
 		}
-		level = a.s.opts.SerialConsistency
 	}
 }
 
@@ -154,7 +169,7 @@ func (a *attempt) admit(r *row, adm store.Admission) ([]store.Handle, error) {
 type partition struct {
 	tag     store.Tag
 	rows    []cells // records, live or not, and what is left of some
-	guard   []byte
+	guard   []byte  // of the first page: a write on its condition sees what changed before the last one
 	revoked *int64
 	now     int64
 }
@@ -163,9 +178,13 @@ type partition struct {
 func (s *Store) partition(ctx context.Context, tag store.Tag, level Consistency) (*partition, error) {
 	p := &partition{tag: tag}
 	var c cells
+	first := true
 	st := s.build(0).add("SELECT "+listed+" FROM @ WHERE tag=?", tag[:]).done()
 	err := s.db.Query(ctx, Query{Statement: st, Consistency: level, PageSize: 2000}, c.list(), func() bool {
-		p.guard, p.revoked, p.now = c.guard, c.revoked, c.now
+		if first {
+			p.guard, p.revoked, first = c.guard, c.revoked, false
+		}
+		p.now = c.now
 		if len(c.id) > 0 { // a guard without rows has a row without ID
 			p.rows = append(p.rows, c)
 		}
@@ -186,8 +205,8 @@ func (a *attempt) partition(tag store.Tag, level Consistency) (p *partition, err
 	return p, err
 }
 
-// live gives the user's live records; damaged are those that nobody can use.
-func (p *partition) live(user string) (live, damaged []*row) {
+// of gives the user's records, ended ones too; damaged are those that nobody can use.
+func (p *partition) of(user string) (mine, damaged []*row) {
 	for i := range p.rows {
 		c := &p.rows[i]
 		key := store.Key{Tag: p.tag}
@@ -199,11 +218,17 @@ func (p *partition) live(user string) (live, damaged []*row) {
 		switch {
 		case err != nil:
 			damaged = append(damaged, r)
-		case r.user == user && r.live(p.now):
-			live = append(live, r)
+		case r.user == user:
+			mine = append(mine, r)
 		}
 	}
-	return live, damaged
+	return mine, damaged
+}
+
+// live is of without the records that have ended.
+func (p *partition) live(user string) (live, damaged []*row) {
+	live, damaged = p.of(user)
+	return slices.DeleteFunc(live, func(r *row) bool { return !r.live(p.now) }), damaged
 }
 
 // victims picks the oldest records that have to go. Errors: store.ErrLimit.

@@ -11,7 +11,8 @@ import (
 const batchSize = 1000
 
 // revoke reads the user's records and ends those that are selected, on condition that the guard is what it
-// read. Those that do not fit a batch are ended by further ones, for each of which the same holds.
+// read. Those that do not fit a batch are ended by further ones, for each of which the same holds. Records that have expired
+// are ended too: by another node's clock they may be alive, and be touched.
 func (s *Store) revoke(ctx context.Context, user string, sel store.Selection) (n int, err error) {
 	tag := store.TagOf(user)
 	a, err := s.begin(ctx, tag)
@@ -27,9 +28,14 @@ func (s *Store) revoke(ctx context.Context, user string, sel store.Selection) (n
 			return n, err
 		}
 		level = s.opts.SerialConsistency
-		ends, damaged := p.live(user)
+		ends, damaged := p.of(user)
 		ends = picked(ends, sel)
-		live := min(len(ends), batchSize)
+		live := 0
+		for _, r := range ends[:min(len(ends), batchSize)] {
+			if r.live(p.now) {
+				live++
+			}
+		}
 		if len(sel.Only) == 0 {
 			ends = append(ends, damaged...) // they open nothing, but may be the user's
 		}
@@ -38,23 +44,11 @@ func (s *Store) revoke(ctx context.Context, user string, sel store.Selection) (n
 		}
 		whole := len(ends) <= batchSize
 		ends = ends[:min(len(ends), batchSize)]
-		guard := newGuard()
-		applied, rows, err := a.cas(func(now int64) []Statement {
-			sts := []Statement{s.build(now).guard(tag, guard).add(" IF guard=?", blob(p.guard)).done()}
-			if !remembered {
-				b := s.build(now).add("UPDATE @ USING TTL ? ", revokedTTL).ago("SET revoked=", 0)
-				sts = append(sts, b.add(" WHERE tag=?", tag[:]).done())
-			}
-			for _, r := range ends {
-				sts = append(sts, s.remove(r.key))
-			}
-			return sts
-		})
+		done, err := a.end(p, ends, !remembered)
 		if err != nil {
 			return n, err
 		}
-		// A guard that is there already is that of a batch whose answer was lost.
-		if applied || len(rows) > 0 && string(rows[0].guard) == string(guard) {
+		if done {
 			n, remembered = n+live, true
 			if whole {
 				return n, nil
@@ -65,6 +59,27 @@ func (s *Store) revoke(ctx context.Context, user string, sel store.Selection) (n
 			return n, err
 		}
 	}
+}
+
+// end deletes rows in one batch, and has the revocation remembered if asked, on condition that the guard is what was read. It tells
+// whether that held. An error of what follows is then one of an unknown outcome, for a part is done.
+func (a *attempt) end(p *partition, rows []*row, remember bool) (bool, error) {
+	guard := newGuard()
+	applied, found, err := a.cas(func(now int64) []Statement {
+		sts := []Statement{a.s.build(now).guard(p.tag, guard).add(" IF guard=?", blob(p.guard)).done()}
+		if remember {
+			b := a.s.build(now).add("UPDATE @ USING TTL ? ", revokedTTL).ago("SET revoked=", 0)
+			sts = append(sts, b.add(" WHERE tag=?", p.tag[:]).done())
+		}
+		for _, r := range rows {
+			sts = append(sts, a.s.remove(r.key))
+		}
+		return sts
+	})
+	// A guard that is there already is that of a batch whose answer was lost.
+	done := err == nil && (applied || len(found) > 0 && string(found[0].guard) == string(guard))
+	a.lost = a.lost || done
+	return done, err
 }
 
 func picked(rows []*row, sel store.Selection) []*row {
