@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -337,6 +338,11 @@ func (s *Session) rotate(ctx context.Context, rec store.Record, mt meta, grace b
 	}
 	version := s.rec.Version
 	err := s.m.call(ctx, func(ctx context.Context) error { return s.st.Rotate(ctx, old, version, rec, tail) })
+	if errors.Is(err, store.ErrInvalid) && store.CheckRotate(old, &rec, tail) == nil {
+		// The record at old has this version and another user: the engine has lost, in a failover, the write that this request
+		// has read, and another renewal came after that. So this one is behind.
+		err = fmt.Errorf("%w: %v", ErrConflict, err)
+	}
 	if errors.Is(err, ErrIndeterminate) && !grace {
 		s.discard(ctx, rec.Key) // nothing leads there
 	}

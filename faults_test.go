@@ -255,6 +255,28 @@ func TestFaultOfTouchAndRenewal(t *testing.T) {
 	}
 }
 
+// An engine that has lost a write in a failover may hold another user's record, such as a tail, under the version that a
+// request has seen: its renewal and its confirmation of a sign-in are behind, and begin again.
+func TestRotateFindsAnotherUser(t *testing.T) {
+	for _, path := range []string{"renew", "login?user=ada"} {
+		bubble(t, func(t *testing.T, g *site) {
+			b := g.signedIn("ada")
+			refusals := 0
+			g.store.setBefore(func(context.Context) error {
+				if refusals++; refusals > 1 {
+					return nil
+				}
+				return fmt.Errorf("%w: another user", store.ErrInvalid)
+			}, opRotate)
+			b.ok(path)
+			if refusals != 2 {
+				t.Errorf("%s: %d tries, want 2", path, refusals)
+			}
+			b.wants("user", "ada")
+		})
+	}
+}
+
 // P9: the client hangs up while a commit or an end is under way.
 func TestFaultClientHangsUp(t *testing.T) {
 	for path, op := range map[string]string{"logout": opRevoke, "set?k=a&v=x": opUpdate, "login?user=eve": opCreate, "renew": opRotate, "others": opRevoke} {

@@ -49,7 +49,7 @@ func handler(m *sojourn.Manager) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
 		if err := m.From(r).Login(r.Context(), r.FormValue("user")); err != nil {
-			sojourn.DefaultOnError(w, r, err)
+			answer(w, r, err)
 		}
 	})
 	mux.HandleFunc("POST /count", func(w http.ResponseWriter, r *http.Request) {
@@ -58,7 +58,7 @@ func handler(m *sojourn.Manager) http.Handler {
 			return
 		}
 		if err := count.Update(s, func(n *int) error { *n++; return nil }); err != nil {
-			sojourn.DefaultOnError(w, r, err)
+			answer(w, r, err)
 		}
 	})
 	mux.HandleFunc("GET /count", func(w http.ResponseWriter, r *http.Request) {
@@ -68,7 +68,7 @@ func handler(m *sojourn.Manager) http.Handler {
 	})
 	mux.HandleFunc("POST /logout", func(w http.ResponseWriter, r *http.Request) {
 		if err := m.From(r).Logout(r.Context()); err != nil {
-			sojourn.DefaultOnError(w, r, err)
+			answer(w, r, err)
 		}
 	})
 	mux.HandleFunc("POST /everywhere", func(w http.ResponseWriter, r *http.Request) { // sign out
@@ -77,17 +77,23 @@ func handler(m *sojourn.Manager) http.Handler {
 			return
 		}
 		if _, err := m.RevokeUser(r.Context(), s.User()); err != nil {
-			sojourn.DefaultOnError(w, r, err)
+			answer(w, r, err)
 		}
 	})
 	return m.Handler(mux)
+}
+
+// answer is the default answer with the cause, for the report of a breach.
+func answer(w http.ResponseWriter, r *http.Request, err error) {
+	sojourn.DefaultOnError(w, r, err)
+	fmt.Fprintf(w, " (%v)", err)
 }
 
 // load gives the session of somebody who is signed in, or answers.
 func load(m *sojourn.Manager, w http.ResponseWriter, r *http.Request) *sojourn.Session {
 	s, err := m.Load(r)
 	if err != nil {
-		sojourn.DefaultOnError(w, r, err)
+		answer(w, r, err)
 		return nil
 	}
 	if s.User() == "" {

@@ -116,6 +116,9 @@ func (v *visitor) count() {
 	}
 }
 
+// ToldSignedOut is the breach of a visitor who heard "you are not signed in" while the session lived.
+const ToldSignedOut = "a visitor was told to be signed out, and was not"
+
 // look compares the session with what was told of it, when the store answers.
 func (v *visitor) look() {
 	w, _ := v.insist("GET", "/count")
@@ -129,7 +132,7 @@ func (v *visitor) look() {
 	case w.Code == signedOut:
 		v.res.Lost += max(1, v.told)
 	case v.out > 0:
-		v.res.Breaches = append(v.res.Breaches, "a visitor was told to be signed out, and was not")
+		v.res.Breaches = append(v.res.Breaches, ToldSignedOut)
 	case err != nil:
 		v.res.Breaches = append(v.res.Breaches, fmt.Sprintf("a counter cannot be read: status %d", w.Code))
 	case n < v.told:
@@ -243,7 +246,7 @@ func (r *Result) saw(status int, path, body string, removes bool) {
 			r.Breaches = append(r.Breaches, path+": an answer of status 503 removes the cookie")
 		}
 	default:
-		r.Breaches = append(r.Breaches, fmt.Sprintf("%s: status %d", path, status))
+		r.Breaches = append(r.Breaches, fmt.Sprintf("%s: status %d: %s", path, status, body))
 	}
 }
 
