@@ -8,6 +8,9 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/sojourn-go/sojourn/internal/envelope"
+	"github.com/sojourn-go/sojourn/internal/meta"
+	"github.com/sojourn-go/sojourn/internal/token"
 	"github.com/sojourn-go/sojourn/store"
 )
 
@@ -67,7 +70,7 @@ func (s *Session) discardChanges() {
 	s.failed = nil
 	s.ops = nil
 	if s.live {
-		s.view = view{values: values{data: s.rec.Data}, idle: s.rec.Idle, life: s.rec.Lifetime}
+		s.view = view{Values: envelope.Of(s.rec.Data), idle: s.rec.Idle, life: s.rec.Lifetime}
 	} else {
 		s.view = view{idle: s.m.opts.Idle, life: s.m.opts.Lifetime}
 	}
@@ -113,12 +116,12 @@ func (s *Session) dirty() bool {
 	if len(s.ops) == 0 {
 		return false
 	}
-	return s.view.idle != s.rec.Idle || s.view.life != s.rec.Lifetime || !bytes.Equal(s.view.encode(), s.rec.Data)
+	return s.view.idle != s.rec.Idle || s.view.life != s.rec.Lifetime || !bytes.Equal(s.view.Encode(), s.rec.Data)
 }
 
 // create makes the record of a visitor who has kept something.
 func (s *Session) create(ctx context.Context) error {
-	data := s.view.encode()
+	data := s.view.Encode()
 	if len(data) == 0 {
 		return nil // a visitor who stores nothing costs nothing
 	}
@@ -129,7 +132,7 @@ func (s *Session) create(ctx context.Context) error {
 		return err
 	}
 	ctx = detached(ctx)
-	mt := meta{facts: facts{persistent: s.m.opts.Cookie.Persistent}}
+	mt := meta.Meta{Facts: meta.Facts{Persistent: s.m.opts.Cookie.Persistent}}
 	err := s.insert(ctx, store.Record{Idle: s.view.idle, Lifetime: s.view.life, Data: data}, mt, func() store.Admission { return store.Admission{} })
 	if err == nil {
 		s.event(ctx, SessionCreated, "", nil)
@@ -142,20 +145,20 @@ func (s *Session) create(ctx context.Context) error {
 const maxCollisions = 3
 
 // insert creates rec under a new token and makes it the session's.
-func (s *Session) insert(ctx context.Context, rec store.Record, mt meta, adm func() store.Admission) error {
-	rec.Handle, rec.Meta = newHandle(), mt.encode()
+func (s *Session) insert(ctx context.Context, rec store.Record, mt meta.Meta, adm func() store.Admission) error {
+	rec.Handle, rec.Meta = newHandle(), mt.Encode()
 	var evicted []store.Handle
 	var err error
 	for range maxCollisions {
-		cred := newCredential(rec.User)
-		rec.Key, rec.Writer = cred.key(), newWriter()
+		cred := token.New(rec.User)
+		rec.Key, rec.Writer = cred.Key(), newWriter()
 		err = s.m.call(ctx, func(ctx context.Context) (err error) {
 			evicted, err = s.st.Create(ctx, rec, adm())
 			return err
 		})
 		if err == nil {
 			rec.Version = 1
-			s.settle(rec, mt.facts, cred)
+			s.settle(rec, mt.Facts, cred)
 			s.fresh = true
 			for _, h := range evicted {
 				s.m.event(ctx, SessionLimit, h, rec.User, "evicted", nil)
@@ -182,7 +185,7 @@ func (s *Session) discard(ctx context.Context, key store.Key) {
 }
 
 // settle makes a record that was just written the session's, with instants near enough for display.
-func (s *Session) settle(rec store.Record, mt facts, cred credential) {
+func (s *Session) settle(rec store.Record, mt meta.Facts, cred token.Credential) {
 	now := s.storeNow()
 	if rec.Created.IsZero() {
 		rec.Created = now
@@ -193,7 +196,7 @@ func (s *Session) settle(rec store.Record, mt facts, cred credential) {
 	s.hold(cred)
 	s.live, s.over, s.send = true, false, sendToken
 	s.ops = nil
-	s.view = view{values: values{data: rec.Data}, idle: rec.Idle, life: rec.Lifetime}
+	s.view = view{Values: envelope.Of(rec.Data), idle: rec.Idle, life: rec.Lifetime}
 }
 
 // maxReplays bounds how often a commit starts again; Options.Timeout bounds it in time.
@@ -231,7 +234,7 @@ func (s *Session) write(ctx context.Context, renew bool) error {
 // refetch loads what another request has made of the session and replays this one's changes.
 func (s *Session) refetch(ctx context.Context) error {
 	user, handle := s.rec.User, s.rec.Handle
-	err := s.fetch(ctx, s.credential().key())
+	err := s.fetch(ctx, s.credential().Key())
 	if errors.Is(err, store.ErrNotFound) || err == nil && (s.rec.User != user || s.rec.Handle != handle) {
 		return s.end(ctx)
 	}
@@ -262,7 +265,7 @@ func (s *Session) end(context.Context) error {
 // swap writes the view once: as an update, or, to renew, under a new key.
 func (s *Session) swap(ctx context.Context, renew bool) error {
 	rec := s.rec
-	rec.Idle, rec.Lifetime, rec.Data = s.view.idle, s.view.life, s.view.encode()
+	rec.Idle, rec.Lifetime, rec.Data = s.view.idle, s.view.life, s.view.Encode()
 	if renew {
 		return s.rotate(ctx, rec, s.fullMeta(), true)
 	}
@@ -280,7 +283,7 @@ func (s *Session) swap(ctx context.Context, renew bool) error {
 		rec.Seen = s.storeNow()
 	}
 	s.rec = rec
-	s.view.values = values{data: rec.Data}
+	s.view.Values = envelope.Of(rec.Data)
 	if s.m.sealed != nil {
 		s.send = sendToken
 	}
@@ -288,19 +291,19 @@ func (s *Session) swap(ctx context.Context, renew bool) error {
 }
 
 // fullMeta is the session's metadata with its texts.
-func (s *Session) fullMeta() meta {
-	mt, _ := decodeMeta(s.rec.Meta) // decodeFacts has accepted it, or encode made it
+func (s *Session) fullMeta() meta.Meta {
+	mt, _ := meta.Decode(s.rec.Meta) // DecodeFacts has accepted it, or Encode made it
 	return mt
 }
 
 // keptMeta drops what is kept of the client when its time is over.
 func (s *Session) keptMeta() []byte {
-	if s.storeNow().Sub(s.rec.Created.Add(s.meta.issued)) <= s.m.opts.ClientRetention {
+	if s.storeNow().Sub(s.rec.Created.Add(s.meta.Issued)) <= s.m.opts.ClientRetention {
 		return s.rec.Meta
 	}
 	mt := s.fullMeta()
-	mt.addr, mt.agent = "", ""
-	return mt.encode()
+	mt.Addr, mt.Agent = "", ""
+	return mt.Encode()
 }
 
 // reuseWindow is how long, after its grace, a renewed token is remembered to tell
@@ -314,25 +317,25 @@ var nowhere = []byte{0}
 
 // rotate moves the session to a new token. With grace, the old one leads to it for a while. rec is
 // the record to write, whose Created says whether the session keeps its age.
-func (s *Session) rotate(ctx context.Context, rec store.Record, mt meta, grace bool) error {
+func (s *Session) rotate(ctx context.Context, rec store.Record, mt meta.Meta, grace bool) error {
 	old := s.rec.Key
-	next := newCredential(rec.User)
-	next.tag = old.Tag
+	next := token.New(rec.User)
+	next.Tag = old.Tag
 	var tail *store.Record
 	if s.m.sealed == nil {
-		tm, life := meta{tail: nowhere}, s.m.opts.RenewGrace
+		tm, life := meta.Meta{Tail: nowhere}, s.m.opts.RenewGrace
 		if grace {
-			nonce := newCredential("").secret
-			next = s.credential().successor(nonce[:])
-			tm.tail, life = nonce[:], life+reuseWindow
+			nonce := token.New("").Secret
+			next = s.credential().Successor(nonce[:])
+			tm.Tail, life = nonce[:], life+reuseWindow
 		}
-		tail = &store.Record{Key: old, Handle: rec.Handle, Writer: newWriter(), Lifetime: life, Meta: tm.encode()}
+		tail = &store.Record{Key: old, Handle: rec.Handle, Writer: newWriter(), Lifetime: life, Meta: tm.Encode()}
 	}
 	if !rec.Created.IsZero() {
-		mt.issued = max(0, s.storeNow().Sub(rec.Created))
+		mt.Issued = max(0, s.storeNow().Sub(rec.Created))
 	}
-	mt.addr, mt.agent = s.m.client(s.r)
-	rec.Key, rec.Writer, rec.Meta = next.key(), newWriter(), mt.encode()
+	mt.Addr, mt.Agent = s.m.client(s.r)
+	rec.Key, rec.Writer, rec.Meta = next.Key(), newWriter(), mt.Encode()
 	if !s.peek {
 		rec.Seen = time.Time{}
 	}
@@ -350,7 +353,7 @@ func (s *Session) rotate(ctx context.Context, rec store.Record, mt meta, grace b
 		return err
 	}
 	rec.Version = version + 1
-	s.settle(rec, mt.facts, next)
+	s.settle(rec, mt.Facts, next)
 	s.fresh = s.fresh || !grace
 	s.event(ctx, SessionRenewed, "", nil)
 	return nil
@@ -359,10 +362,10 @@ func (s *Session) rotate(ctx context.Context, rec store.Record, mt meta, grace b
 // renewDue tells whether the token has reached its age. Bearer tokens cannot be sent
 // unasked, sealed ones are made anew with each write.
 func (s *Session) renewDue(now time.Time) bool {
-	if s.rec.User == "" || s.late || s.m.sealed != nil || s.got.from == fromBearer || s.meta.bearer || s.peek || s.keep {
+	if s.rec.User == "" || s.late || s.m.sealed != nil || s.got.from == fromBearer || s.meta.Bearer || s.peek || s.keep {
 		return false
 	}
-	return now.Sub(s.rec.Created.Add(s.meta.issued)) >= s.m.opts.RenewAfter
+	return now.Sub(s.rec.Created.Add(s.meta.Issued)) >= s.m.opts.RenewAfter
 }
 
 // touch writes the time of use down, now and then. Its failure never fails the request.

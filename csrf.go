@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/sojourn-go/sojourn/internal/cookie"
+	"github.com/sojourn-go/sojourn/internal/token"
 	"github.com/sojourn-go/sojourn/store"
 )
 
@@ -24,8 +26,8 @@ func (m *Manager) checkSite(r *http.Request) error {
 	if m.opts.Custom != nil {
 		return nil // what browsers do with it is the program's to know
 	}
-	var values [maxCandidates]string
-	if cookieValues(r.Header, m.jar.name, &values) == 0 {
+	var values [cookie.Max]string
+	if cookie.Values(r.Header, m.jar.Name, &values) == 0 {
 		return nil
 	}
 	if m.sameSite(r) || m.opts.InsecureCSRFBypass != nil && m.opts.InsecureCSRFBypass(r) {
@@ -56,7 +58,7 @@ func (m *Manager) sameSite(r *http.Request) bool {
 const csrfSize = sha256.Size
 
 func (s *Session) csrf() (mac [csrfSize]byte) {
-	h := hmac.New(sha256.New, s.credential().secret[:])
+	h := hmac.New(sha256.New, s.credential().Secret[:])
 	h.Write([]byte("sojourn csrf v1"))
 	h.Sum(mac[:0])
 	return mac
@@ -76,14 +78,14 @@ func (s *Session) CSRFToken() string {
 	mac := s.csrf()
 	rand.Read(out[:csrfSize])
 	subtle.XORBytes(out[csrfSize:], out[:csrfSize], mac[:])
-	return tokenEncoding.EncodeToString(out[:])
+	return token.Encoding.EncodeToString(out[:])
 }
 
 // VerifyCSRF accepts what CSRFToken of this session gave. Errors: [ErrCrossSite].
-func (s *Session) VerifyCSRF(token string) error {
+func (s *Session) VerifyCSRF(text string) error {
 	s.ready()
 	defer s.mu.Unlock()
-	b, err := appendDecode(nil, token)
+	b, err := token.AppendDecode(nil, text)
 	if err != nil || len(b) != 2*csrfSize || !s.live {
 		return ErrCrossSite
 	}

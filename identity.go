@@ -44,7 +44,7 @@ func (s *Session) endNow(ctx context.Context) error {
 		if !errors.Is(err, ErrConflict) || i == maxReplays || !sleep(ctx, i) {
 			return err
 		}
-		if err := s.fetch(ctx, s.credential().key()); err != nil {
+		if err := s.fetch(ctx, s.credential().Key()); err != nil {
 			if errors.Is(err, store.ErrNotFound) {
 				return nil
 			}
@@ -73,7 +73,7 @@ func (s *Session) renew(ctx context.Context, grace bool) error {
 	}
 	if !s.exact { // made by this request: ask for the store's own instants
 		pending := s.ops
-		if err := s.fetch(ctx, s.credential().key()); err != nil {
+		if err := s.fetch(ctx, s.credential().Key()); err != nil {
 			if errors.Is(err, store.ErrNotFound) {
 				err = s.end(ctx)
 			}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sojourn-go/sojourn/internal/envelope"
+	"github.com/sojourn-go/sojourn/internal/meta"
 	"github.com/sojourn-go/sojourn/store"
 )
 
@@ -151,7 +153,7 @@ func (s *Session) loadOrDiscard(ctx context.Context) error {
 	if !errors.Is(err, ErrCorrupt) {
 		return err
 	}
-	key := s.credential().key()
+	key := s.credential().Key()
 	if err := s.m.call(detached(ctx), func(ctx context.Context) error { return s.st.Delete(ctx, key) }); err != nil {
 		return err
 	}
@@ -161,12 +163,12 @@ func (s *Session) loadOrDiscard(ctx context.Context) error {
 }
 
 // loginRecord is the record and metadata of a fresh sign-in.
-func (s *Session) loginRecord(user string, l *login) (store.Record, meta) {
+func (s *Session) loginRecord(user string, l *login) (store.Record, meta.Meta) {
 	rec := store.Record{User: user, Idle: s.m.opts.Idle, Lifetime: s.m.opts.Lifetime}
-	mt := meta{facts: facts{level: l.level, persistent: s.m.opts.Cookie.Persistent}, label: l.label}
-	mt.addr, mt.agent = s.m.client(s.r)
+	mt := meta.Meta{Facts: meta.Facts{Level: uint8(l.level), Persistent: s.m.opts.Cookie.Persistent}, Label: l.label}
+	mt.Addr, mt.Agent = s.m.client(s.r)
 	if l.remember > 0 {
-		rec.Idle, rec.Lifetime, mt.persistent = 0, l.remember, true
+		rec.Idle, rec.Lifetime, mt.Persistent = 0, l.remember, true
 	}
 	return rec, mt
 }
@@ -177,8 +179,8 @@ func (s *Session) confirm(ctx context.Context, l *login) error {
 	for i := 0; ; i++ {
 		rec, mt := s.loginRecord(s.rec.User, l)
 		rec.Key, rec.Handle, rec.Data = s.rec.Key, s.rec.Handle, s.rec.Data
-		if l.remember == 0 && s.meta.persistent {
-			rec.Idle, rec.Lifetime, mt.persistent = s.rec.Idle, s.rec.Lifetime, true
+		if l.remember == 0 && s.meta.Persistent {
+			rec.Idle, rec.Lifetime, mt.Persistent = s.rec.Idle, s.rec.Lifetime, true
 		}
 		err := s.rotate(ctx, rec, mt, false)
 		if err == nil {
@@ -247,15 +249,15 @@ func (p *past) kept(l *login) []byte {
 		return nil
 	}
 	if l.keepAll {
-		return p.view.encode()
+		return p.view.Encode()
 	}
-	var v values
+	var v envelope.Values
 	for _, name := range l.keep {
-		if raw, ok := p.view.get(name); ok {
-			v.set(name, raw)
+		if raw, ok := p.view.Get(name); ok {
+			v.Set(name, raw)
 		}
 	}
-	return v.encode()
+	return v.Encode()
 }
 
 // retire ends the session from before a sign-in. Where its values were kept, it ends at the version
@@ -289,7 +291,7 @@ func (s *Session) retire(ctx context.Context, old past, l *login) error {
 		}
 		old = s.past()
 		s.restore(present)
-		s.view.values = values{data: old.kept(l)}
+		s.view.Values = envelope.Of(old.kept(l))
 		if err := s.swap(ctx, false); err != nil {
 			return err
 		}
@@ -302,8 +304,8 @@ func (s *Session) supersede(ctx context.Context, rec *store.Record) error {
 	if s.m.sealed != nil {
 		return s.endVersion(ctx, rec)
 	}
-	mark, tm := *rec, meta{tail: nowhere}
-	mark.Writer, mark.Data, mark.Meta, mark.Idle = newWriter(), nil, tm.encode(), 0
+	mark, tm := *rec, meta.Meta{Tail: nowhere}
+	mark.Writer, mark.Data, mark.Meta, mark.Idle = newWriter(), nil, tm.Encode(), 0
 	mark.Lifetime = max(0, s.storeNow().Sub(rec.Created)) + s.m.opts.RenewGrace
 	return s.m.call(ctx, func(ctx context.Context) error { return s.st.Update(ctx, mark, rec.Version) })
 }

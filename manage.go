@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sojourn-go/sojourn/internal/meta"
+	"github.com/sojourn-go/sojourn/internal/token"
 	"github.com/sojourn-go/sojourn/store"
 )
 
@@ -32,14 +34,14 @@ type Info struct {
 	Agent      string // the User-Agent, as the client sent it: escape it; "" = not kept
 }
 
-func (m *Manager) info(rec *store.Record, mt *meta, now time.Time) Info {
+func (m *Manager) info(rec *store.Record, mt *meta.Meta, now time.Time) Info {
 	in := Info{
 		Handle: rec.Handle, User: rec.User, Created: rec.Created, Seen: rec.Seen, Expires: rec.Expires(),
-		Issued: rec.Created.Add(mt.issued), Level: mt.level, Remembered: mt.persistent,
-		Bearer: mt.bearer, Label: mt.label, Network: mt.addr, Agent: mt.agent,
+		Issued: rec.Created.Add(mt.Issued), Level: Level(mt.Level), Remembered: mt.Persistent,
+		Bearer: mt.Bearer, Label: mt.Label, Network: mt.Addr, Agent: mt.Agent,
 	}
 	if rec.User != "" {
-		in.AuthTime = rec.Created.Add(mt.auth)
+		in.AuthTime = rec.Created.Add(mt.Auth)
 	}
 	if now.Sub(in.Issued) > m.opts.ClientRetention {
 		in.Network, in.Agent = "", ""
@@ -66,7 +68,7 @@ func (m *Manager) Sessions(ctx context.Context, user string) ([]Info, error) {
 			if err != nil {
 				return err
 			}
-			mt, err := decodeMeta(rec.Meta)
+			mt, err := meta.Decode(rec.Meta)
 			if err != nil {
 				return errors.Join(ErrCorrupt, errors.New(rec.String()), err)
 			}
@@ -174,7 +176,7 @@ func (m *Manager) IssueBearer(r *http.Request, user string, opts ...LoginOption)
 		v.s.mu.Unlock()
 	}
 	rec, mt := s.loginRecord(user, &l)
-	mt.bearer, mt.persistent = true, false
+	mt.Bearer, mt.Persistent = true, false
 	if l.remember == 0 {
 		rec.Lifetime, rec.Idle = m.opts.Bearer.Lifetime, 0
 		if m.opts.Bearer.Idle {
@@ -185,7 +187,7 @@ func (m *Manager) IssueBearer(r *http.Request, user string, opts ...LoginOption)
 	if err := s.insert(ctx, rec, mt, m.admission(s, user, &l)); err != nil {
 		return Token{}, Info{}, opError("login", err)
 	}
-	text, err := sealToken(m.keys, m.aad.bearer, s.credential())
+	text, err := token.Seal(m.keys, m.aad.bearer, s.credential())
 	if err != nil {
 		s.discard(ctx, s.rec.Key)
 		return Token{}, Info{}, opError("login", err)

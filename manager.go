@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/sojourn-go/sojourn/internal/cookie"
+	"github.com/sojourn-go/sojourn/internal/token"
 	"github.com/sojourn-go/sojourn/store"
 )
 
@@ -18,9 +20,9 @@ type Manager struct {
 	sealed  *SealedOptions
 	opts    Options
 	keys    Sealer
-	jar     cookieJar
+	jar     cookie.Jar
 	aad     struct{ cookie, bearer, sealed []byte }
-	known   struct{ cookie, bearer tokenCache }
+	known   struct{ cookie, bearer token.Cache }
 	breaker breaker
 }
 
@@ -48,10 +50,10 @@ func newManager(st store.Store, sealed *SealedOptions, opts *Options) (*Manager,
 	if err := m.opts.complete(); err != nil {
 		return nil, err
 	}
-	m.jar = newCookieJar(&m.opts.Cookie, m.opts.InsecureLoopbackHTTP)
-	m.aad.cookie = sealAAD(purposeCookie, m.opts.Name, m.jar.name)
-	m.aad.bearer = sealAAD(purposeBearer, m.opts.Name, "")
-	m.aad.sealed = sealAAD(purposeSealed, m.opts.Name, m.jar.name)
+	m.jar = cookie.New(m.opts.Cookie.cookie(m.opts.InsecureLoopbackHTTP))
+	m.aad.cookie = token.AAD(token.Cookie, m.opts.Name, m.jar.Name)
+	m.aad.bearer = token.AAD(token.Bearer, m.opts.Name, "")
+	m.aad.sealed = token.AAD(token.Sealed, m.opts.Name, m.jar.Name)
 	if err := m.setKeys(); err != nil {
 		return nil, err
 	}
@@ -79,15 +81,15 @@ func (m *Manager) setKeys() (err error) {
 		return err
 	}
 	// A foreign Sealer is tried once, so that a wrong one fails here and not at a user's sign-in.
-	c := newCredential("")
-	text, err := sealToken(m.keys, m.aad.cookie, &c)
+	c := token.New("")
+	text, err := token.Seal(m.keys, m.aad.cookie, &c)
 	if err != nil {
 		return bad("Keys do not seal: %w", err)
 	}
-	if back, err := openToken(m.keys, m.aad.cookie, text); err != nil || back != c {
-		return bad("Keys do not open what they seal (or tokens exceed %d characters)", maxToken)
+	if back, err := token.Open(m.keys, m.aad.cookie, text); err != nil || back != c {
+		return bad("Keys do not open what they seal (or tokens exceed %d characters)", token.MaxLen)
 	}
-	if _, err := openToken(m.keys, m.aad.bearer, text); err == nil {
+	if _, err := token.Open(m.keys, m.aad.bearer, text); err == nil {
 		return bad("Keys ignore the associated data")
 	}
 	return nil

@@ -9,6 +9,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sojourn-go/sojourn/internal/envelope"
+	"github.com/sojourn-go/sojourn/internal/meta"
+	"github.com/sojourn-go/sojourn/internal/token"
 	"github.com/sojourn-go/sojourn/store"
 )
 
@@ -55,11 +58,11 @@ type state struct {
 	live     bool // rec is a live record
 	exact    bool // rec's instants are the store's own
 	rec      store.Record
-	meta     facts      // of rec.Meta
-	cred     credential // but for its secret, where unopened is not empty: see Session.credential
-	unopened string     // the text of a token whose secret nobody has needed yet
-	now      time.Time  // the store's clock at the last read
-	at       instant    // ours, then; 0 = nothing was read
+	meta     meta.Facts       // of rec.Meta
+	cred     token.Credential // but for its secret, where unopened is not empty: see Session.credential
+	unopened string           // the text of a token whose secret nobody has needed yet
+	now      time.Time        // the store's clock at the last read
+	at       instant          // ours, then; 0 = nothing was read
 
 	view view
 	ops  []op
@@ -67,7 +70,7 @@ type state struct {
 
 // view is the session as this request has changed it.
 type view struct {
-	values
+	envelope.Values
 	idle, life time.Duration
 }
 
@@ -153,7 +156,7 @@ func (s *Session) load(ctx context.Context) error {
 
 // reset makes the session a new, anonymous one.
 func (s *Session) reset() {
-	s.live, s.exact, s.rec, s.meta, s.ops = false, false, store.Record{}, facts{}, nil
+	s.live, s.exact, s.rec, s.meta, s.ops = false, false, store.Record{}, meta.Facts{}, nil
 	s.view = view{idle: s.m.opts.Idle, life: s.m.opts.Lifetime}
 }
 
@@ -178,19 +181,19 @@ func (s *Session) fetch(ctx context.Context, key store.Key) error {
 			s.expired(ctx, &rec)
 			return store.ErrNotFound
 		}
-		mt, err := decodeFacts(rec.Meta)
+		mt, err := meta.DecodeFacts(rec.Meta)
 		if err == nil {
-			err = checkEnvelope(rec.Data)
+			err = envelope.Check(rec.Data)
 		}
 		if err != nil {
 			return errors.Join(ErrCorrupt, errors.New(rec.String()), err)
 		}
-		if mt.tail == nil {
+		if mt.Tail == nil {
 			rec.Key = key
-			s.adopt(&rec, mt.facts, now)
+			s.adopt(&rec, mt.Facts, now)
 			return nil
 		}
-		if len(mt.tail) != len(s.cred.secret) { // see nowhere
+		if len(mt.Tail) != len(s.cred.Secret) { // see nowhere
 			s.over = true
 			s.m.event(ctx, SessionUseAfterExpire, rec.Handle, "", "", nil)
 			return store.ErrNotFound
@@ -200,8 +203,8 @@ func (s *Session) fetch(ctx context.Context, key store.Key) error {
 			s.m.event(ctx, SessionReuse, rec.Handle, "", "", nil)
 			return store.ErrNotFound
 		}
-		s.hold(s.credential().successor(mt.tail))
-		key = s.cred.key()
+		s.hold(s.credential().Successor(mt.Tail))
+		key = s.cred.Key()
 		s.send = sendToken // the answer with the new token may have been lost
 	}
 	return store.ErrNotFound
@@ -237,10 +240,10 @@ func (s *Session) getAgain(key store.Key, err error) (rec store.Record, now time
 	return rec, now, err
 }
 
-func (s *Session) adopt(rec *store.Record, mt facts, now time.Time) {
+func (s *Session) adopt(rec *store.Record, mt meta.Facts, now time.Time) {
 	s.rec, s.meta, s.now, s.at = *rec, mt, now, sinceStart()
 	s.live, s.exact = true, true
-	s.view = view{values: values{data: rec.Data}, idle: rec.Idle, life: rec.Lifetime}
+	s.view = view{Values: envelope.Of(rec.Data), idle: rec.Idle, life: rec.Lifetime}
 }
 
 func (s *Session) expired(ctx context.Context, rec *store.Record) {
@@ -311,15 +314,15 @@ func (s *Session) AuthTime() time.Time { return s.Info().AuthTime }
 func (s *Session) Level() Level {
 	return read(s, func() Level {
 		ordinary := s.m.opts.Lifetime
-		if s.meta.persistent && ordinary > 0 && s.rec.Lifetime > ordinary && s.sinceAuth() > ordinary {
+		if s.meta.Persistent && ordinary > 0 && s.rec.Lifetime > ordinary && s.sinceAuth() > ordinary {
 			return LevelNone
 		}
-		return s.meta.level
+		return Level(s.meta.Level)
 	})
 }
 
 func (s *Session) sinceAuth() time.Duration {
-	return s.storeNow().Sub(s.rec.Created.Add(s.meta.auth))
+	return s.storeNow().Sub(s.rec.Created.Add(s.meta.Auth))
 }
 
 // Fresh tells whether the user signed in, or confirmed it, less than d ago.
@@ -362,7 +365,7 @@ func (s *Session) Refresh() {
 	s.ready()
 	defer s.mu.Unlock()
 	s.peek = false
-	if s.live && s.meta.persistent && s.send == sendNothing {
+	if s.live && s.meta.Persistent && s.send == sendNothing {
 		s.send = sendToken
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/sojourn-go/sojourn/internal/cookie"
 )
 
 // BearerOptions describe tokens in "Authorization: Bearer …" (RFC 6750 section 2.1). They are
@@ -155,15 +157,15 @@ func (m *Manager) receive(r *http.Request) (got received, err error) {
 // receiveCookie accepts one cookie, or the one of several that opens: another site
 // of the domain may have added more, and must not choose whose session this is.
 func (m *Manager) receiveCookie(r *http.Request, got *received) {
-	var values [maxCandidates]string
-	n := cookieValues(r.Header, m.jar.name, &values)
+	var values [cookie.Max]string
+	n := cookie.Values(r.Header, m.jar.Name, &values)
 	if n == 0 {
 		return
 	}
 	got.from = fromCookie
 	if n > 1 {
 		got.reissue = true
-		if n > maxCandidates {
+		if n > cookie.Max {
 			return
 		}
 	}

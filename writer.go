@@ -10,6 +10,9 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/sojourn-go/sojourn/internal/cookie"
+	"github.com/sojourn-go/sojourn/internal/token"
 )
 
 // writer commits the session before the first byte that matters leaves, and keeps the
@@ -33,7 +36,7 @@ func (w *writer) start() bool {
 	if w.err = w.v.finish(w.w.Header()); w.err == nil {
 		return true
 	}
-	clearHeader(w.w.Header(), w.v.m.jar.name)
+	clearHeader(w.w.Header(), w.v.m.jar.Name)
 	w.v.m.opts.OnError(w.w, w.v.s.r, w.err)
 	return false
 }
@@ -261,9 +264,6 @@ var (
 	varyBearer = []string{"Authorization"}
 )
 
-// expireLength is the life that removes a cookie.
-const expireLength = -time.Second
-
 // writeHeader tells the client about its token and caches about the response.
 func (s *Session) writeHeader(h http.Header) error {
 	if !s.loaded || s.loadErr != nil {
@@ -347,7 +347,7 @@ func (s *Session) writeToken(h http.Header) error {
 		s.got.from = fromCookie // for a Logout that follows in this request: the client has a token now
 	}
 	life := time.Duration(0)
-	if s.meta.persistent {
+	if s.meta.Persistent {
 		life = MaxCookieAge
 		if s.rec.Lifetime > 0 {
 			life = max(time.Second, s.rec.Created.Add(s.rec.Lifetime).Sub(s.storeNow()))
@@ -359,7 +359,7 @@ func (s *Session) writeToken(h http.Header) error {
 	if s.m.sealed != nil {
 		return s.writeSealed(h, life)
 	}
-	text, err := sealToken(s.m.keys, s.m.aad.cookie, s.credential())
+	text, err := token.Seal(s.m.keys, s.m.aad.cookie, s.credential())
 	if err != nil {
 		return err
 	}
@@ -367,7 +367,7 @@ func (s *Session) writeToken(h http.Header) error {
 		return c.Send(h, newToken(text), s.left())
 	}
 	s.m.issued(text, s.rec.Key)
-	s.m.jar.set(h, s.m.https(s.r), s.m.jar.name, text, life)
+	s.m.jar.Set(h, s.m.https(s.r), s.m.jar.Name, text, life)
 	return nil
 }
 
@@ -375,7 +375,7 @@ func (s *Session) removeToken(h http.Header) error {
 	if c := s.m.opts.Custom; c != nil {
 		return c.Delete(h)
 	}
-	s.m.jar.set(h, s.m.https(s.r), s.m.jar.name, "", expireLength)
+	s.m.jar.Set(h, s.m.https(s.r), s.m.jar.Name, "", cookie.Remove)
 	s.removeChunks(h, 1)
 	return nil
 }
@@ -388,7 +388,7 @@ func (s *Session) Token() (Token, error) {
 	if !s.live || s.m.sealed != nil {
 		return Token{}, nil
 	}
-	text, err := sealToken(s.m.keys, s.m.aad.cookie, s.credential())
+	text, err := token.Seal(s.m.keys, s.m.aad.cookie, s.credential())
 	if err != nil {
 		return Token{}, err
 	}
