@@ -30,7 +30,7 @@ func TestCacheBounded(t *testing.T) {
 
 // Sums of different texts differ, also of such as differ only in length.
 func TestSum(t *testing.T) {
-	if Sum("a") == Sum("a\x00") || Sum("") == Sum("\x00") || Sum("a") != Sum("a") {
+	if Sum("a") == Sum("a\x00") || Sum("") == Sum("\x00") {
 		t.Error("a text is not known by its hash")
 	}
 }

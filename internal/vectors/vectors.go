@@ -61,8 +61,8 @@ func Read(t testing.TB, kind string) (all []Case) {
 
 // Test runs the cases in the file of a kind: the formats are what docs/format.md says, for this and
 // any other implementation. Then it holds the file against made, which the test makes from fixed
-// keys and nonces, or writes the file anew if the environment has SOJOURN_WRITE_VECTORS.
-func Test(t *testing.T, kind string, run Runner, made []Case) {
+// keys and nonces. With write it writes the file anew first.
+func Test(t *testing.T, write bool, kind string, run Runner, made []Case) {
 	t.Helper()
 	made = slices.Clone(made)
 	good, bad := 0, 0
@@ -86,7 +86,7 @@ func Test(t *testing.T, kind string, run Runner, made []Case) {
 		t.Fatal(err)
 	}
 	want = append(want, '\n')
-	if os.Getenv("SOJOURN_WRITE_VECTORS") != "" {
+	if write {
 		if err := os.WriteFile(path(kind), want, 0o644); err != nil {
 			t.Fatal(err)
 		}
