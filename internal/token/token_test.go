@@ -62,9 +62,12 @@ func TestTokenTampering(t *testing.T) {
 	k := testRing(t, 1, 2)
 	aad := AAD(Cookie, "", "__Host-session")
 	c := New("ada")
-	text, err := Seal(k, aad, &c)
-	if err != nil {
-		t.Fatal(err)
+	text := ""
+	for !strings.ContainsAny(text, "-_") { // in one of 50 the two alphabets spell alike
+		var err error
+		if text, err = Seal(k, aad, &c); err != nil {
+			t.Fatal(err)
+		}
 	}
 	refuse := func(what, text string) {
 		t.Helper()
