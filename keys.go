@@ -35,14 +35,35 @@ func NewKeyRing(active []byte, others ...[]byte) (*KeyRing, error) {
 	return newKeyRing(keys.New(active, others...))
 }
 
-// LoadKeys reads a key file, or makes one with one fresh key, mode 0600, if
-// there is none. Each line is a state and 32 bytes in base64: "active" (exactly one: it
-// seals), "prepared" and "retired" (they open), "revoked" (refused). Lines that begin with #
-// are comments. A rolling change of keys: add the new key as prepared
-// everywhere; then make it active and the old one retired; then remove the old one.
-// Errors: [ErrOptions] for a file that others may read or that does not parse,
-// and the operating system's.
+// ParseKeys makes a ring of the text of a key file, for keys that come some other way than in a
+// file: from an environment variable or a secret manager, say. b is not kept.
+//
+// Each line is a state and 32 bytes in base64: "active" (exactly one: it seals), "prepared" and
+// "retired" (they open), "revoked" (refused). Lines that begin with # are comments. At most 64 KiB.
+// A rolling change of keys: add the new key as prepared everywhere; then make it active and the old
+// one retired; then remove the old one. Errors: [ErrOptions].
+func ParseKeys(b []byte) (*KeyRing, error) { return newKeyRing(keys.Parse(b)) }
+
+// LoadKeys reads a key file, whose text is that of [ParseKeys]. [CreateKeys] makes one.
+//
+// On Unix the file, and each folder and link that leads to it, belongs to root or to the user who
+// runs the program; nobody else may write the file (its mode is 0400 to 0644), and folders that
+// everybody may write have the sticky bit. So mounted secrets of Kubernetes and Docker are read as
+// they come. Who can read the file can forge sessions, so on a machine with other users make it
+// 0600. Errors: [ErrOptions] for a file where that does not hold, which says why, or that does not
+// parse; and the operating system's: [io/fs.ErrNotExist] where there is none.
 func LoadKeys(path string) (*KeyRing, error) { return newKeyRing(keys.Load(path)) }
+
+// CreateKeys makes a key file with one fresh key, mode 0600, for [LoadKeys]. Call it once for a
+// store, when it is set up, and give the file to each process that shares the store: with keys of
+// its own a process takes everybody else's tokens for forgeries. Of several that call it at once
+// one succeeds, and none reads half a file. Errors: one that matches [io/fs.ErrExist] where path is
+// taken already, which leaves it as it is; [ErrOptions] for a folder from which LoadKeys would not
+// read; the operating system's.
+func CreateKeys(path string) error {
+	_, err := newKeyRing(nil, keys.Create(path))
+	return err
+}
 
 func newKeyRing(ring *keys.Ring, err error) (*KeyRing, error) {
 	var refused *keys.Refused

@@ -40,7 +40,45 @@ func TestKeyRingErrors(t *testing.T) {
 	if _, err := LoadKeys(path); !errors.Is(err, ErrOptions) || !strings.Contains(err.Error(), path) {
 		t.Errorf("a file without keys: %v", err)
 	}
-	if _, err := LoadKeys(filepath.Join(dir, "no", "keys")); !errors.Is(err, os.ErrNotExist) || errors.Is(err, ErrOptions) {
-		t.Errorf("no folder: %v", err)
+	if _, err := ParseKeys([]byte("active nonsense\n")); !errors.Is(err, ErrOptions) {
+		t.Errorf("a text without keys: %v", err)
+	}
+	if err := CreateKeys(path); !errors.Is(err, os.ErrExist) || errors.Is(err, ErrOptions) {
+		t.Errorf("made where there is a file: %v", err)
+	}
+	for _, path := range []string{filepath.Join(dir, "none"), filepath.Join(dir, "no", "keys")} {
+		if _, err := LoadKeys(path); !errors.Is(err, os.ErrNotExist) || errors.Is(err, ErrOptions) || !strings.Contains(err.Error(), "CreateKeys") {
+			t.Errorf("no file: %v", err)
+		}
+	}
+}
+
+// What one way of reading keys seals, every other opens.
+func TestKeyRingSources(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys")
+	if err := CreateKeys(path); err != nil {
+		t.Fatal(err)
+	}
+	body, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := LoadKeys(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := ParseKeys(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(body) // it is not kept
+	for from, to := range map[*KeyRing]*KeyRing{loaded: parsed, parsed: loaded} {
+		sealed, err := from.Seal(nil, []byte("plain"), []byte("aad"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if plain, err := to.Open(nil, sealed, []byte("aad")); err != nil || string(plain) != "plain" {
+			t.Errorf("%q, %v", plain, err)
+		}
 	}
 }

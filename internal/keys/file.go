@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,15 +14,13 @@ import (
 	"github.com/sojourn-go/sojourn/internal/xaes"
 )
 
-// Load reads a key file, or makes one with one fresh key, mode 0600, if there is none. Errors:
-// [Refused] for a file that others may read or that does not parse, and the operating system's.
+// Load reads a key file, whose folders, links and mode let nobody but root and the program's own
+// user change it. Errors: [Refused] for other files and for what does not parse, and the operating
+// system's.
 func Load(path string) (*Ring, error) {
 	b, err := readFile(path)
-	if errors.Is(err, os.ErrNotExist) {
-		if err := createFile(path); err != nil && !errors.Is(err, os.ErrExist) {
-			return nil, err
-		}
-		b, err = readFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("key file %s: make it once with CreateKeys, and give it to each process that shares the sessions: %w", path, err)
 	}
 	if err != nil {
 		return nil, err
@@ -36,6 +35,9 @@ func Load(path string) (*Ring, error) {
 const maxFile = 1 << 16
 
 func readFile(path string) ([]byte, error) {
+	if err := checkPath(path); err != nil {
+		return nil, err
+	}
 	// Looked at before it is opened: opening a pipe would wait for its writer.
 	if info, err := os.Stat(path); err != nil {
 		return nil, err
@@ -47,18 +49,28 @@ func readFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
+	// A mounted secret may have been replaced meanwhile, but only by those who may do so.
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
-	if m := info.Mode(); !m.IsRegular() || m.Perm()&0o077 != 0 {
-		return nil, refuse("key file %s has mode %v: make it a file that only its owner reads (chmod 600)", path, m)
+	if !info.Mode().IsRegular() {
+		return nil, refuse("key file %s is no file", path)
 	}
-	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(b) > maxFile {
-		return nil, refuse("key file %s has more than %d bytes", path, maxFile)
+	if err := checkEntry(path, info); err != nil {
+		return nil, err
 	}
-	return b, err
+	return io.ReadAll(io.LimitReader(f, maxFile+1))
+}
+
+// Create makes a key file with one fresh key, mode 0600, in a folder where Load would read it.
+// Errors: one that matches [fs.ErrExist] where there is something already, which is left alone;
+// [Refused] for the folder; the operating system's.
+func Create(path string) error {
+	if err := checkPath(filepath.Dir(path)); err != nil {
+		return err
+	}
+	return createFile(path)
 }
 
 // createFile links a complete file into place, so that two processes that start
@@ -84,8 +96,11 @@ func createFile(path string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// Parse reads the text of a key file. Errors: [Refused].
+// Parse reads the text of a key file and keeps nothing of b. Errors: [Refused].
 func Parse(b []byte) (*Ring, error) {
+	if len(b) > maxFile {
+		return nil, refuse("it has more than %d bytes", maxFile)
+	}
 	k := &Ring{keys: make(map[ID]*xaes.AEAD)}
 	active, revoked := 0, make(map[ID]bool)
 	for n, line := range bytes.Split(b, []byte("\n")) {

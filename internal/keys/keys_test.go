@@ -6,12 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/sojourn-go/sojourn/internal/vectors"
@@ -215,112 +210,6 @@ func TestKeyFileText(t *testing.T) {
 				leaks(t, err.Error(), vectors.Key(n))
 			}
 		}
-	}
-}
-
-func TestLoadKeysFile(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "keys")
-	k, err := Load(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	info, err := os.Stat(path)
-	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("mode %v, %v", info.Mode(), err)
-	}
-	if again, err := Load(path); err != nil || again.active != k.active {
-		t.Errorf("loaded twice: %v", err)
-	}
-	if left, _ := os.ReadDir(dir); len(left) != 1 {
-		t.Errorf("left behind: %v", left)
-	}
-	link := filepath.Join(dir, "link")
-	dangling := filepath.Join(dir, "dangling")
-	big := filepath.Join(dir, "big")
-	body, _ := os.ReadFile(path)
-	for _, err := range []error{
-		os.Symlink(path, link), os.Symlink(filepath.Join(dir, "planted"), dangling),
-		os.WriteFile(big, append(body, bytes.Repeat([]byte("#\n"), maxFile/2)...), 0o600),
-	} {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if again, err := Load(link); err != nil || again.active != k.active { // as Kubernetes mounts secrets
-		t.Errorf("through a link: %v", err)
-	}
-	if _, err := Load(dangling); err == nil {
-		t.Error("a key was made where a planted link points")
-	}
-	if _, err := os.Lstat(filepath.Join(dir, "planted")); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the link's target: %v", err)
-	}
-	if _, err := Load(big); !refused(err) {
-		t.Errorf("more than %d bytes: %v", maxFile, err)
-	}
-	if _, err := Load(dir); !refused(err) {
-		t.Errorf("a directory: %v", err)
-	}
-	if _, err := Load(filepath.Join(dir, "no", "keys")); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("no directory: %v", err)
-	}
-	for _, mode := range []os.FileMode{0o644, 0o640, 0o604, 0o660, 0o620, 0o601, 0o777} {
-		if err := os.Chmod(path, mode); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := Load(path); !refused(err) || !strings.Contains(err.Error(), path) {
-			t.Errorf("mode %v: %v", mode, err)
-		}
-	}
-	for _, mode := range []os.FileMode{0o600, 0o400} {
-		if err := os.Chmod(path, mode); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := Load(path); err != nil {
-			t.Errorf("mode %v: %v", mode, err)
-		}
-	}
-}
-
-// Threads and processes that start together agree on one key.
-func TestLoadKeysRace(t *testing.T) {
-	if path := os.Getenv("SOJOURN_TEST_KEYFILE"); path != "" {
-		k, err := Load(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		fmt.Printf("\nkey %x\n", k.active)
-		return
-	}
-	path := filepath.Join(t.TempDir(), "keys")
-	ids := make([]string, 20)
-	var wg sync.WaitGroup
-	for i := range ids {
-		wg.Go(func() {
-			if i%5 > 0 {
-				k, err := Load(path)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				ids[i] = fmt.Sprintf("%x", k.active)
-				return
-			}
-			cmd := exec.Command(os.Args[0], "-test.run=^TestLoadKeysRace$")
-			cmd.Env = append(os.Environ(), "SOJOURN_TEST_KEYFILE="+path)
-			out, err := cmd.Output()
-			_, id, _ := strings.Cut(string(out), "\nkey ")
-			if err != nil || len(id) < 8 {
-				t.Errorf("%v: %s", err, out)
-				return
-			}
-			ids[i] = id[:8]
-		})
-	}
-	wg.Wait()
-	if slices.Sort(ids); ids[0] != ids[len(ids)-1] {
-		t.Errorf("several keys: %v", ids)
 	}
 }
 
