@@ -36,7 +36,7 @@ func (f Flash[T]) Add(s *Session, message T) error {
 	return s.apply(func(w *view) error {
 		list, _ := w.Get(f.name)
 		list = binary.AppendUvarint(slices.Clip(list), uint64(len(item)))
-		return s.put(w, f.name, append(list, item...))
+		return s.assign(w, f.name, append(list, item...))
 	})
 }
 

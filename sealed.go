@@ -86,8 +86,9 @@ func (m *Manager) receiveSealed(r *http.Request, got *received) {
 			got.genuine, got.sealed = false, nil
 			return // two genuine ones: no telling which the user meant
 		}
-		got.cred, _, err = sealed.Decode(plain)
-		got.key = got.cred.Key()
+		var cred token.Credential
+		cred, _, err = sealed.Decode(plain)
+		got.ticket = newTicket(cred)
 		got.sealed, got.genuine, last = plain, err == nil, text
 	}
 }
@@ -107,7 +108,7 @@ func (m *Manager) openSealed(text string) ([]byte, error) {
 func (s *Session) writeSealed(h http.Header, life time.Duration) error {
 	m := s.m
 	rec := s.st.(*sealedStore).rec
-	raw, err := m.keys.Seal([]byte{token.Version}, sealed.Encode(s.credential(), &rec), m.aad.sealed)
+	raw, err := m.keys.Seal([]byte{token.Version}, sealed.Encode(s.m.credential(&s.ticket), &rec), m.aad.sealed)
 	if err != nil {
 		return fmt.Errorf("sojourn: seal session: %w", err)
 	}
@@ -132,7 +133,8 @@ type sealedStore struct {
 	presence store.Store // nil with AcceptReplayUntilExpiry
 	live     bool
 	rec      store.Record
-	version  uint64 // of the presence record
+	version  uint64       // of the presence record
+	next     store.Record // of a rotation whose answer may have been lost
 }
 
 var _ store.Store = (*sealedStore)(nil)
@@ -150,53 +152,56 @@ func (st *sealedStore) hasPresence(rec *store.Record) bool {
 	return st.presence != nil && rec.User != ""
 }
 
-// present gives the record that stands for rec in the presence store.
+// present returns the record that stands for rec in the presence store.
 func present(rec store.Record) store.Record {
 	rec.Data = nil
 	return rec
 }
 
-func (st *sealedStore) Traits() store.Traits { return store.Traits{} }
-
-func (st *sealedStore) Watch(context.Context, func(store.Ending)) error { return errors.ErrUnsupported }
-
-func (st *sealedStore) Create(ctx context.Context, rec store.Record, adm store.Admission) (a store.Admitted, err error) {
+func (st *sealedStore) Create(ctx context.Context, rec store.Record, adm store.Admission) (got store.Admitted, err error) {
 	if err := store.Check(&rec); err != nil {
-		return a, err
+		return got, err
 	}
 	if len(rec.Data) > st.m.sealedRoom(&rec) {
-		return a, errTooLong
+		return got, errTooLong
 	}
-	now := time.Now()
-	a.Now = now
+	got.Now = time.Now()
+	now := got.Now
 	if st.hasPresence(&rec) {
-		if a, err = st.presence.Create(ctx, present(rec), adm); err != nil {
-			return a, err
+		if got, err = st.presence.Create(ctx, present(rec), adm); err != nil {
+			return got, err
 		}
 	}
 	rec.Version, rec.Created, rec.Seen = 1, now, now
 	st.rec, st.live, st.version = rec, true, 1
-	return a, nil
+	return got, nil
 }
 
+// Get answers for the session's own key, and for that of its last rotation. At a key that the
+// session has left it returns the presence store's mark.
 func (st *sealedStore) Get(ctx context.Context, key store.Key) (store.Record, time.Time, error) {
 	now := time.Now()
-	if !st.live || st.rec.Key != key || !st.rec.Live(now) {
+	rec := &st.rec
+	if key == st.next.Key {
+		rec = &st.next
+	}
+	if !st.live || rec.Key != key || !rec.Live(now) {
 		return store.Record{}, now, store.ErrNotFound
 	}
-	if st.rec.Seen.After(now.Add(st.m.opts.ClockSkew)) { // it would outlive its idle limit
-		return store.Record{}, now, errors.Join(ErrUnavailable, ErrClock)
-	}
-	if st.hasPresence(&st.rec) {
+	if st.hasPresence(rec) {
 		p, _, err := st.presence.Get(ctx, key)
 		if err != nil {
 			return store.Record{}, now, err
 		}
-		if p.User != st.rec.User {
+		if p.User == "" {
+			return p, now, nil
+		}
+		if p.User != rec.User {
 			return store.Record{}, now, store.ErrNotFound
 		}
 		st.version = p.Version
 	}
+	st.rec = *rec
 	return st.rec, now, nil
 }
 
@@ -210,7 +215,7 @@ func (st *sealedStore) Update(ctx context.Context, rec store.Record, ifVersion u
 	case len(rec.Data) > st.m.sealedRoom(&rec):
 		return errTooLong
 	}
-	if err := st.keepPresence(ctx, &rec); err != nil {
+	if err := st.touchPresence(ctx, &rec); err != nil {
 		return err
 	}
 	if rec.Seen.IsZero() {
@@ -221,9 +226,9 @@ func (st *sealedStore) Update(ctx context.Context, rec store.Record, ifVersion u
 	return nil
 }
 
-// keepPresence keeps the presence record alive as long as the cookie, and finds out whether it
+// touchPresence keeps the presence record alive as long as the cookie, and finds out whether it
 // was revoked meanwhile.
-func (st *sealedStore) keepPresence(ctx context.Context, rec *store.Record) error {
+func (st *sealedStore) touchPresence(ctx context.Context, rec *store.Record) error {
 	if !st.hasPresence(&st.rec) {
 		return nil
 	}
@@ -250,31 +255,30 @@ func (st *sealedStore) Touch(ctx context.Context, rec store.Record, every time.D
 	return nil
 }
 
-func (st *sealedStore) Rotate(ctx context.Context, old store.Key, ifVersion uint64, rec store.Record, _ *store.Record) error {
-	if !st.live || st.rec.Key != old {
+func (st *sealedStore) Rotate(ctx context.Context, old store.Key, ifVersion uint64, rec store.Record, tail *store.Record) error {
+	switch {
+	case !st.live || st.rec.Key != old:
 		return store.ErrNotFound
-	}
-	if st.rec.Version != ifVersion {
+	case st.rec.Version != ifVersion:
 		return store.ErrConflict
-	}
-	if len(rec.Data) > st.m.sealedRoom(&rec) {
+	case len(rec.Data) > st.m.sealedRoom(&rec):
 		return errTooLong
 	}
+	now := time.Now()
+	st.next = rec
+	if st.next.Version = ifVersion + 1; rec.Created.IsZero() {
+		st.next.Created = now
+	}
+	if rec.Seen.IsZero() {
+		st.next.Seen = now
+	}
 	if st.hasPresence(&st.rec) {
-		if err := st.presence.Rotate(ctx, old, st.version, present(rec), nil); err != nil {
+		if err := st.presence.Rotate(ctx, old, st.version, present(rec), tail); err != nil {
 			return err
 		}
 		st.version++
 	}
-	now := time.Now()
-	if rec.Created.IsZero() {
-		rec.Created = now
-	}
-	if rec.Seen.IsZero() {
-		rec.Seen = now
-	}
-	rec.Version = ifVersion + 1
-	st.rec = rec
+	st.rec, st.live = st.next, st.next.Live(now)
 	return nil
 }
 
@@ -296,11 +300,15 @@ func (st *sealedStore) Revoke(ctx context.Context, user string, sel store.Select
 	return st.presence.Revoke(ctx, user, sel)
 }
 
-// The Manager lists and sweeps the presence store itself.
+// Traits are those of the presence store.
+func (st *sealedStore) Traits() store.Traits { return st.m.traits }
+
+// The Manager lists, watches and sweeps the presence store itself.
 func (st *sealedStore) User(context.Context, string) iter.Seq2[store.Record, error] {
 	return unsupported
 }
 func (st *sealedStore) All(context.Context) iter.Seq2[store.Record, error] { return unsupported }
 func (st *sealedStore) Sweep(context.Context, int) (int, error)            { return 0, errors.ErrUnsupported }
+func (st *sealedStore) Watch(context.Context, func(store.Ending)) error    { return errors.ErrUnsupported }
 
 func unsupported(yield func(store.Record, error) bool) { yield(store.Record{}, errors.ErrUnsupported) }

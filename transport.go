@@ -109,7 +109,7 @@ func (o *Options) origins() error {
 // received is what a request carries towards one manager.
 type received struct {
 	arrival
-	pass          // valid if genuine
+	ticket        // valid if genuine
 	sealed []byte // the sealed session, in place of a record
 }
 
@@ -134,7 +134,7 @@ func (m *Manager) receive(r *http.Request) (got received, err error) {
 	if m.opts.Custom != nil {
 		if t := m.opts.Custom.Receive(r); t != "" {
 			got.from = fromCustom
-			got.pass, got.genuine = m.open(t, false)
+			got.ticket, got.genuine = m.openToken(t, false)
 		}
 	} else if m.sealed != nil {
 		m.receiveSealed(r, &got)
@@ -149,7 +149,7 @@ func (m *Manager) receive(r *http.Request) (got received, err error) {
 	}
 	got = received{arrival: arrival{from: fromBearer}}
 	if rest, ok := strings.CutPrefix(bearer, m.opts.Bearer.Prefix); ok {
-		got.pass, got.genuine = m.open(rest, true)
+		got.ticket, got.genuine = m.openToken(rest, true)
 	}
 	return got, nil
 }
@@ -174,15 +174,15 @@ func (m *Manager) receiveCookie(r *http.Request, got *received) {
 		if v == last {
 			continue
 		}
-		p, ok := m.open(v, false)
+		t, ok := m.openToken(v, false)
 		if !ok {
 			continue
 		}
-		if got.genuine && p.key != got.key {
+		if got.genuine && t.key != got.key {
 			got.genuine = false
 			return // two genuine ones: no telling which the user meant
 		}
-		got.pass, got.genuine, last = p, true, v
+		got.ticket, got.genuine, last = t, true, v
 	}
 }
 

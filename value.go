@@ -61,7 +61,7 @@ func (v Value[T]) Lookup(s *Session) (x T, err error) {
 	return decode[T](s, v.name, raw)
 }
 
-// Has tells whether the session has the value.
+// Has reports whether the session has the value.
 func (v Value[T]) Has(s *Session) bool {
 	return read(s, func() bool { _, ok := s.view.Get(v.name); return ok })
 }
@@ -75,7 +75,7 @@ func (v Value[T]) Set(s *Session, x T) error {
 	if err != nil {
 		return fmt.Errorf("sojourn: encode value %s: %w", v.name, err)
 	}
-	return s.apply(func(w *view) error { return s.put(w, v.name, raw) })
+	return s.apply(func(w *view) error { return s.assign(w, v.name, raw) })
 }
 
 // Update changes the value by f, which gets a pointer to it (to the zero T if there is none). f may run
@@ -101,7 +101,7 @@ func (v Value[T]) Update(s *Session, f func(*T) error) error {
 		if err != nil {
 			return fmt.Errorf("sojourn: encode value %s: %w", v.name, err)
 		}
-		return s.put(w, v.name, raw)
+		return s.assign(w, v.name, raw)
 	})
 }
 
@@ -147,11 +147,11 @@ func (s *Session) Clear() {
 
 // Names lists the names of the session's values, sorted.
 func (s *Session) Names() []string {
-	return read(s, s.view.Names)
+	return read(s, func() []string { return s.view.Names() })
 }
 
-// put stores raw unless the data would outgrow its room.
-func (s *Session) put(w *view, name string, raw []byte) error {
+// assign stores raw unless the data would outgrow its room.
+func (s *Session) assign(w *view, name string, raw []byte) error {
 	old, had := w.Get(name)
 	w.Set(name, raw)
 	room := store.MaxData

@@ -3,8 +3,6 @@ package sojourn
 import (
 	"bytes"
 	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/base64"
 	"errors"
 	"os"
 	"strconv"
@@ -38,12 +36,18 @@ func runFlash(t testing.TB, in map[string]string) (map[string]string, error) {
 }
 
 func runCSRF(t testing.TB, in map[string]string) (map[string]string, error) {
-	s := &Session{m: &Manager{}, loaded: true, reading: &reading{state: state{live: true, cred: token.Credential{Secret: [32]byte(vectors.Bytes(t, in["secret"]))}}}}
-	if err := s.VerifyCSRF(in["token"]); err != nil {
-		return nil, err
+	ring, err := NewKeyRing(vectors.Bytes(t, in["key"]))
+	if err != nil {
+		t.Fatal(err)
 	}
-	mac := s.csrf()
-	return map[string]string{"mac": vectors.Hex(mac[:])}, nil
+	confirmed, err := strconv.ParseUint(in["confirmed"], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Session{m: &Manager{keys: ring}, standing: settled, reading: &reading{}}
+	s.m.aad.csrf = token.AAD(token.CSRF, in["manager"], in["name"])
+	s.rec.Handle, s.facts.Confirmed = store.Handle(vectors.Bytes(t, in["handle"])), confirmed
+	return map[string]string{}, s.VerifyCSRF(in["token"])
 }
 
 func flashVectors() []vectors.Case {
@@ -53,20 +57,21 @@ func flashVectors() []vectors.Case {
 }
 
 func csrfVectors() []vectors.Case {
-	c := token.Credential{Secret: [32]byte(vectors.Key(0x80))}
-	s := &Session{m: &Manager{}, loaded: true, reading: &reading{state: state{live: true, cred: c}}}
-	mac := s.csrf()
-	spell := func(mask []byte) string {
-		b := append(bytes.Clone(mask), mac[:]...)
-		subtle.XORBytes(b[32:], b[:32], b[32:])
-		return base64.RawURLEncoding.EncodeToString(b)
+	key, handle := vectors.Key(1), vectors.Key(0x60)[:16]
+	spell := func(purpose string, confirmed byte) string {
+		plain := append(bytes.Clone(handle), 0, 0, 0, 0, 0, 0, 0, confirmed)
+		return vectors.Text(1, vectors.Seal(key, plain, token.AAD(purpose, "", "__Host-session")))
 	}
-	base := vectors.In(nil, "secret", vectors.Hex(c.Secret[:]))
+	base := vectors.In(nil, "key", vectors.Hex(key), "manager", "", "name", "__Host-session", "handle", vectors.Hex(handle), "confirmed", "0")
 	return []vectors.Case{
-		vectors.Good("masked", vectors.In(base, "token", spell(vectors.Key(0x11)))),
-		vectors.Good("masked with zeros", vectors.In(base, "token", spell(make([]byte, 32)))),
-		vectors.Bad("other session", vectors.In(base, "secret", vectors.Hex(vectors.Key(9)), "token", spell(vectors.Key(0x11)))),
-		vectors.Bad("cut", vectors.In(base, "token", spell(vectors.Key(0x11))[:84])),
+		vectors.Good("sign-in", vectors.In(base, "token", spell(token.CSRF, 0))),
+		vectors.Good("confirmed twice", vectors.In(base, "confirmed", "2", "token", spell(token.CSRF, 2))),
+		vectors.Bad("sign-in before", vectors.In(base, "confirmed", "2", "token", spell(token.CSRF, 1))),
+		vectors.Bad("other session", vectors.In(base, "handle", vectors.Hex(vectors.Key(9)[:16]), "token", spell(token.CSRF, 0))),
+		vectors.Bad("other key", vectors.In(base, "key", vectors.Hex(vectors.Key(9)), "token", spell(token.CSRF, 0))),
+		vectors.Bad("other purpose", vectors.In(base, "token", spell(token.Cookie, 0))),
+		vectors.Bad("other manager", vectors.In(base, "manager", "admin", "token", spell(token.CSRF, 0))),
+		vectors.Bad("cut", vectors.In(base, "token", spell(token.CSRF, 0)[:84])),
 		vectors.Bad("empty", vectors.In(base, "token", "")),
 	}
 }

@@ -38,6 +38,9 @@ type Facts struct {
 	Level        uint8
 	Persistent   bool
 	Bearer       bool
+	// Confirmed counts how often the user has confirmed the sign-in. Times would not do to tell one
+	// confirmation from the next.
+	Confirmed uint64
 }
 
 // Types of fields, and flags.
@@ -52,6 +55,8 @@ const (
 	typeAgent    = 7
 	typeTail     = 8
 	typeUser     = 9
+	typeConfirms = 10
+	typeLast     = typeConfirms // those after it belong to later versions
 	flagPersists = 1
 	flagBearer   = 2
 )
@@ -91,6 +96,7 @@ func (m *Meta) Encode() []byte {
 	text(typeAgent, m.Agent)
 	text(typeTail, string(m.Tail))
 	text(typeUser, m.User)
+	number(typeConfirms, m.Confirmed)
 	if b = append(b, m.unknown...); len(b) == 1 {
 		return nil // an anonymous session has nothing to say
 	}
@@ -125,8 +131,8 @@ func (m *Meta) decode(b []byte, texts bool) error {
 			return ErrMalformed
 		}
 		switch {
-		case !texts && (typ >= typeLabel && typ <= typeAgent && len(v) > 0 || typ > typeUser):
-		case typ > typeUser:
+		case !texts && (typ >= typeLabel && typ <= typeAgent && len(v) > 0 || typ > typeLast):
+		case typ > typeLast:
 			m.unknown = append(m.unknown, b[:len(b)-len(rest)]...)
 		case !m.field(typ, v):
 			return ErrMalformed
@@ -170,6 +176,8 @@ func (m *Meta) field(typ byte, v []byte) bool {
 	case typeLevel:
 		m.Level = uint8(n)
 		return n <= math.MaxUint8
+	case typeConfirms:
+		m.Confirmed = n
 	case typeFlags:
 		m.Persistent, m.Bearer = n&flagPersists != 0, n&flagBearer != 0
 		m.flags = n &^ (flagPersists | flagBearer)

@@ -70,6 +70,7 @@ const (
 	Cookie = "cookie"
 	Bearer = "bearer"
 	Sealed = "sealed session"
+	CSRF   = "csrf"
 )
 
 // AAD is the associated data that binds sealed bytes to their use.

@@ -26,22 +26,20 @@ func TestTokenCache(t *testing.T) {
 					return
 				}
 				for range 3 {
-					if p, ok := m.open(text, false); !ok || p.key != c.Key() {
+					if p, ok := m.openToken(text, false); !ok || p.key != c.Key() {
 						t.Error("a token does not open")
 					}
 				}
-				if _, ok := m.open(text, true); ok {
+				if _, ok := m.openToken(text, true); ok {
 					t.Error("a cookie's token opens as a bearer's")
 				}
 				for _, forged := range []string{text + "A", text[:len(text)-1], strings.ToUpper(text), "A" + text[1:], text + "\n"} {
-					if _, ok := m.open(forged, false); ok && forged != text {
+					if _, ok := m.openToken(forged, false); ok && forged != text {
 						t.Error("a forged token opens")
 					}
 				}
-				s := &Session{m: m, reading: &reading{}}
-				p, _ := m.open(text, false)
-				s.cred, s.unopened = p.cred, p.unopened
-				if first, again := *s.credential(), *s.credential(); first != c || again != c {
+				p, _ := m.openToken(text, false)
+				if first, again := *m.credential(&p), *m.credential(&p); first != c || again != c {
 					t.Error("another credential than was sealed")
 				}
 			}
@@ -60,15 +58,14 @@ func TestTokenCacheForeignSealer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := token.New("")
-	text, err := token.Seal(m.keys, m.aad.cookie, &c)
+	fresh := newTicket(token.New(""))
+	text, err := m.sealToken(&fresh)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.issued(text, c.Key())
 	sum := token.Sum(text)
-	p, ok := m.open(text, false)
-	if _, known := m.known.cookie.Find(&sum); !ok || p.unopened != "" || known {
+	p, ok := m.openToken(text, false)
+	if _, known := m.opened.cookie.Find(&sum); !ok || p.text != "" || known {
 		t.Error("a foreign Sealer's token was cached")
 	}
 }
