@@ -106,7 +106,7 @@ func (m *Manager) RevokeUser(ctx context.Context, user string, keep ...store.Han
 	done, err := m.revoke(ctx, user, store.Selection{Except: keep})
 	if v, ok := ctx.Value(m).(*visit); ok && err == nil {
 		v.s.lock()
-		v.s.known = revocation{user, done.At}
+		v.s.known = &revocation{user, done.At}
 		v.s.mu.Unlock()
 	}
 	return done.N, opError("revoke", err)
@@ -206,7 +206,8 @@ func (m *Manager) IssueBearer(r *http.Request, user string, opts ...LoginOption)
 	if err := s.insert(ctx, rec, mt, m.admission(s, user, &l)); err != nil {
 		return Token{}, Info{}, opError("login", err)
 	}
-	text, err := token.Seal(m.keys, m.aad.bearer, &s.ticket.cred)
+	cred := m.credential(s.ticket())
+	text, err := token.Seal(m.keys, m.aad.bearer, &cred)
 	if err != nil {
 		s.erase(ctx, s.rec.Key)
 		return Token{}, Info{}, opError("login", err)

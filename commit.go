@@ -148,7 +148,7 @@ func (s *Session) reload(ctx context.Context) error {
 // refind reads the session again, wherever renewals have moved it.
 func (s *Session) refind(ctx context.Context) error {
 	user, handle := s.rec.User, s.rec.Handle
-	_, a, err := s.find(ctx, s.ticket, true)
+	_, a, err := s.find(ctx, s.ticket(), true)
 	if err != nil {
 		return err
 	}
@@ -336,7 +336,7 @@ func (m *Manager) overtaken(got *store.Admitted, adm *store.Admission) bool {
 // issue makes a record that was just written under a new token of this request's the session's.
 func (s *Session) issue(rec store.Record, f meta.Facts, t ticket) {
 	s.now, s.at = rec.Seen, sinceStart()
-	s.held = held{rec: rec, facts: f, ticket: t}
+	s.held = held{rec: rec, facts: f, secret: t.secret}
 	s.ops = nil
 	s.turn(turnIssued)
 	s.resetView()

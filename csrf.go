@@ -80,7 +80,7 @@ func (m *Manager) sameSite(r *http.Request) bool {
 
 // csrfPlain is what a CSRF token seals: which session, and which of its sign-ins.
 func (s *Session) csrfPlain() []byte {
-	return binary.BigEndian.AppendUint64(s.rec.Handle[:len(s.rec.Handle):len(s.rec.Handle)], s.facts.Confirmed)
+	return binary.BigEndian.AppendUint64(s.rec.Handle[:len(s.rec.Handle):len(s.rec.Handle)], uint64(s.facts.Confirmed))
 }
 
 // CSRFToken returns a token for the session's forms: sealed by the manager's keys, bound to the

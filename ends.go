@@ -52,7 +52,7 @@ func (s *Session) loadOrErase(ctx context.Context) error {
 	if !errors.Is(err, ErrCorrupt) {
 		return err
 	}
-	key := s.damaged
+	key := *s.damaged
 	if err := s.m.calls.Do(detached(ctx), func(ctx context.Context) error { return s.st.Delete(ctx, key) }); err != nil {
 		return err
 	}
@@ -92,12 +92,12 @@ func (s *Session) endStep(ctx context.Context) error { return s.endLeaving(ctx, 
 // session moves to a record that has no life.
 func (s *Session) endLeaving(ctx context.Context, mark *store.Record) error {
 	c := token.New("")
-	c.Tag = s.ticket.key.Tag
+	c.Tag = s.rec.Key.Tag
 	corpse := store.Record{
 		Key: c.Key(), Handle: s.rec.Handle, User: s.rec.User, Writer: newWriter(),
 		Created: time.Unix(1, 0), Lifetime: 1,
 	}
-	return s.move(ctx, s.ticket.key, corpse, mark)
+	return s.move(ctx, s.rec.Key, corpse, mark)
 }
 
 // lifeless reports whether rec is what endStep writes.
@@ -125,6 +125,6 @@ func (s *Session) RevokeOthers(ctx context.Context) (int, error) {
 	if err != nil {
 		return done.N, opError("revoke", err)
 	}
-	s.known = revocation{user, done.At}
+	s.known = &revocation{user, done.At}
 	return done.N, opError("renew", s.renew(ctx, atOnce))
 }

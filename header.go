@@ -139,12 +139,13 @@ func (s *Session) cookieLife() time.Duration {
 }
 
 func (s *Session) writeToken(h http.Header) error {
-	text, err := s.m.sealToken(&s.ticket)
+	text, err := s.m.sealToken(s.ticket())
 	if err != nil {
 		return err
 	}
 	if c := s.m.opts.Custom; c != nil {
-		return c.Send(h, newToken(text), s.left())
+		own := text // newToken keeps its address
+		return c.Send(h, newToken(own), s.left())
 	}
 	s.m.jar.Set(h, s.m.https(s.r), s.m.jar.Name, text, s.cookieLife())
 	return nil
@@ -170,7 +171,7 @@ func (s *Session) Token() (Token, error) {
 	if !s.standing.holds() || s.m.sealed != nil {
 		return Token{}, nil
 	}
-	text, err := s.m.sealToken(&s.ticket)
+	text, err := s.m.sealToken(s.ticket())
 	if err != nil {
 		return Token{}, err
 	}

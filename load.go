@@ -83,7 +83,7 @@ func (s *Session) look(ctx context.Context, t ticket) error {
 	if err != nil {
 		s.event(ctx, StoreFailed, "load", err)
 		err = s.refuse(err)
-		s.damaged = t.key
+		s.damaged = &store.Key{Tag: t.key.Tag, ID: t.key.ID}
 		return err
 	}
 	if a == liveHere && s.got.reissue {
@@ -181,7 +181,7 @@ func (s *Session) find(ctx context.Context, t ticket, late bool) (ticket, answer
 			return t, a[1], nil
 		}
 		a = [...]answer{over, liveElsewhere}
-		if len(mt.Tail) != len(t.cred.Secret) {
+		if len(mt.Tail) != len(t.bytes) {
 			s.m.event(ctx, SessionUseAfterExpire, rec.Handle, mt.User, "", nil)
 			if late || s.underway(&rec, now) {
 				return t, over, nil
@@ -191,7 +191,7 @@ func (s *Session) find(ctx context.Context, t ticket, late bool) (ticket, answer
 		if !s.leads(ctx, &rec, &mt, now, late) {
 			return t, over, nil
 		}
-		t = s.m.successor(&t, mt.Tail)
+		t = s.m.successor(t, mt.Tail)
 	}
 	return t, nothing, ErrConflict
 }
@@ -217,7 +217,7 @@ func (s *Session) leads(ctx context.Context, rec *store.Record, mt *meta.Meta, n
 
 // show makes a record that was just read the session's.
 func (s *Session) show(rec *store.Record, f meta.Facts, t ticket, now time.Time) {
-	s.held = held{rec: *rec, facts: f, ticket: t}
+	s.held = held{rec: *rec, facts: f, secret: t.secret}
 	s.now, s.at = now, sinceStart()
 	if s.m.opts.Assurance != NoAssurance && s.m.opts.Idle > 0 && now.Sub(rec.Seen) > s.m.opts.Idle && f.Level > 0 {
 		s.lapse()

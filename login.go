@@ -111,7 +111,7 @@ func (m *Manager) admission(s *Session, user string, l *login) store.Admission {
 		ago = l.age
 	}
 	adm := store.Admission{Max: m.opts.MaxSessions, Evict: m.opts.AtLimit == EvictOldest, Began: time.Now().Add(-ago)}
-	if s.known.user == user {
+	if s.known != nil && s.known.user == user {
 		adm.Known = s.known.at
 	}
 	return adm

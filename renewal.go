@@ -79,7 +79,7 @@ func (s *Session) renew(ctx context.Context, g grace) error {
 // rotate moves the held session to a new token, at the version that is held. rec is the record to
 // write.
 func (s *Session) rotate(ctx context.Context, rec store.Record, mt meta.Meta, g grace) error {
-	old := s.ticket.key
+	old := s.rec.Key
 	next, tail := s.succeed(g)
 	mt.Issued = max(0, s.storeNow().Sub(rec.Created))
 	mt.Addr, mt.Agent = s.m.client(s.r)
@@ -94,7 +94,7 @@ func (s *Session) rotate(ctx context.Context, rec store.Record, mt meta.Meta, g 
 	if rec.Seen.IsZero() {
 		rec.Seen = s.storeNow()
 	}
-	s.held = held{rec: rec, facts: mt.Facts, ticket: next}
+	s.held = held{rec: rec, facts: mt.Facts, secret: next.secret}
 	if g == withGrace {
 		s.turn(turnRenewed)
 	} else {
@@ -108,19 +108,19 @@ func (s *Session) rotate(ctx context.Context, rec store.Record, mt meta.Meta, g 
 func (s *Session) succeed(g grace) (ticket, *store.Record) {
 	if g == atOnce || s.m.sealed != nil {
 		c := token.New("")
-		c.Tag = s.ticket.key.Tag
+		c.Tag = s.rec.Key.Tag
 		return newTicket(c), s.mark()
 	}
 	nonce := token.New("").Secret
 	tail := s.tail(nonce[:], s.m.opts.RenewGrace+max(reuseWindow, s.m.opts.LongestRequest))
-	return s.m.successor(&s.ticket, nonce[:]), tail
+	return s.m.successor(s.ticket(), nonce[:]), tail
 }
 
 // tail is what is left at the session's key.
 func (s *Session) tail(where []byte, life time.Duration) *store.Record {
 	mt := meta.Meta{Tail: where, User: s.rec.User}
 	return &store.Record{
-		Key: s.ticket.key, Handle: s.rec.Handle, Writer: newWriter(), Lifetime: life, Meta: mt.Encode(),
+		Key: s.rec.Key, Handle: s.rec.Handle, Writer: newWriter(), Lifetime: life, Meta: mt.Encode(),
 	}
 }
 

@@ -108,7 +108,8 @@ func (m *Manager) openSealed(text string) ([]byte, error) {
 func (s *Session) writeSealed(h http.Header, life time.Duration) error {
 	m := s.m
 	rec := s.st.(*sealedStore).rec
-	raw, err := m.keys.Seal([]byte{token.Version}, sealed.Encode(s.m.credential(&s.ticket), &rec), m.aad.sealed)
+	cred := m.credential(s.ticket())
+	raw, err := m.keys.Seal([]byte{token.Version}, sealed.Encode(&cred, &rec), m.aad.sealed)
 	if err != nil {
 		return fmt.Errorf("sojourn: seal session: %w", err)
 	}

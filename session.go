@@ -29,7 +29,7 @@ type Session struct {
 	r     *http.Request
 	w     *writer // nil without Manager.Handler
 	began instant // for Admission.Age
-	known revocation
+	known *revocation
 
 	mu       sync.Mutex
 	changing atomic.Bool // a function of the program runs under mu
@@ -51,7 +51,7 @@ type revocation struct {
 type reading struct {
 	err     error       // of load
 	failed  error       // what door.Fail was given
-	damaged store.Key   // of the record that could not be read
+	damaged *store.Key  // of the record that could not be read
 	alive   *time.Timer // see keepAlive
 	st      store.Store // the manager's, or this request's sealed record
 	first   call.Context
@@ -68,7 +68,7 @@ type reading struct {
 type held struct {
 	rec     store.Record
 	facts   meta.Facts // of rec.Meta
-	ticket  ticket
+	secret  secret
 	unsaved bool // rec.Meta is not what the store has: the level of the sign-in has lapsed
 }
 

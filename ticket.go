@@ -7,36 +7,46 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// A ticket is what an opened token gives: the key of a record, and the secret behind it, which only
-// renewals need.
+// A ticket is what an opened token gives: the key of a record, and the secret behind it.
 type ticket struct {
-	key    store.Key
-	cred   token.Credential // but for its secret, where text is not empty
-	text   string           // of a token whose secret nobody has needed yet
+	key store.Key
+	secret
+}
+
+// A secret is what only the client has of a session, and what renewals need.
+type secret struct {
+	bytes  [32]byte
+	text   string // not empty: the token's text, whose secret nobody has needed yet
 	bearer bool
 }
 
-func newTicket(c token.Credential) ticket { return ticket{key: c.Key(), cred: c} }
+func newTicket(c token.Credential) ticket {
+	return ticket{key: c.Key(), secret: secret{bytes: c.Secret}}
+}
 
-// credential opens a ticket's secret.
-func (m *Manager) credential(t *ticket) *token.Credential {
-	if t.text != "" {
-		aad := m.aad.cookie
-		if t.bearer {
-			aad = m.aad.bearer
-		}
-		cred, err := token.Open(m.keys, aad, t.text)
-		if err != nil {
-			panic("sojourn: defect: a token opens no more") // it did, and keys do not change
-		}
-		t.cred, t.text = cred, ""
+// ticket is the one of the session that is held.
+func (s *Session) ticket() ticket { return ticket{s.rec.Key, s.secret} }
+
+// credential opens a ticket.
+func (m *Manager) credential(t ticket) token.Credential {
+	if t.text == "" {
+		return token.Credential{Secret: t.bytes, Tag: t.key.Tag}
 	}
-	return &t.cred
+	aad := m.aad.cookie
+	if t.bearer {
+		aad = m.aad.bearer
+	}
+	cred, err := token.Open(m.keys, aad, t.text)
+	if err != nil {
+		panic("sojourn: defect: a token opens no more") // it did, and keys do not change
+	}
+	return cred
 }
 
 // successor is the ticket that a renewal with this nonce has led to.
-func (m *Manager) successor(t *ticket, nonce []byte) ticket {
-	next := newTicket(m.credential(t).Successor(nonce))
+func (m *Manager) successor(t ticket, nonce []byte) ticket {
+	cred := m.credential(t)
+	next := newTicket(cred.Successor(nonce))
 	next.bearer = t.bearer
 	return next
 }
@@ -52,7 +62,7 @@ func (m *Manager) openToken(text string, bearer bool) (t ticket, ok bool) {
 	if cached {
 		sum = token.Sum(text)
 		if key, ok := cache.Find(&sum); ok {
-			return ticket{key, token.Credential{Tag: key.Tag}, text, bearer}, true
+			return ticket{key, secret{text: text, bearer: bearer}}, true
 		}
 	}
 	cred, err := token.Open(m.keys, aad, text)
@@ -74,8 +84,9 @@ func (m *Manager) caches(text string) bool {
 }
 
 // sealToken returns the text of a cookie's token, and remembers it: it will come back soon.
-func (m *Manager) sealToken(t *ticket) (string, error) {
-	text, err := token.Seal(m.keys, m.aad.cookie, m.credential(t))
+func (m *Manager) sealToken(t ticket) (string, error) {
+	cred := m.credential(t)
+	text, err := token.Seal(m.keys, m.aad.cookie, &cred)
 	if err == nil && m.caches(text) {
 		sum := token.Sum(text)
 		m.opened.cookie.Add(&sum, t.key)

@@ -39,7 +39,7 @@ func TestTokenCache(t *testing.T) {
 					}
 				}
 				p, _ := m.openToken(text, false)
-				if first, again := *m.credential(&p), *m.credential(&p); first != c || again != c {
+				if first, again := m.credential(p), m.credential(p); first != c || again != c {
 					t.Error("another credential than was sealed")
 				}
 			}
@@ -59,7 +59,7 @@ func TestTokenCacheForeignSealer(t *testing.T) {
 		t.Fatal(err)
 	}
 	fresh := newTicket(token.New(""))
-	text, err := m.sealToken(&fresh)
+	text, err := m.sealToken(fresh)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func runCSRF(t testing.TB, in map[string]string) (map[string]string, error) {
 	}
 	s := &Session{m: &Manager{keys: ring}, standing: settled, reading: &reading{}}
 	s.m.aad.csrf = token.AAD(token.CSRF, in["manager"], in["name"])
-	s.rec.Handle, s.facts.Confirmed = store.Handle(vectors.Bytes(t, in["handle"])), confirmed
+	s.rec.Handle, s.facts.Confirmed = store.Handle(vectors.Bytes(t, in["handle"])), uint32(confirmed)
 	return map[string]string{}, s.VerifyCSRF(in["token"])
 }
 

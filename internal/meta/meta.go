@@ -40,7 +40,7 @@ type Facts struct {
 	Bearer       bool
 	// Confirmed counts how often the user has confirmed the sign-in. Times would not do to tell one
 	// confirmation from the next.
-	Confirmed uint64
+	Confirmed uint32
 }
 
 // Types of fields, and flags.
@@ -96,7 +96,7 @@ func (m *Meta) Encode() []byte {
 	text(typeAgent, m.Agent)
 	text(typeTail, string(m.Tail))
 	text(typeUser, m.User)
-	number(typeConfirms, m.Confirmed)
+	number(typeConfirms, uint64(m.Confirmed))
 	if b = append(b, m.unknown...); len(b) == 1 {
 		return nil // an anonymous session has nothing to say
 	}
@@ -177,7 +177,8 @@ func (m *Meta) field(typ byte, v []byte) bool {
 		m.Level = uint8(n)
 		return n <= math.MaxUint8
 	case typeConfirms:
-		m.Confirmed = n
+		m.Confirmed = uint32(n)
+		return n <= math.MaxUint32
 	case typeFlags:
 		m.Persistent, m.Bearer = n&flagPersists != 0, n&flagBearer != 0
 		m.flags = n &^ (flagPersists | flagBearer)
