@@ -175,11 +175,13 @@ func (s *Session) update(ctx context.Context) error {
 	}
 	if s.renewalDue(s.storeNow()) {
 		err := s.rotate(ctx, s.changed(), s.fullMeta(), withGrace)
+		if err == nil || errors.Is(err, ErrIndeterminate) {
+			s.ops = nil // they are in the store, or may be: a second commit must not add them again
+		}
 		if err == nil {
-			s.ops = nil
 			s.view.Values = envelope.Of(s.rec.Data)
 		}
-		if err == nil || errors.Is(err, ErrConflict) || errors.Is(err, store.ErrNotFound) || errors.Is(err, ErrIndeterminate) || errors.Is(err, errNotApplied) {
+		if err == nil || errors.Is(err, ErrConflict) || errors.Is(err, store.ErrNotFound) || errors.Is(err, ErrIndeterminate) {
 			return err
 		}
 		s.event(ctx, StoreFailed, "renew", err) // next time, then: nobody has asked for it

@@ -64,10 +64,12 @@ func (v *visit) serve(next http.Handler, r *http.Request) {
 	}()
 	next.ServeHTTP(&v.w, r)
 	returned = true
-	if v.w.page == pagePending {
-		v.w.start() // net/http sends the status 200 itself
+	if v.w.page != pagePending {
+		v.finishLate()
+		return
 	}
-	v.finishLate()
+	v.w.start() // net/http sends the status 200 itself
+	v.close()
 }
 
 // finish commits and writes the session's part of the header. If the commit fails, what the acts on
@@ -125,11 +127,17 @@ func (v *visit) finishLate() {
 			s.event(v.Context, ChangeLost, "too late for the response", err)
 		}
 	}
-	s.close()
+	s.over()
 }
 
 // close ends the request's use of the session.
-func (s *Session) close() {
+func (v *visit) close() {
+	v.s.lock()
+	defer v.s.mu.Unlock()
+	v.s.over()
+}
+
+func (s *Session) over() {
 	s.stage = stageOver
 	s.letGo()
 }
@@ -152,7 +160,7 @@ func (v *visit) panicked(p any) {
 			}
 		}
 	}
-	s.close()
+	s.over()
 }
 
 // DefaultOnError answers 503 to outages, 401 where nobody is signed in, 409 to conflicts and refused sign-ins, 400 to requests with several tokens,

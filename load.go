@@ -189,7 +189,7 @@ func (s *Session) find(ctx context.Context, t ticket, late bool) (ticket, answer
 			return t, nothing, nil // its client never had the answer: a visitor like any other
 		}
 		if !s.leads(ctx, &rec, &mt, now, late) {
-			return t, over, nil
+			return t, nothing, nil
 		}
 		t = s.m.successor(t, mt.Tail)
 	}

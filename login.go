@@ -267,8 +267,9 @@ func (s *Session) retire(ctx context.Context, before snapshot, l *login) error {
 		}
 		return s.endLeaving(ctx, s.mark())
 	})
-	if err == nil && s.standing == ended && len(after.held.rec.Data) > 0 {
-		// Another sign-in has taken the values, or they ended: this request's copy is not to be trusted.
+	if err == nil && s.standing == ended && (len(after.held.rec.Data) > 0 || len(before.ops) > 0) {
+		// Another sign-in has the values, or they ended: neither this request's copy of them is to be
+		// trusted, nor what it has taken.
 		err = ErrConflict
 	}
 	s.restore(after)

@@ -31,10 +31,10 @@ const reuseWindow = 10 * time.Minute
 // renewalDue reports whether the token has reached its age, and a new one could be sent. Sealed
 // tokens are made anew with each write.
 func (s *Session) renewalDue(now time.Time) bool {
-	if s.rec.User == "" || s.m.sealed != nil || s.facts.Bearer || s.peek || s.unreachable() != nil {
+	if s.rec.User == "" || s.m.sealed != nil || s.facts.Bearer || s.peek {
 		return false
 	}
-	return now.Sub(s.rec.Created.Add(s.facts.Issued)) >= s.m.opts.RenewAfter
+	return now.Sub(s.rec.Created.Add(s.facts.Issued)) >= s.m.opts.RenewAfter && s.unreachable() == nil
 }
 
 // renewUnasked renews the token. Whatever goes wrong, the request goes on, and the next one tries
