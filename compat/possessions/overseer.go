@@ -56,11 +56,11 @@ type overseer struct {
 }
 
 func newOverseer(opts CookieOptions) *overseer {
-	o := &overseer{fail: sojourn.DefaultOnError}
+	answer := new(reporter).answer
 	if opts.Sojourn != nil && opts.Sojourn.OnError != nil {
-		o.fail = opts.Sojourn.OnError
+		answer = opts.Sojourn.OnError
 	}
-	return o
+	return &overseer{fail: func(w http.ResponseWriter, r *http.Request, err error) { answer(w, r, explain(err)) }}
 }
 
 func (o *overseer) onError(w http.ResponseWriter, r *http.Request, err error) { o.fail(w, r, err) }
@@ -128,7 +128,7 @@ func (o *overseer) WriteState(ctx context.Context, w http.ResponseWriter, sess S
 	for name, values := range h {
 		w.Header()[name] = append(w.Header()[name], values...)
 	}
-	return err
+	return explain(err)
 }
 
 // StorageOverseer is the [Overseer] of sessions that a [Storer] keeps. Make it with [NewStorageOverseer].
@@ -156,9 +156,9 @@ func NewStorageOverseer(opts CookieOptions, storer Storer) *StorageOverseer {
 		r = s.records
 	}
 	o := newOverseer(opts)
-	so := opts.options(foreignIdle)
+	so := opts.options(foreignIdle, o.fail)
 	if r != nil {
-		so, o.uses = opts.options(r.maxAge), r.reads
+		so, o.uses = opts.options(r.maxAge, o.fail), r.reads
 		o.make = func(ctx context.Context) (_ *sojourn.Manager, err error) {
 			so := *so
 			if so.Keys == nil {
@@ -225,11 +225,11 @@ func NewCookieOverseer(opts CookieOptions, secretKey [32]byte) *CookieOverseer {
 	if idle == 0 {
 		idle = cookieIdle
 	}
-	so := opts.options(idle)
+	o := newOverseer(opts)
+	so := opts.options(idle, o.fail)
 	if so.Keys == nil {
 		so.Keys = must(sojourn.NewKeyRing(secretKey[:]))
 	}
-	o := newOverseer(opts)
 	o.m.Store(must(sojourn.NewSealed(&sojourn.SealedOptions{AcceptReplayUntilExpiry: true}, so)))
 	o.uses = opts.MaxAge == 0
 	return &CookieOverseer{o}
