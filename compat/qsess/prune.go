@@ -85,7 +85,7 @@ func (p *pruner) run(interval, kill <-chan int) {
 // pruneBatch is how many expired sessions one statement deletes.
 const pruneBatch = 1000
 
-// prune deletes one batch and tells whether there may be more.
+// prune deletes one batch and reports whether there may be more. What it could not delete does not keep it from the rest.
 func (p *pruner) prune() (more bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -93,5 +93,5 @@ func (p *pruner) prune() (more bool) {
 	if err != nil && p.errLog != nil {
 		fmt.Fprintf(p.errLog, "qsess: prune: %v\n", err)
 	}
-	return err == nil && n >= pruneBatch
+	return n >= pruneBatch
 }
