@@ -2,7 +2,6 @@ package qsess
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -10,27 +9,6 @@ import (
 
 	"github.com/sojourn-go/sojourn/store"
 )
-
-// Migrator is a store with tables.
-type Migrator interface {
-	store.Store
-	// Migrate creates what is missing of them.
-	Migrate(context.Context) error
-}
-
-// Migrate creates keep's tables where they are missing, for the packages that do so when a Store is made, and looks whether they can be
-// used: a table of the older library by the same name cannot. It takes a minute at most. Errors: those of the store.
-func Migrate(keep Migrator) error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	err := keep.Migrate(ctx)
-	if err == nil {
-		if _, _, err = keep.Get(ctx, store.Key{}); errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-	}
-	return fmt.Errorf("qsess: migrate: %w (if the older library made the table, choose another name)", err)
-}
 
 // pruneSecs is how often expired sessions are deleted.
 const pruneSecs = 2 * 60
