@@ -215,10 +215,12 @@ var _ Overseer = (*CookieOverseer)(nil)
 // must not work for ever.
 const cookieIdle = 30 * day
 
-// NewCookieOverseer makes an overseer of sessions that are in the cookie alone. They hold about 3,000 bytes; of two
-// overlapping requests the last response wins; and a copy of the cookie opens the session as it was until opts.MaxAge, or 30 days without
-// MaxAge, after it was sent. secretKey is 32 random bytes, the same on every node; opts.Sojourn.Keys replaces it, for example by a ring
-// in which keys change. It panics if the key is a text or a repeated byte, or if opts contradict each other.
+// NewCookieOverseer makes an overseer of sessions that are in the cookie alone. They hold 2,700 bytes of keys and values,
+// counted as JSON, with any name of the cookie up to 64 bytes, and 2,856 with the default name; of two overlapping
+// requests the last response wins; and a copy of the cookie opens the session as it was until opts.MaxAge, or 30
+// days without MaxAge, after it was sent. secretKey is 32 random bytes, the same on every node; opts.Sojourn.Keys replaces
+// it, for example by a ring in which keys change. It panics if the key is a text or a repeated byte, or if opts
+// contradict each other.
 func NewCookieOverseer(opts CookieOptions, secretKey [32]byte) *CookieOverseer {
 	mustName(opts)
 	idle := opts.MaxAge
