@@ -24,7 +24,7 @@ func (s *Session) Logout(ctx context.Context) error {
 		if s.stage > stageTold && s.m.sealed != nil && (s.m.store == nil || s.rec.User == "") {
 			return opError("logout", ErrNoToken)
 		}
-		if err := s.end(ctx, (*Session).endStep); err != nil {
+		if err := s.end(ctx, func(s *Session, ctx context.Context) error { return s.endStep(ctx, markSignedOut) }); err != nil {
 			s.event(ctx, StoreFailed, "logout", err)
 			return opError("logout", err)
 		}
@@ -61,8 +61,7 @@ func (s *Session) loadOrErase(ctx context.Context) error {
 	return nil
 }
 
-// end ends the held session, whoever changes it meanwhile. step does it at one version: [Session.endStep],
-// or a sign-in's, which leaves a mark.
+// end ends the held session, whoever changes it meanwhile. step does so by [Session.endStep].
 func (s *Session) end(ctx context.Context, step func(*Session, context.Context) error) error {
 	rec := s.rec
 	err := s.converge(ctx, step)
@@ -85,19 +84,16 @@ func (s *Session) end(ctx context.Context, step func(*Session, context.Context) 
 	})
 }
 
-// endStep ends the record at the version that is held.
-func (s *Session) endStep(ctx context.Context) error { return s.endLeaving(ctx, nil) }
-
-// endLeaving ends the record at the version that is held, and leaves mark, if not nil, at its key: the
-// session moves to a record that has no life.
-func (s *Session) endLeaving(ctx context.Context, mark *store.Record) error {
+// endStep ends the record at the version that is held, and leaves a mark at its key: the session
+// moves to a record that has no life.
+func (s *Session) endStep(ctx context.Context, mark []byte) error {
 	c := token.New("")
 	c.Tag = s.rec.Key.Tag
 	corpse := store.Record{
 		Key: c.Key(), Handle: s.rec.Handle, User: s.rec.User, Writer: newWriter(),
 		Created: time.Unix(1, 0), Lifetime: 1,
 	}
-	return s.move(ctx, s.rec.Key, corpse, mark)
+	return s.move(ctx, s.rec.Key, corpse, s.mark(mark))
 }
 
 // lifeless reports whether rec is what endStep writes.

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/sojourn-go/sojourn"
+	"github.com/sojourn-go/sojourn/internal/meta"
 	"github.com/sojourn-go/sojourn/memstore"
 	"github.com/sojourn-go/sojourn/store"
 )
@@ -130,13 +131,15 @@ func (g *site) onLoaded(name string, f action) {
 	})
 }
 
-// records lists what is live in the store, renewed tokens' trails aside.
+// records counts what is live in the store, the tails of ended and renewed sessions aside.
 func (g *site) records() (n int) {
-	for _, err := range g.store.Store.All(g.Context()) {
+	for rec, err := range g.store.Store.All(g.Context()) {
 		if err != nil {
 			g.Fatal(err)
 		}
-		n++
+		if mt, err := meta.DecodeFacts(rec.Meta); err != nil || mt.Tail == nil {
+			n++
+		}
 	}
 	return n
 }

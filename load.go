@@ -1,6 +1,7 @@
 package sojourn
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -183,7 +184,7 @@ func (s *Session) find(ctx context.Context, t ticket, late bool) (ticket, answer
 		a = [...]answer{over, liveElsewhere}
 		if len(mt.Tail) != len(t.bytes) {
 			s.m.event(ctx, SessionUseAfterExpire, rec.Handle, mt.User, "", nil)
-			if late || s.underway(&rec, now) {
+			if late || s.sentBefore(&rec, now, s.m.graceOf(mt.Tail)) {
 				return t, over, nil
 			}
 			return t, nothing, nil // its client never had the answer: a visitor like any other
@@ -196,15 +197,24 @@ func (s *Session) find(ctx context.Context, t ticket, late bool) (ticket, answer
 	return t, nothing, ErrConflict
 }
 
-// underway reports whether this request may have been sent before rec, a tail, took the session's
-// place.
-func (s *Session) underway(rec *store.Record, now time.Time) bool {
-	return now.Sub(rec.Created)-s.began.ago() <= s.m.opts.RenewGrace
+// sentBefore reports whether this request may have been sent before rec, a tail, took the session's
+// place: it came before that, or within grace after it.
+func (s *Session) sentBefore(rec *store.Record, now time.Time, grace time.Duration) bool {
+	return now.Sub(rec.Created)-s.began.ago() <= grace
+}
+
+// graceOf returns how long after a mark's making requests may still come that were sent before it. A
+// client that was signed out, and comes again with its old token, is a visitor at once.
+func (m *Manager) graceOf(mark []byte) time.Duration {
+	if bytes.Equal(mark, markSignedOut) {
+		return 0
+	}
+	return m.opts.RenewGrace
 }
 
 // leads reports whether the tail rec still leads this request to the successor.
 func (s *Session) leads(ctx context.Context, rec *store.Record, mt *meta.Meta, now time.Time, late bool) bool {
-	if late || s.underway(rec, now) {
+	if late || s.sentBefore(rec, now, s.m.opts.RenewGrace) {
 		return true
 	}
 	s.m.event(ctx, SessionReuse, rec.Handle, mt.User, "", nil)

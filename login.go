@@ -265,7 +265,7 @@ func (s *Session) retire(ctx context.Context, before snapshot, l *login) error {
 				return err
 			}
 		}
-		return s.endLeaving(ctx, s.mark())
+		return s.endStep(ctx, markReplaced)
 	})
 	if err == nil && s.standing == ended && (len(after.held.rec.Data) > 0 || len(before.ops) > 0) {
 		// Another sign-in has the values, or they ended: neither this request's copy of them is to be

@@ -19,10 +19,13 @@ const (
 	atOnce    grace = false // it leads nowhere
 )
 
-// nowhere is the tail, called a mark, that an end leaves at the key of a session: the token is dead,
-// but a request that was sent with it, before the answer came, shall not begin a visitor's session,
-// whose cookie would take the place of a newer one.
-var nowhere = []byte{0}
+// A mark is a tail that leads nowhere, which an end leaves at the key of a session: the token is
+// dead, but a request that was sent with it, before the answer came, shall not begin a visitor's
+// session, whose cookie would take the place of a newer one.
+var (
+	markReplaced  = []byte{0} // by a sign-in
+	markSignedOut = []byte{1}
+)
 
 // reuseWindow is how long, after its grace, a renewed token is remembered to tell
 // its coming back from a stranger's guess.
@@ -109,7 +112,7 @@ func (s *Session) succeed(g grace) (ticket, *store.Record) {
 	if g == atOnce || s.m.sealed != nil {
 		c := token.New("")
 		c.Tag = s.rec.Key.Tag
-		return newTicket(c), s.mark()
+		return newTicket(c), s.mark(markReplaced)
 	}
 	nonce := token.New("").Secret
 	tail := s.tail(nonce[:], s.m.opts.RenewGrace+max(reuseWindow, s.m.opts.LongestRequest))
@@ -125,8 +128,8 @@ func (s *Session) tail(where []byte, life time.Duration) *store.Record {
 }
 
 // mark is the tail that leads nowhere.
-func (s *Session) mark() *store.Record {
-	return s.tail(nowhere, s.m.opts.RenewGrace+s.m.opts.LongestRequest)
+func (s *Session) mark(how []byte) *store.Record {
+	return s.tail(how, s.m.opts.RenewGrace+s.m.opts.LongestRequest)
 }
 
 // move rotates old to rec, at the version that is held. If all answers are lost it finds out what
@@ -155,11 +158,10 @@ func (s *Session) resolve(ctx context.Context, lost error, old store.Key, rec, t
 	ours := false
 	switch at, _, err := s.get(ctx, old); {
 	case errors.Is(err, store.ErrNotFound):
-		ours = tail == nil // or another's end, which is as good
 	case err != nil:
 		return lost
 	default:
-		if ours = tail != nil && at.Writer == tail.Writer; !ours { // what is there, live or a tail, is not this rotation's
+		if ours = at.Writer == tail.Writer; !ours { // what is there, live or a tail, is not this rotation's
 			return fmt.Errorf("%w: %w: nothing was written, and the answer was lost: %v", errNotApplied, ErrUnavailable, lost)
 		}
 	}
