@@ -144,20 +144,20 @@ const maxCollisions = 3
 // insert creates rec under a new token and makes it the session's.
 func (s *Session) insert(ctx context.Context, rec store.Record, mt meta, adm func() store.Admission) error {
 	rec.Handle, rec.Meta = newHandle(), mt.encode()
-	var evicted []store.Handle
+	var admitted store.Admitted
 	var err error
 	for range maxCollisions {
 		cred := newCredential(rec.User)
 		rec.Key, rec.Writer = cred.key(), newWriter()
 		err = s.m.call(ctx, func(ctx context.Context) (err error) {
-			evicted, err = s.st.Create(ctx, rec, adm())
+			admitted, err = s.st.Create(ctx, rec, adm())
 			return err
 		})
 		if err == nil {
 			rec.Version = 1
 			s.settle(rec, mt.facts, cred)
 			s.fresh = true
-			for _, h := range evicted {
+			for _, h := range admitted.Evicted {
 				s.m.event(ctx, SessionLimit, h, rec.User, "evicted", nil)
 			}
 			return nil

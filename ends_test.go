@@ -270,7 +270,7 @@ type lagging struct {
 	lag time.Duration
 }
 
-func (l lagging) RevocationLag() time.Duration { return l.lag }
+func (l lagging) Traits() store.Traits { return store.Traits{Lag: l.lag} }
 
 // P15: fields that a newer version has written survive this one's writes and renewals.
 func TestRollingDeploy(t *testing.T) {

@@ -50,9 +50,6 @@ func newFaultStore(inner store.Store) *faultStore {
 	return &faultStore{Store: inner, before: map[string]hook{}, after: map[string]hook{}, calls: map[string]int{}}
 }
 
-// Volatile lets the manager make its own key, as for the store inside.
-func (f *faultStore) Volatile() bool { return true }
-
 // setBefore and setAfter install a hook on operations; nil removes it.
 func (f *faultStore) setBefore(h hook, ops ...string) { f.set(f.before, h, ops) }
 func (f *faultStore) setAfter(h hook, ops ...string)  { f.set(f.after, h, ops) }
@@ -128,7 +125,7 @@ func (f *faultStore) note(recs ...*store.Record) {
 	}
 }
 
-func (f *faultStore) Create(ctx context.Context, rec store.Record, adm store.Admission) (ev []store.Handle, err error) {
+func (f *faultStore) Create(ctx context.Context, rec store.Record, adm store.Admission) (ev store.Admitted, err error) {
 	f.note(&rec)
 	err = f.do(ctx, opCreate, func() (err error) { ev, err = f.Store.Create(ctx, rec, adm); return err })
 	return ev, err
@@ -165,9 +162,9 @@ func (f *faultStore) Delete(ctx context.Context, key store.Key) error {
 	return f.do(ctx, opDelete, func() error { return f.Store.Delete(ctx, key) })
 }
 
-func (f *faultStore) Revoke(ctx context.Context, user string, sel store.Selection) (n int, err error) {
-	err = f.do(ctx, opRevoke, func() (err error) { n, err = f.Store.Revoke(ctx, user, sel); return err })
-	return n, err
+func (f *faultStore) Revoke(ctx context.Context, user string, sel store.Selection) (r store.Revoked, err error) {
+	err = f.do(ctx, opRevoke, func() (err error) { r, err = f.Store.Revoke(ctx, user, sel); return err })
+	return r, err
 }
 
 func (f *faultStore) Sweep(ctx context.Context, limit int) (n int, err error) {

@@ -109,8 +109,8 @@ func (m *Manager) revoke(ctx context.Context, user string, sel store.Selection) 
 	}
 	ctx = detached(ctx)
 	err = m.call(ctx, func(ctx context.Context) error {
-		k, err := m.store.Revoke(ctx, user, sel)
-		n += k
+		r, err := m.store.Revoke(ctx, user, sel)
+		n += r.N
 		return err
 	})
 	if err != nil {

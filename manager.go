@@ -61,18 +61,9 @@ func newManager(st store.Store, sealed *SealedOptions, opts *Options) (*Manager,
 	return m, nil
 }
 
-// Volatile is implemented by stores that forget everything with their process:
-// for them alone a manager makes its own key.
-type Volatile interface{ Volatile() bool }
-
-// Lagging is implemented by stores that may serve a revoked session for a while,
-// such as caches.
-type Lagging interface{ RevocationLag() time.Duration }
-
 func (m *Manager) setKeys() (err error) {
 	if m.keys = m.opts.Keys; m.keys == nil {
-		v, ok := m.store.(Volatile)
-		if !ok || !v.Volatile() {
+		if m.store == nil || !m.store.Traits().Volatile {
 			return bad("Keys are needed, since sessions survive a restart: use LoadKeys(path)")
 		}
 		m.keys, err = NewKeyRing(NewKey())
@@ -99,10 +90,7 @@ func (m *Manager) RevocationLag() time.Duration {
 	if m.store == nil {
 		return Forever
 	}
-	if l, ok := m.store.(Lagging); ok {
-		return l.RevocationLag()
-	}
-	return 0
+	return m.store.Traits().Lag
 }
 
 // Forever is longer than any session.

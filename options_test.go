@@ -86,7 +86,7 @@ func TestOptionsOutOfRange(t *testing.T) {
 	if _, err := sojourn.New(nil, nil); !errors.Is(err, sojourn.ErrOptions) {
 		t.Errorf("no store: %v", err)
 	}
-	if _, err := sojourn.New(struct{ store.Store }{memstore.New(nil)}, nil); !errors.Is(err, sojourn.ErrOptions) || !strings.Contains(err.Error(), "Keys") {
+	if _, err := sojourn.New(lagging{newFaultStore(memstore.New(nil)), 0}, nil); !errors.Is(err, sojourn.ErrOptions) || !strings.Contains(err.Error(), "Keys") {
 		t.Errorf("a durable store without keys: %v", err)
 	}
 }

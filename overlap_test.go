@@ -137,9 +137,9 @@ func endAtStep(t *testing.T, path, op string, after bool) {
 	h := once(func() {
 		time.Sleep(time.Millisecond) // or else the request began at the instant of its end
 		// Past the wrapper, as another process would.
-		n, err := g.store.Store.Revoke(t.Context(), "ada", store.Selection{})
-		if ended = true; n != 1 || err != nil {
-			t.Error(n, err)
+		r, err := g.store.Store.Revoke(t.Context(), "ada", store.Selection{})
+		if ended = true; r.N != 1 || err != nil {
+			t.Error(r.N, err)
 		}
 	})
 	if after {

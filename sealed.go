@@ -268,22 +268,27 @@ func present(rec store.Record) store.Record {
 	return rec
 }
 
-func (st *sealedStore) Create(ctx context.Context, rec store.Record, adm store.Admission) (evicted []store.Handle, err error) {
+func (st *sealedStore) Traits() store.Traits { return store.Traits{} }
+
+func (st *sealedStore) Watch(context.Context, func(store.Ending)) error { return errors.ErrUnsupported }
+
+func (st *sealedStore) Create(ctx context.Context, rec store.Record, adm store.Admission) (a store.Admitted, err error) {
 	if err := store.Check(&rec); err != nil {
-		return nil, err
+		return a, err
 	}
 	if len(rec.Data) > st.m.sealedRoom(&rec) {
-		return nil, errTooLong
-	}
-	if st.hasPresence(&rec) {
-		if evicted, err = st.presence.Create(ctx, present(rec), adm); err != nil {
-			return nil, err
-		}
+		return a, errTooLong
 	}
 	now := time.Now()
+	a.Now = now
+	if st.hasPresence(&rec) {
+		if a, err = st.presence.Create(ctx, present(rec), adm); err != nil {
+			return a, err
+		}
+	}
 	rec.Version, rec.Created, rec.Seen = 1, now, now
 	st.rec, st.live, st.version = rec, true, 1
-	return evicted, nil
+	return a, nil
 }
 
 func (st *sealedStore) Get(ctx context.Context, key store.Key) (store.Record, time.Time, error) {
@@ -395,10 +400,10 @@ func (st *sealedStore) Delete(ctx context.Context, key store.Key) error {
 	return st.presence.Delete(ctx, key)
 }
 
-func (st *sealedStore) Revoke(ctx context.Context, user string, sel store.Selection) (int, error) {
+func (st *sealedStore) Revoke(ctx context.Context, user string, sel store.Selection) (store.Revoked, error) {
 	if st.presence == nil {
 		st.live = st.live && !(st.rec.User == user && sel.Picks(st.rec.Handle))
-		return 1, nil
+		return store.Revoked{N: 1}, nil
 	}
 	return st.presence.Revoke(ctx, user, sel)
 }

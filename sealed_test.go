@@ -428,9 +428,9 @@ type refusing struct {
 	refuse bool
 }
 
-func (st *refusing) Create(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
+func (st *refusing) Create(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
 	if st.refuse {
-		return nil, store.ErrLimit
+		return store.Admitted{}, store.ErrLimit
 	}
 	return st.Store.Create(ctx, rec, adm)
 }

@@ -42,9 +42,9 @@ func (f *failingWrites) failure() error {
 	return nil
 }
 
-func (f *failingWrites) Create(ctx context.Context, r store.Record, a store.Admission) ([]store.Handle, error) {
+func (f *failingWrites) Create(ctx context.Context, r store.Record, a store.Admission) (store.Admitted, error) {
 	if err := f.failure(); err != nil {
-		return nil, err
+		return store.Admitted{}, err
 	}
 	return f.Store.Create(ctx, r, a)
 }

@@ -123,9 +123,9 @@ func TestLostAnswers(t *testing.T) {
 		lost("Create without a user", func() error { _, err := st.Create(ctx, record(""), store.Admission{}); return err })
 		lost("Create with a limit", func() error { _, err := st.Create(ctx, recs[1], store.Admission{Max: 2}); return err })
 		lost("Create with eviction", func() error {
-			evicted, err := st.Create(ctx, recs[2], store.Admission{Max: 2, Evict: true})
-			if len(evicted) != 1 || evicted[0] != recs[0].Handle {
-				t.Errorf("a Create whose answer was lost evicted %d records, want the oldest", len(evicted))
+			a, err := st.Create(ctx, recs[2], store.Admission{Max: 2, Evict: true})
+			if len(a.Evicted) != 1 || a.Evicted[0] != recs[0].Handle {
+				t.Errorf("a Create whose answer was lost evicted %d records, want the oldest", len(a.Evicted))
 			}
 			return err
 		})
@@ -145,9 +145,9 @@ func TestLostAnswers(t *testing.T) {
 		}
 		lost("Delete", func() error { return st.Delete(ctx, next.Key) })
 		lost("Revoke", func() error {
-			n, err := st.Revoke(ctx, user, store.Selection{})
-			if n != 1 {
-				t.Errorf("a Revoke whose first sending was lost ended %d records, want 1", n)
+			r, err := st.Revoke(ctx, user, store.Selection{})
+			if r.N != 1 {
+				t.Errorf("a Revoke whose first sending was lost ended %d records, want 1", r.N)
 			}
 			return err
 		})

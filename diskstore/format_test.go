@@ -127,8 +127,8 @@ func TestFlippedByte(t *testing.T) {
 		try(sound[:at], "cut", at)
 	}
 	try(append(bytes.Clone(sound), 0), "longer", len(sound))
-	if n, err := s.Revoke(t.Context(), "ada", store.Selection{}); n != 0 || err != nil {
-		t.Fatalf("revoke of a damaged session: %d, %v", n, err)
+	if r, err := s.Revoke(t.Context(), "ada", store.Selection{}); r.N != 0 || err != nil {
+		t.Fatalf("revoke of a damaged session: %d, %v", r.N, err)
 	}
 	if _, _, err := s.Get(t.Context(), rec.Key); !errors.Is(err, store.ErrNotFound) {
 		t.Fatalf("after revoke: %v", err)

@@ -110,8 +110,8 @@ func TestDamaged(t *testing.T) {
 		if n, err := s.Sweep(bg, 100); n != 0 || err != nil {
 			t.Errorf("a second sweep: %d, %v", n, err)
 		}
-		if n, err := s.Revoke(bg, "a", store.Selection{Only: []store.Handle{good.Handle}}); n != 0 || err != nil {
-			t.Errorf("revoke: %d, %v", n, err)
+		if r, err := s.Revoke(bg, "a", store.Selection{Only: []store.Handle{good.Handle}}); r.N != 0 || err != nil {
+			t.Errorf("revoke: %d, %v", r.N, err)
 		}
 		if _, _, err := s.Get(bg, bad.Key); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("after a revoke a damaged record is still there: %v", err)

@@ -22,66 +22,68 @@ func entryOf(r *store.Record, version uint64, now int64) *entry {
 
 // Create inserts rec as [store.Store] says. Errors: store.ErrExists, ErrLimit,
 // ErrRevoked, ErrFull, ErrInvalid, ErrCorrupt, ErrUnavailable, ErrIndeterminate.
-func (s *Store) Create(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
+func (s *Store) Create(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
 	const op = "create"
 	// Age counts back from the call, however long the lock takes.
 	began := s.now() - int64(adm.Age)
 	if err := store.CheckCreate(&rec, &adm); err != nil {
-		return nil, fail(op, err)
+		return store.Admitted{}, fail(op, err)
 	}
 	c, err := s.lock(ctx, &rec.Key.Tag)
 	if err != nil {
-		return nil, fail(op, err)
+		return store.Admitted{}, fail(op, err)
 	}
 	defer c.unlock()
-	evicted, err := c.create(&rec, adm, began)
+	a := store.Admitted{Now: instantTime(c.now)}
+	a.Evicted, a.Revoked, err = c.create(&rec, adm, began)
 	if err != nil {
-		return nil, fail(op, err)
+		return store.Admitted{}, fail(op, err)
 	}
-	return evicted, nil
+	return a, nil
 }
 
-func (c *change) create(rec *store.Record, adm store.Admission, began int64) ([]store.Handle, error) {
+func (c *change) create(rec *store.Record, adm store.Admission, began int64) (evicted []store.Handle, revoked time.Time, err error) {
 	old, live, err := c.at(&rec.Key)
 	if err != nil {
-		return nil, err
+		return nil, revoked, err
+	}
+	at := -int64(never)
+	if rec.User != "" {
+		if at, err = c.revoked(&rec.Key.Tag); err != nil {
+			return nil, revoked, err
+		}
+		if at != -never {
+			revoked = instantTime(at)
+		}
 	}
 	if live {
 		if old.version == 1 && old.writer == rec.Writer {
-			return nil, c.settle()
+			return nil, revoked, c.settle()
 		}
-		return nil, store.ErrExists
+		return nil, revoked, store.ErrExists
 	}
-	if adm.Age > 0 {
-		if revoked, err := c.revoked(&rec.Key.Tag); err != nil {
-			return nil, err
-		} else if revoked >= began {
-			return nil, store.ErrRevoked
-		}
+	if adm.Age > 0 && at >= began && revoked.After(adm.Known) {
+		return nil, revoked, store.ErrRevoked
 	}
 	var victims []entry
 	if adm.Max > 0 {
 		if victims, err = c.victims(rec, adm); err != nil {
-			return nil, err
+			return nil, revoked, err
 		}
 	}
 	e := entryOf(rec, 1, c.now)
 	if !e.live(c.now) {
-		return nil, nil // nobody makes room for what is over before it begins
+		return nil, revoked, nil // nobody makes room for what is over before it begins
 	}
 	if c.s.full() {
-		return nil, store.ErrFull
+		return nil, revoked, store.ErrFull
 	}
-	var evicted []store.Handle
 	for i := range victims {
 		evicted = append(evicted, victims[i].handle)
 		c.remove(&victims[i])
 	}
 	c.put(e, old)
-	if err := c.commit(true); err != nil {
-		return nil, err
-	}
-	return evicted, nil
+	return evicted, revoked, c.commit(true)
 }
 
 // at reads the entry at a key, nil if there is none, and tells whether it is live.

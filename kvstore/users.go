@@ -3,6 +3,7 @@ package kvstore
 import (
 	"bytes"
 	"context"
+	"errors"
 	"iter"
 
 	"github.com/sojourn-go/sojourn/store"
@@ -132,25 +133,39 @@ func (w *walk) end(op string, err error) {
 
 // Revoke ends records of user as [store.Store] says. Errors: store.ErrInvalid,
 // ErrUnavailable, ErrIndeterminate.
-func (s *Store) Revoke(ctx context.Context, user string, sel store.Selection) (int, error) {
+func (s *Store) Revoke(ctx context.Context, user string, sel store.Selection) (r store.Revoked, err error) {
 	const op = "revoke"
 	if err := store.CheckSelection(sel); err != nil {
-		return 0, fail(op, err)
+		return r, fail(op, err)
+	}
+	if err := store.CheckUser(user); err != nil {
+		return r, fail(op, err)
 	}
 	tag := store.TagOf(user)
 	c, err := s.lock(ctx, &tag)
 	if err != nil {
-		return 0, fail(op, err)
+		return r, fail(op, err)
 	}
 	defer c.unlock()
 	if user == "" {
-		return 0, nil
+		return r, nil
 	}
 	n, err := c.revoke(&tag, []byte(user), sel)
 	if err != nil {
-		return 0, fail(op, err)
+		return r, fail(op, err)
 	}
-	return n, nil
+	if r.N = n; len(sel.Only) == 0 {
+		r.At = instantTime(c.now)
+	}
+	return r, nil
+}
+
+// Traits says that nothing is special about the store.
+func (s *Store) Traits() store.Traits { return store.Traits{} }
+
+// Watch is not supported: nobody else writes to the database.
+func (s *Store) Watch(context.Context, func(store.Ending)) error {
+	return fail("watch", errors.ErrUnsupported)
 }
 
 func (c *change) revoke(tag *store.Tag, user []byte, sel store.Selection) (n int, err error) {

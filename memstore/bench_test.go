@@ -265,7 +265,7 @@ func BenchmarkStall(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
-			s.base = s.base.Add(-10 * time.Second) // that is, the clock moves on
+			s.mem.base = s.mem.base.Add(-10 * time.Second) // that is, the clock moves on
 			stall(b, func(i int) { s.Get(bg, ks[i%n]) }, func() {
 				if name == "busy" { // as long, with no lock held: what the machine itself does
 					for t := time.Now(); time.Since(t) < 150*time.Millisecond; {

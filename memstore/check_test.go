@@ -6,7 +6,7 @@ import (
 )
 
 // check proves that everything a store holds fits together: lists, counts, slots.
-func (s *Store) check(t testing.TB) {
+func (s *memory) check(t testing.TB) {
 	t.Helper()
 	var all room
 	for i := range s.shards {

@@ -39,14 +39,13 @@ func (g *guards) set(tag store.Tag, now int64) {
 	g.young[tag] = now
 }
 
-// refuses tells whether tag's records were revoked at began or since.
-func (g *guards) refuses(tag store.Tag, began int64) bool {
-	if g.folded && began <= g.all {
-		return true
+// last returns when tag's records were last revoked, as far as that is remembered.
+func (g *guards) last(tag store.Tag) (at int64, ok bool) {
+	if at, ok = g.young[tag]; !ok {
+		at, ok = g.old[tag]
 	}
-	if at, ok := g.young[tag]; ok && began <= at {
-		return true
+	if g.folded && (!ok || at < g.all) {
+		return g.all, true
 	}
-	at, ok := g.old[tag]
-	return ok && began <= at
+	return at, ok
 }

@@ -72,7 +72,7 @@ type claim struct {
 // makeRoom ends a few records for the sake of a write that found no room: expired
 // ones, and then, for a user's record, the oldest anonymous one. It tells whether it
 // ended any. It holds one shard's lock at a time, and the caller none.
-func (s *Store) makeRoom(ctx context.Context, c *claim, user string) bool {
+func (s *memory) makeRoom(ctx context.Context, c *claim, user string) bool {
 	for c.swept < len(s.shards) && ctx.Err() == nil {
 		freed, more := s.sweepShard(&s.shards[c.swept], slice)
 		c.got.add(freed)
@@ -87,7 +87,7 @@ func (s *Store) makeRoom(ctx context.Context, c *claim, user string) bool {
 }
 
 // evictOldest ends the anonymous record whose shard holds it longest.
-func (s *Store) evictOldest(c *claim) bool {
+func (s *memory) evictOldest(c *claim) bool {
 	for {
 		var oldest *shard
 		age := int64(never)

@@ -143,7 +143,7 @@ func testModel(t *testing.T, seed uint64) {
 	opts := &Options{MaxRecords: 1 << 20, MaxBytes: 1 << 40, EvictAnonymous: seed%2 == 0}
 	mt := &modelTest{rand.New(rand.NewPCG(seed, 1)), t, New(opts), model{map[store.Key]store.Record{}, map[string]time.Time{}}}
 	if seed%4 < 2 { // all in few shards, so that pages and buckets come and go
-		mt.s.shards, mt.s.shift = mt.s.shards[:2], 63
+		mt.s.mem.shards, mt.s.mem.shift = mt.s.mem.shards[:2], 63
 	}
 	for step := range 3000 {
 		mt.step(seed, step)
@@ -253,8 +253,8 @@ func (mt *modelTest) revoke(r store.Record) {
 	if len(sel.Only) == 0 {
 		mt.m.guards[r.User] = time.Now()
 	}
-	if n, err := mt.s.Revoke(context.Background(), r.User, sel); n != want || err != nil {
-		mt.Fatalf("revoked %d, %v; want %d", n, err, want)
+	if r, err := mt.s.Revoke(context.Background(), r.User, sel); r.N != want || err != nil {
+		mt.Fatalf("revoked %d, %v; want %d", r.N, err, want)
 	}
 }
 
@@ -278,7 +278,7 @@ func (mt *modelTest) sweep() {
 
 func (mt *modelTest) compare() {
 	ctx := context.Background()
-	mt.s.check(mt.T)
+	mt.s.mem.check(mt.T)
 	live := 0
 	for k := range mt.m.recs {
 		want, ok := mt.m.live(k)

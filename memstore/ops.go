@@ -14,58 +14,53 @@ import (
 // for each that it adds, so that garbage cannot outgrow the live records.
 const few = 8
 
-// Create inserts rec as [store.Store] says. Errors: store.ErrExists, ErrLimit,
-// ErrRevoked, ErrFull, ErrInvalid; ErrUnavailable if ctx has ended.
-func (s *Store) Create(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
-	const op = "create"
-	if err := store.FromContext(ctx); err != nil {
-		return nil, fail(op, err)
-	}
-	if err := store.CheckCreate(&rec, &adm); err != nil {
-		return nil, fail(op, err)
-	}
+func (s *memory) Create(ctx context.Context, rec *store.Record, adm store.Admission) (store.Admitted, error) {
 	sh, at := s.locate(rec.Key)
 	now := s.now()
-	p := pack(&rec, 1, s.instant(rec.Created, now), now)
+	p := pack(rec, 1, s.instant(rec.Created, now), now)
 	seen := s.instant(rec.Seen, now)
 	var c claim
 	defer func() { s.limits.give(c.got) }()
 	for {
-		evicted, full, err := s.create(sh, &at, p, seen, adm, &c)
+		admitted, full, err := s.create(sh, &at, p, seen, adm, &c)
 		if full {
 			if s.makeRoom(ctx, &c, rec.User) {
 				continue
 			}
 			err = s.limits.full()
 		}
-		if err != nil {
-			return nil, fail(op, err)
-		}
-		return evicted, nil
+		return admitted, err
 	}
 }
 
-func (s *Store) create(sh *shard, at *place, p packed, seen int64, adm store.Admission, c *claim) (evicted []store.Handle, full bool, err error) {
+func (s *memory) create(sh *shard, at *place, p packed, seen int64, adm store.Admission, c *claim) (a store.Admitted, full bool, err error) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	now := s.now()
+	revoked, known := int64(0), false
+	if p.user() != "" {
+		if revoked, known = sh.guards.last(at.key.Tag); known {
+			a.Revoked = s.time(revoked)
+		}
+	}
 	if i := sh.find(at); i != 0 {
 		if old := sh.at(i); sh.ends(i) > now {
 			if old.rec.version() == 1 && string(old.rec[atWriter:atVersion]) == string(p[atWriter:atVersion]) {
-				return nil, false, nil
+				a.Now = s.time(now)
+				return a, false, nil
 			}
-			return nil, false, store.ErrExists
+			return store.Admitted{}, false, store.ErrExists
 		}
 		c.got.add(sh.remove(i))
 	}
 	// Age counts back from the call, however long the lock and room took.
-	if adm.Age > 0 && sh.guards.refuses(at.key.Tag, p.filed()-int64(adm.Age)) {
-		return nil, false, store.ErrRevoked
+	if adm.Age > 0 && known && revoked >= p.filed()-int64(adm.Age) && a.Revoked.After(adm.Known) {
+		return store.Admitted{}, false, store.ErrRevoked
 	}
 	var victims []uint32
 	if adm.Max > 0 {
 		if victims, err = sh.admit(at, p.user(), adm, now); err != nil {
-			return nil, false, err
+			return store.Admitted{}, false, err
 		}
 	}
 	need := p.room()
@@ -73,17 +68,18 @@ func (s *Store) create(sh *shard, at *place, p packed, seen int64, adm store.Adm
 		need.sub(sh.at(i).rec.room())
 	}
 	if !s.limits.take(need, &c.got) {
-		return nil, true, nil
+		return store.Admitted{}, true, nil
 	}
 	for _, i := range victims {
-		evicted = append(evicted, sh.at(i).rec.handle())
+		a.Evicted = append(a.Evicted, sh.at(i).rec.handle())
 		sh.remove(i)
 	}
 	sh.insert(at, p, seen)
 	freed, _ := sh.sweep(now, few, few)
 	s.limits.give(freed)
 	sh.tidy(2)
-	return evicted, false, nil
+	a.Now = s.time(p.filed())
+	return a, false, nil
 }
 
 // admit picks the user's records that must end to let one more in.
@@ -125,21 +121,16 @@ func (sh *shard) of(at *place, user packed, now int64) []uint32 {
 	return mine
 }
 
-// Get returns the live record at key and the present time. It costs one allocation,
-// or none where Meta and Data are empty. The record's User shares memory with the stored
-// record: who keeps it for long should clone it. Errors: store.ErrNotFound;
-// ErrUnavailable if ctx has ended.
-func (s *Store) Get(ctx context.Context, key store.Key) (rec store.Record, now time.Time, err error) {
-	if err := store.FromContext(ctx); err != nil {
-		return rec, now, fail("get", err)
-	}
+// Get costs one allocation, or none where Meta and Data are empty. The record's User shares memory
+// with the stored record: who keeps it for long should clone it.
+func (s *memory) Get(_ context.Context, key store.Key) (rec store.Record, now time.Time, err error) {
 	sh, at := s.locate(key)
 	sh.mu.RLock()
 	t := s.now()
 	i := sh.live(&at, t)
 	if i == 0 {
 		sh.mu.RUnlock()
-		return rec, now, fail("get", store.ErrNotFound)
+		return rec, now, store.ErrNotFound
 	}
 	sl := sh.at(i)
 	p, seen := sl.rec, sl.seen.Load()
@@ -149,17 +140,7 @@ func (s *Store) Get(ctx context.Context, key store.Key) (rec store.Record, now t
 	return rec, s.time(t), nil
 }
 
-// Update replaces a record's Idle, Lifetime, Meta and Data as [store.Store] says.
-// Errors: store.ErrConflict, ErrNotFound, ErrFull, ErrInvalid; ErrUnavailable if
-// ctx has ended.
-func (s *Store) Update(ctx context.Context, rec store.Record, ifVersion uint64) error {
-	const op = "update"
-	if err := store.FromContext(ctx); err != nil {
-		return fail(op, err)
-	}
-	if err := store.Check(&rec); err != nil {
-		return fail(op, err)
-	}
+func (s *memory) Update(ctx context.Context, rec *store.Record, ifVersion uint64) error {
 	sh, at := s.locate(rec.Key)
 	var c claim
 	defer func() { s.limits.give(c.got) }()
@@ -169,24 +150,24 @@ func (s *Store) Update(ctx context.Context, rec store.Record, ifVersion uint64) 
 			return nil
 		}
 		if err != nil {
-			return fail(op, err)
+			return err
 		}
 		// Bytes are copied here, with no lock held.
 		rec.Handle, rec.User = old.handle(), string(old.user())
-		p := pack(&rec, ifVersion+1, old.created(), old.filed())
+		p := pack(rec, ifVersion+1, old.created(), old.filed())
 		done, full := s.update(sh, &at, old, p, rec.Seen, &c)
 		if done {
 			return nil
 		}
 		if full && !s.makeRoom(ctx, &c, rec.User) {
-			return fail(op, s.limits.full())
+			return s.limits.full()
 		}
 	}
 }
 
 // expect looks for a live record of a version. It also tells whether the
 // write of this writer to that version was applied before.
-func (s *Store) expect(sh *shard, at *place, version uint64, w store.Writer) (old packed, applied bool, err error) {
+func (s *memory) expect(sh *shard, at *place, version uint64, w store.Writer) (old packed, applied bool, err error) {
 	sh.mu.RLock()
 	defer sh.mu.RUnlock()
 	i := sh.live(at, s.now())
@@ -207,7 +188,7 @@ func (s *Store) expect(sh *shard, at *place, version uint64, w store.Writer) (ol
 
 // update puts p in place of old if the live record still is that. Seen is the
 // caller's instant.
-func (s *Store) update(sh *shard, at *place, old, p packed, seen time.Time, c *claim) (done, full bool) {
+func (s *memory) update(sh *shard, at *place, old, p packed, seen time.Time, c *claim) (done, full bool) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	now := s.now()
@@ -230,20 +211,15 @@ func (s *Store) update(sh *shard, at *place, old, p packed, seen time.Time, c *c
 	return true, false
 }
 
-// Touch sets a record's Seen as [store.Store] says. It takes no lock that readers
-// would wait for. Errors: store.ErrNotFound; ErrUnavailable if ctx has ended.
-func (s *Store) Touch(ctx context.Context, rec store.Record, every time.Duration) error {
-	const op = "touch"
-	if err := store.FromContext(ctx); err != nil {
-		return fail(op, err)
-	}
+// Touch takes no lock that readers would wait for.
+func (s *memory) Touch(_ context.Context, rec *store.Record, every time.Duration) error {
 	sh, at := s.locate(rec.Key)
 	sh.mu.RLock()
 	defer sh.mu.RUnlock()
 	now := s.now()
 	i := sh.live(&at, now)
 	if i == 0 {
-		return fail(op, store.ErrNotFound)
+		return store.ErrNotFound
 	}
 	seen := &sh.at(i).seen
 	for old := seen.Load(); old < now && now-old >= int64(every); old = seen.Load() {
@@ -254,21 +230,12 @@ func (s *Store) Touch(ctx context.Context, rec store.Record, every time.Duration
 	return nil
 }
 
-// Rotate moves a record to a new key as [store.Store] says. Errors: store.ErrConflict,
-// ErrNotFound, ErrExists, ErrFull, ErrInvalid; ErrUnavailable if ctx has ended.
-func (s *Store) Rotate(ctx context.Context, old store.Key, ifVersion uint64, rec store.Record, tail *store.Record) error {
-	const op = "rotate"
-	if err := store.FromContext(ctx); err != nil {
-		return fail(op, err)
-	}
-	if err := store.CheckRotate(old, &rec, tail); err != nil {
-		return fail(op, err)
-	}
+func (s *memory) Rotate(ctx context.Context, old store.Key, ifVersion uint64, rec, tail *store.Record) error {
 	sh, to := s.locate(rec.Key)
 	now := s.now()
 	t := turn{from: to, to: to, version: ifVersion}
 	t.from.key.ID, t.from.hash[byKey] = old.ID, hashID(&old.ID)
-	t.rec = pack(&rec, ifVersion+1, s.instant(rec.Created, now), now)
+	t.rec = pack(rec, ifVersion+1, s.instant(rec.Created, now), now)
 	t.seen = s.instant(rec.Seen, now)
 	if tail != nil {
 		t.tail = pack(tail, ifVersion+1, s.instant(tail.Created, now), now)
@@ -284,10 +251,7 @@ func (s *Store) Rotate(ctx context.Context, old store.Key, ifVersion uint64, rec
 			}
 			err = s.limits.full()
 		}
-		if err != nil {
-			return fail(op, err)
-		}
-		return nil
+		return err
 	}
 }
 
@@ -299,7 +263,7 @@ type turn struct {
 	seen, tailSeen int64
 }
 
-func (s *Store) rotate(sh *shard, t *turn, c *claim) (full bool, err error) {
+func (s *memory) rotate(sh *shard, t *turn, c *claim) (full bool, err error) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	now := s.now()
@@ -344,12 +308,7 @@ func (s *Store) rotate(sh *shard, t *turn, c *claim) (full bool, err error) {
 	return false, nil
 }
 
-// Delete ends the record at key, if there is one. Errors: store.ErrUnavailable
-// if ctx has ended.
-func (s *Store) Delete(ctx context.Context, key store.Key) error {
-	if err := store.FromContext(ctx); err != nil {
-		return fail("delete", err)
-	}
+func (s *memory) Delete(_ context.Context, key store.Key) error {
 	sh, at := s.locate(key)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()

@@ -56,7 +56,7 @@ func pack(r *store.Record, version uint64, created, filed int64) packed {
 
 // unpack fills in all of an empty record but its Data and Meta. Its User shares
 // p's memory.
-func (s *Store) unpack(r *store.Record, p packed, seen int64) {
+func (s *memory) unpack(r *store.Record, p packed, seen int64) {
 	h := p[:headerLen]
 	copy(r.Key.Tag[:], h[:atID])
 	copy(r.Key.ID[:], h[atID:atHandle])

@@ -19,18 +19,9 @@ type found struct {
 	seen int64
 }
 
-// User yields the live records of user as they were at one instant, without Data,
-// with no lock held. Errors: store.ErrUnavailable if ctx ends.
-func (s *Store) User(ctx context.Context, user string) iter.Seq2[store.Record, error] {
+// User yields the live records of user as they were at one instant, with no lock held.
+func (s *memory) User(_ context.Context, user string) iter.Seq2[store.Record, error] {
 	return func(yield func(store.Record, error) bool) {
-		const op = "user"
-		if err := store.FromContext(ctx); err != nil {
-			yield(store.Record{}, fail(op, err))
-			return
-		}
-		if user == "" {
-			return
-		}
 		sh, at := s.locate(store.Key{Tag: store.TagOf(user)})
 		sh.mu.RLock()
 		mine := sh.of(&at, packed(user), s.now())
@@ -40,10 +31,6 @@ func (s *Store) User(ctx context.Context, user string) iter.Seq2[store.Record, e
 		}
 		sh.mu.RUnlock()
 		for _, f := range all {
-			if err := store.FromContext(ctx); err != nil {
-				yield(store.Record{}, fail(op, err))
-				return
-			}
 			var rec store.Record
 			s.unpack(&rec, f.rec, f.seen)
 			rec.User = user
@@ -55,9 +42,8 @@ func (s *Store) User(ctx context.Context, user string) iter.Seq2[store.Record, e
 	}
 }
 
-// All walks over the live records as [store.Store] says, without Data, with no lock
-// held while it yields. Errors: store.ErrUnavailable if ctx ends.
-func (s *Store) All(ctx context.Context) iter.Seq2[store.Record, error] {
+// All holds no lock while it yields.
+func (s *memory) All(ctx context.Context) iter.Seq2[store.Record, error] {
 	return func(yield func(store.Record, error) bool) {
 		buf := make([]found, 0, slice)
 		for i := range s.shards {
@@ -70,12 +56,12 @@ func (s *Store) All(ctx context.Context) iter.Seq2[store.Record, error] {
 
 // walk yields the records of one shard and tells whether to go on. Slots do not move
 // meanwhile, so the number of a slot is a cursor that nothing can upset.
-func (s *Store) walk(ctx context.Context, sh *shard, buf []found, yield func(store.Record, error) bool) bool {
+func (s *memory) walk(ctx context.Context, sh *shard, buf []found, yield func(store.Record, error) bool) bool {
 	sh.walkers.Add(1)
 	defer sh.walkers.Add(-1)
 	for from, more := uint32(0), true; more; from += slice {
 		if err := store.FromContext(ctx); err != nil {
-			yield(store.Record{}, fail("all", err))
+			yield(store.Record{}, err)
 			return false
 		}
 		buf, more = s.copyFrom(sh, from, buf[:0])
@@ -94,7 +80,7 @@ func (s *Store) walk(ctx context.Context, sh *shard, buf []found, yield func(sto
 
 // copyFrom takes the live records of a slice of slots and tells whether there are
 // slots beyond it.
-func (s *Store) copyFrom(sh *shard, from uint32, buf []found) ([]found, bool) {
+func (s *memory) copyFrom(sh *shard, from uint32, buf []found) ([]found, bool) {
 	sh.mu.RLock()
 	defer sh.mu.RUnlock()
 	now := s.now()
@@ -110,25 +96,15 @@ func (s *Store) copyFrom(sh *shard, from uint32, buf []found) ([]found, bool) {
 	return buf, true
 }
 
-// Revoke ends records of user as [store.Store] says. Errors: store.ErrInvalid;
-// ErrUnavailable if ctx has ended.
-func (s *Store) Revoke(ctx context.Context, user string, sel store.Selection) (int, error) {
-	const op = "revoke"
-	if err := store.FromContext(ctx); err != nil {
-		return 0, fail(op, err)
-	}
-	if err := store.CheckSelection(sel); err != nil {
-		return 0, fail(op, err)
-	}
-	if user == "" {
-		return 0, nil
-	}
+func (s *memory) Revoke(_ context.Context, user string, sel store.Selection) (store.Revoked, error) {
 	sh, at := s.locate(store.Key{Tag: store.TagOf(user)})
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	now := s.now()
+	var r store.Revoked
 	if len(sel.Only) == 0 {
 		sh.guards.set(at.key.Tag, now)
+		r.At = s.time(now)
 	}
 	var freed room
 	for _, i := range sh.of(&at, packed(user), now) {
@@ -138,19 +114,18 @@ func (s *Store) Revoke(ctx context.Context, user string, sel store.Selection) (i
 	}
 	s.limits.give(freed)
 	sh.tidy(slice)
-	return int(freed.records), nil
+	r.N = int(freed.records)
+	return r, nil
 }
 
-// Sweep deletes at most limit expired records and tells how many. It holds
-// a lock for at most 256 records at a time. Errors: store.ErrUnavailable if ctx
-// ends, together with the number that was deleted before.
-func (s *Store) Sweep(ctx context.Context, limit int) (int, error) {
+// Sweep holds a lock for at most 256 records at a time.
+func (s *memory) Sweep(ctx context.Context, limit int) (int, error) {
 	n := 0
 	for range s.shards {
 		sh := &s.shards[s.next.Add(1)%uint32(len(s.shards))]
 		for more := true; more && n < limit; {
 			if err := store.FromContext(ctx); err != nil {
-				return n, fail("sweep", err)
+				return n, err
 			}
 			var freed room
 			freed, more = s.sweepShard(sh, limit-n)
@@ -162,7 +137,7 @@ func (s *Store) Sweep(ctx context.Context, limit int) (int, error) {
 }
 
 // sweepShard does one slice of a sweep.
-func (s *Store) sweepShard(sh *shard, limit int) (freed room, more bool) {
+func (s *memory) sweepShard(sh *shard, limit int) (freed room, more bool) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	now := s.now()

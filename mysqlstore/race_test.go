@@ -64,11 +64,11 @@ func TestFirstLogins(t *testing.T) {
 			for u := range users {
 				for range logins {
 					wg.Go(func() {
-						gone, err := s.Create(t.Context(), record(fmt.Sprint(u, evict)), store.Admission{Max: most, Evict: evict, Age: time.Minute})
+						a, err := s.Create(t.Context(), record(fmt.Sprint(u, evict)), store.Admission{Max: most, Evict: evict, Age: time.Minute})
 						switch {
 						case err == nil:
 							applied[u].Add(1)
-							evicted[u].Add(int64(len(gone)))
+							evicted[u].Add(int64(len(a.Evicted)))
 						case !errors.Is(err, store.ErrLimit) || evict:
 							t.Errorf("evict %v: %v", evict, err)
 						}

@@ -83,9 +83,11 @@ func (s *Store) ask(ctx context.Context, op string, key store.Key) (store.Record
 	return rec, latest(&rec, now), nil
 }
 
-// RevocationLag is the longest time for which Get may serve an ended record: [Options.CacheFor]. A manager tells it
+// Traits tell the longest time for which Get may serve an ended record: [Options.CacheFor]. A manager tells it
 // as its own, and refuses more than its MaxRevocationLag.
-func (s *Store) RevocationLag() time.Duration { return s.opts.CacheFor }
+func (s *Store) Traits() store.Traits {
+	return store.Traits{Lag: s.opts.CacheFor, Skew: s.opts.ClockSkew}
+}
 
 type freshKey struct{}
 

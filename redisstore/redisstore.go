@@ -25,7 +25,7 @@ type Options struct {
 
 	// CacheFor lets Get answer from rueidis's client-side cache, with what the server said at most so long ago, up to
 	// 1 minute. The server tells the client of changes, usually within a millisecond, but an
-	// ended session may be served until this time is over; see [Store.RevocationLag] and [Fresh]. 0 means no cache.
+	// ended session may be served until this time is over; see [Store.Traits] and [Fresh]. 0 means no cache.
 	CacheFor time.Duration
 
 	// WaitReplicas is how many replicas must have a Revoke, Delete or Rotate before it is acknowledged. If they
@@ -115,58 +115,84 @@ var outcomes = map[byte]error{
 
 // act runs a script for the tag and turns its answer into an outcome.
 func (s *Store) act(ctx context.Context, op string, tag store.Tag, c *call) ([]byte, error) {
+	rest, _, err := s.acted(ctx, op, tag, c)
+	return rest, err
+}
+
+// acted also gives the server's time.
+func (s *Store) acted(ctx context.Context, op string, tag store.Tag, c *call) (rest []byte, now int64, err error) {
 	defer s.recent.mark(tag)
-	code, rest, _, err := s.run(ctx, c)
+	code, rest, now, err := s.run(ctx, c)
 	switch {
 	case err != nil:
-		return nil, fail(op, err)
+		return nil, 0, fail(op, err)
 	case code == 'K':
-		return rest, nil
+		return rest, now, nil
 	case code == 'X':
 		d := &record.Damage{}
 		copy(d.Handle[:], rest)
-		return nil, fail(op, d)
+		return nil, 0, fail(op, d)
 	case outcomes[code] != nil:
-		return nil, fail(op, outcomes[code])
+		return nil, 0, fail(op, outcomes[code])
 	}
-	return nil, fail(op, judge(errAnswer, c.write))
+	return nil, 0, fail(op, judge(errAnswer, c.write))
+}
+
+// instant is the server's time of a revocation, and the zero time where there was none.
+func instant(b []byte) time.Time {
+	ms := int64(binary.BigEndian.Uint64(b))
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+// known is an instant for a script.
+func known(t time.Time) string {
+	if t.IsZero() {
+		return "0"
+	}
+	return decimal(t.UnixMilli())
 }
 
 // Create inserts rec as [store.Store] says. Errors: store.ErrExists, ErrLimit, ErrRevoked,
 // ErrFull, ErrInvalid, ErrUnavailable, ErrIndeterminate, ErrCorrupt.
-func (s *Store) Create(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
+func (s *Store) Create(ctx context.Context, rec store.Record, adm store.Admission) (a store.Admitted, err error) {
 	const op = "create"
 	if err := store.FromContext(ctx); err != nil {
-		return nil, fail(op, err)
+		return a, fail(op, err)
 	}
 	if err := store.CheckCreate(&rec, &adm); err != nil {
-		return nil, fail(op, err)
+		return a, fail(op, err)
 	}
 	tag := s.tagKey(rec.Key.Tag)
-	args := []string{record.Fixed(&rec), record.Rest(&rec, rec.User), rec.User, strconv.Itoa(adm.Max), flag(adm.Evict), "0", "0"}
+	args := []string{record.Fixed(&rec), record.Rest(&rec, rec.User), rec.User, strconv.Itoa(adm.Max), flag(adm.Evict), "0", "0", known(adm.Known)}
 	if rec.User != "" && adm.Age > 0 {
 		began, err := s.began(ctx, rec.Key, adm.Age)
 		if err != nil {
-			return nil, fail(op, err)
+			return a, fail(op, err)
 		}
 		adm.Age += s.opts.ClockSkew
 		args[5], args[6] = decimal(record.Millis(adm.Age)), decimal(began)
 	}
-	answer, err := s.act(ctx, op, rec.Key.Tag, &call{script: createScript, write: true, args: args,
+	answer, now, err := s.acted(ctx, op, rec.Key.Tag, &call{script: createScript, write: true, args: args,
 		keys: []string{s.key(rec.Key), tag + "u", tag + "g"},
 		again: func(spent time.Duration) {
 			if adm.Age > 0 { // the sign-in has grown older
 				args[5] = decimal(record.Millis(adm.Age + spent))
 			}
 		}})
+	if err == nil && len(answer) < 8 {
+		err = fail(op, judge(errAnswer, true))
+	}
 	if err != nil {
-		return nil, err
+		return a, err
 	}
-	var evicted []store.Handle
-	for ; len(answer) >= len(store.Handle{}); answer = answer[len(store.Handle{}):] {
-		evicted = append(evicted, store.Handle(answer[:len(store.Handle{})]))
+	a.Now, a.Revoked = time.UnixMilli(now).UTC(), instant(answer)
+	for answer = answer[8:]; len(answer) >= len(store.Handle{}); answer = answer[len(store.Handle{}):] {
+		a.Evicted = append(a.Evicted, store.Handle(answer[:len(store.Handle{})]))
 	}
-	return evicted, nil
+	return a, nil
 }
 
 // began gives the server's time at which a sign-in of that age began, or an earlier one. The age alone would not do: it is
@@ -261,19 +287,16 @@ const guardFor = store.GuardFor + time.Minute
 // Revoke ends records of user as [store.Store] says, in one script whose length grows with their number. Without Only it
 // also deletes the damaged records among the user's, uncounted. Errors: store.ErrInvalid, ErrUnavailable,
 // ErrIndeterminate, and ErrCorrupt if the user's index is no set.
-func (s *Store) Revoke(ctx context.Context, user string, sel store.Selection) (int, error) {
+func (s *Store) Revoke(ctx context.Context, user string, sel store.Selection) (r store.Revoked, err error) {
 	const op = "revoke"
 	if err := store.FromContext(ctx); err != nil {
-		return 0, fail(op, err)
+		return r, fail(op, err)
 	}
-	if err := store.CheckSelection(sel); err != nil {
-		return 0, fail(op, err)
+	if err := errors.Join(store.CheckSelection(sel), store.CheckUser(user)); err != nil {
+		return r, fail(op, err)
 	}
 	if user == "" {
-		return 0, nil
-	}
-	if len(user) > store.MaxUser {
-		return 0, fail(op, fmt.Errorf("%w: user id of %d bytes, at most %d", store.ErrInvalid, len(user), store.MaxUser))
+		return r, nil
 	}
 	kind, named := "all", sel.Except
 	switch {
@@ -291,12 +314,17 @@ func (s *Store) Revoke(ctx context.Context, user string, sel store.Selection) (i
 	answer, err := s.act(ctx, op, tag, &call{script: revokeScript, write: true, end: true, keys: []string{key + "u", key + "g"},
 		args: []string{user, kind, handles.String(), decimal(record.Millis(guardFor + s.opts.ClockSkew)), s.waits()}})
 	if err != nil {
-		return 0, err
+		return r, err
 	}
-	if len(answer) != 8 {
-		return 0, fail(op, judge(errAnswer, true))
+	if len(answer) != 16 {
+		return r, fail(op, judge(errAnswer, true))
 	}
-	return int(binary.BigEndian.Uint64(answer)), nil
+	return store.Revoked{N: int(binary.BigEndian.Uint64(answer)), At: instant(answer[8:])}, nil
+}
+
+// Watch is not supported.
+func (s *Store) Watch(context.Context, func(store.Ending)) error {
+	return fail("watch", errors.ErrUnsupported)
 }
 
 // Sweep has nothing to do: Redis drops what has expired. Errors: store.ErrUnavailable, for a context that has ended.

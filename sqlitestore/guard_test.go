@@ -43,8 +43,8 @@ func TestReopened(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if n, err := st.Revoke(t.Context(), "revoked", store.Selection{}); n != 1 || err != nil {
-			t.Fatal(n, err)
+		if r, err := st.Revoke(t.Context(), "revoked", store.Selection{}); r.N != 1 || err != nil {
+			t.Fatal(r.N, err)
 		}
 	})
 	once(func(st *sqlitestore.Store) {

@@ -20,7 +20,7 @@ const mysqlCols = "usr, handle, ver, writer, created, seen, idle, life, meta"
 // new value depends on the server.
 type mysqlQueries struct {
 	getMany                                 [len(getSizes)]query
-	get, head, user, first, page            query
+	get, head, user, first, page, told      query
 	create, createMax, dropDead             query
 	guard, lockGuard, lockUser, insert      query
 	update, touch, rotate, rotateAnon       query
@@ -74,12 +74,14 @@ func (m *mysql) texts() {
 		" FROM {S} WHERE (tag = ? AND id > ? OR tag > ?) AND exp > NOW ORDER BY tag, id LIMIT ?")
 	set(write, &q.head, "SELECT ", mysqlCols, " FROM {S}", at, " AND exp > NOW")
 
+	set(write, &q.told, "SELECT NOW, (SELECT revoked FROM {G} WHERE tag = ?), (SELECT created FROM {S}", at, ")")
+
 	// A new row: its instants, its lives (NEVER for none) and its end, from [mysqlTimes].
 	const (
 		times  = "(SELECT LEAST(?, NOW) c, LEAST(?, NOW) s, ? i, ? l, LEAST(LEAST(?, NOW) + ?, LEAST(?, NOW) + ?, NEVER) e"
 		into   = "INSERT INTO {S} (tag, id, usr, handle, ver, writer, created, seen, idle, life, exp, slot, meta, data, aside) "
 		fresh  = into + "SELECT BYTES, BYTES, BYTES, BYTES, 1, BYTES, n.c, n.s, n.i, n.l, n.e, n.e DIV SLOT, BYTES, BYTES, ? FROM "
-		admit  = " WHERE g.tag = ? AND LAST_INSERT_ID(IF(g.turn >= 0, CASE WHEN g.revoked >= NOW - ? THEN REVOKED "
+		admit  = " WHERE g.tag = ? AND LAST_INSERT_ID(IF(g.turn >= 0, CASE WHEN g.revoked >= NOW - ? AND g.revoked > ? THEN REVOKED "
 		admit2 = "WHEN n.e <= NOW THEN LIFELESS ELSE DONE END, 0)) = DONE FOR UPDATE"
 	)
 	set(write, &q.create, fresh, "{G} g JOIN ", times, ") n", admit, admit2)

@@ -86,13 +86,44 @@ func before(err error) error {
 	return err
 }
 
-func (m *mysql) create(ctx context.Context, r *row, adm store.Admission) (evicted []store.Handle, err error) {
+func (m *mysql) create(ctx context.Context, r *row, adm store.Admission) (a admitted, err error) {
+	evicted, err := m.insert(ctx, r, adm)
+	if err != nil {
+		return a, err
+	}
+	a, err = m.told(ctx, r)
+	a.evicted = evicted
+	return a, err
+}
+
+// told asks what Create has to tell. It is another trip, so a revocation may have come between, which has ended the record.
+func (m *mysql) told(ctx context.Context, r *row) (a admitted, err error) {
+	st, err := m.q.told.on(ctx)
+	if err != nil {
+		return a, m.answered(err, true)
+	}
+	a.revoked = unset
+	err = eachOf(ctx, st, func(rows *sql.Rows) error {
+		var revoked, created sql.NullInt64
+		err := rows.Scan(&a.now, &revoked, &created)
+		if r.user != "" && revoked.Int64 > 0 {
+			a.revoked = revoked.Int64
+		}
+		if r.created == unset && created.Valid {
+			a.now = created.Int64
+		}
+		return err
+	}, r.key.Tag[:], r.key.Tag[:], r.key.ID[:])
+	return a, m.answered(err, true)
+}
+
+func (m *mysql) insert(ctx context.Context, r *row, adm store.Admission) (evicted []store.Handle, err error) {
 	age := aged{span(adm.Age), time.Now()}
 	for {
 		outcome, err := m.tryCreate(ctx, r, adm, age)
 		if err == nil && outcome == mysqlLimit && adm.Evict {
 			var done bool
-			if evicted, done, err = m.evict(ctx, r, adm.Max, age); done || errors.Is(err, store.ErrRevoked) {
+			if evicted, done, err = m.evict(ctx, r, adm, age); done || errors.Is(err, store.ErrRevoked) {
 				return evicted, err
 			}
 		}
@@ -126,7 +157,7 @@ func (m *mysql) tryCreate(ctx context.Context, r *row, adm store.Admission, age 
 		outcome, _, err = m.write(ctx, r, &m.q.insert, args...)
 		return outcome, err
 	}
-	args = append(args, r.key.Tag[:], age)
+	args = append(args, r.key.Tag[:], age, instant(adm.Known))
 	q := &m.q.create
 	if adm.Max > 0 {
 		q = &m.q.createMax
@@ -152,12 +183,12 @@ func (m *mysql) occupied(ctx context.Context, r *row) (outcome int64, err error)
 
 // evict is Create where somebody may have to go. It has not done anything, and gives no error, if the guard
 // was swept away.
-func (m *mysql) evict(ctx context.Context, r *row, most int, age aged) (evicted []store.Handle, done bool, err error) {
+func (m *mysql) evict(ctx context.Context, r *row, adm store.Admission, age aged) (evicted []store.Handle, done bool, err error) {
 	q := &m.q
 	queries := []*query{&q.lockGuard, &q.lockUser, &q.insert, &q.putData, &q.remove}
 	err = m.again(ctx, func() error {
 		return m.transact(ctx, queries, func(t *mysqlTx) error {
-			evicted, done, err = t.evict(r, most, age)
+			evicted, done, err = t.evict(r, adm, age)
 			return err
 		})
 	})
@@ -167,7 +198,7 @@ func (m *mysql) evict(ctx context.Context, r *row, most int, age aged) (evicted 
 	return evicted, done, nil
 }
 
-func (t *mysqlTx) evict(r *row, most int, age aged) (evicted []store.Handle, done bool, err error) {
+func (t *mysqlTx) evict(r *row, adm store.Admission, age aged) (evicted []store.Handle, done bool, err error) {
 	var revoked, now int64
 	found := false
 	err = t.each(&t.q.lockGuard, func(rows *sql.Rows) error {
@@ -177,7 +208,7 @@ func (t *mysqlTx) evict(r *row, most int, age aged) (evicted []store.Handle, don
 	if err != nil || !found {
 		return nil, false, err
 	}
-	if since, _ := age.Value(); revoked >= now-since.(int64) {
+	if since, _ := age.Value(); revoked >= now-since.(int64) && revoked > instant(adm.Known) {
 		return nil, false, store.ErrRevoked
 	}
 	var mine []row
@@ -202,7 +233,7 @@ func (t *mysqlTx) evict(r *row, most int, age aged) (evicted []store.Handle, don
 	slices.SortFunc(mine, func(a, b row) int {
 		return cmp.Or(cmp.Compare(a.created, b.created), bytes.Compare(a.key.ID[:], b.key.ID[:]))
 	})
-	for _, old := range mine[:max(0, len(mine)+1-most)] {
+	for _, old := range mine[:max(0, len(mine)+1-adm.Max)] {
 		if _, _, err := t.exec(&t.q.remove, old.key.Tag[:], old.key.ID[:]); err != nil {
 			return nil, false, err
 		}
@@ -266,7 +297,7 @@ func (m *mysql) remove(ctx context.Context, key store.Key) error {
 	return err
 }
 
-func (m *mysql) revoke(ctx context.Context, user string, sel store.Selection) (int, error) {
+func (m *mysql) revoke(ctx context.Context, user string, sel store.Selection) (n int, at int64, err error) {
 	tag := store.TagOf(user)
 	only := int64(0)
 	hs := sel.Except
@@ -281,7 +312,12 @@ func (m *mysql) revoke(ctx context.Context, user string, sel store.Selection) (i
 	}
 	_, rows, err := m.guarded(ctx, tag, nil, &m.q.revoke,
 		[]byte(user), strings.ToUpper(names.String()), only, only, guardKept, []byte{}, tag[:])
-	return max(0, int(rows)-1), err
+	if err == nil {
+		var a admitted
+		a, err = m.told(ctx, &row{user: user, key: store.Key{Tag: tag}})
+		at = a.revoked
+	}
+	return max(0, int(rows)-1), at, err
 }
 
 func (m *mysql) sweep(ctx context.Context, limit int) (n int, more bool, err error) {

@@ -30,7 +30,7 @@ func one(ctx context.Context, r Runner, text string, args []any, dest ...any) er
 	return r.Run(ctx, text, args, func(scan func(...any) error) error { return scan(dest...) })
 }
 
-func (p *postgres) create(ctx context.Context, r *row, adm store.Admission) (evicted []store.Handle, err error) {
+func (p *postgres) create(ctx context.Context, r *row, adm store.Admission) (a admitted, err error) {
 	text := p.x.create
 	if r.user == "" {
 		text = p.x.createNobody
@@ -39,19 +39,19 @@ func (p *postgres) create(ctx context.Context, r *row, adm store.Admission) (evi
 	if adm.Evict {
 		evict = 1
 	}
-	args := append(pgArgs([]any{r.key.Tag[:], r.key.ID[:]}, r, true), int64(adm.Max), evict, int64(0))
+	args := append(pgArgs([]any{r.key.Tag[:], r.key.ID[:]}, r, true), int64(adm.Max), evict, int64(0), int64(0))
 	if adm.Age > 0 {
-		args[len(args)-1] = aged{span(adm.Age), time.Now()}
+		args[len(args)-2], args[len(args)-1] = aged{span(adm.Age), time.Now()}, instant(adm.Known)
 	}
 	err = p.run(ctx, true, func() error {
-		var inserted, ver, revoked, admitted, lives int64
+		var inserted, ver, revoked, ok, lives int64
 		var ended, writer []byte
-		if err := one(ctx, p.writes, text, args, &inserted, &ended, &ver, &writer, &revoked, &admitted, &lives); err != nil {
+		if err := one(ctx, p.writes, text, args, &inserted, &ended, &ver, &writer, &revoked, &ok, &lives, &a.now, &a.revoked); err != nil {
 			return err
 		}
 		switch {
 		case inserted == 1:
-			evicted = handles(ended)
+			a.evicted = handles(ended)
 			return nil
 		case ver == 1 && bytes.Equal(writer, r.writer[:]):
 			return nil
@@ -59,14 +59,14 @@ func (p *postgres) create(ctx context.Context, r *row, adm store.Admission) (evi
 			return store.ErrExists
 		case revoked == 1:
 			return store.ErrRevoked
-		case admitted == 0:
+		case ok == 0:
 			return store.ErrLimit
 		case lives == 0:
 			return nil
 		}
 		return errPGAgain
 	})
-	return evicted, err
+	return a, err
 }
 
 func handles(b []byte) []store.Handle {
@@ -119,7 +119,7 @@ func (p *postgres) remove(ctx context.Context, key store.Key) error {
 	})
 }
 
-func (p *postgres) revoke(ctx context.Context, user string, sel store.Selection) (int, error) {
+func (p *postgres) revoke(ctx context.Context, user string, sel store.Selection) (n int, at int64, err error) {
 	mode, list := int64(0), sel.Only
 	switch {
 	case len(sel.Only) > 0:
@@ -133,17 +133,14 @@ func (p *postgres) revoke(ctx context.Context, user string, sel store.Selection)
 	}
 	tag := store.TagOf(user)
 	var done, ended int64
-	err := p.run(ctx, true, func() error {
-		err := one(ctx, p.writes, p.x.revoke, []any{tag[:], []byte(user), mode, packed}, &done, &ended)
+	err = p.run(ctx, true, func() error {
+		err := one(ctx, p.writes, p.x.revoke, []any{tag[:], []byte(user), mode, packed}, &done, &ended, &at)
 		if err == nil && done == 0 {
 			return errPGAgain
 		}
 		return err
 	})
-	if err != nil {
-		return 0, err
-	}
-	return int(ended), nil
+	return int(ended), at, err
 }
 
 // list gives the rows of a query that are not damaged, and damaged ones as such.

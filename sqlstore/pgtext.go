@@ -153,7 +153,7 @@ const pgInsert = ` ON CONFLICT (tag, id) DO UPDATE SET usr = excluded.usr, handl
 
 const pgAll = "(tag, id, usr, handle, ver, writer, created, seen, idle, life, exp, slot, meta, data)"
 
-// pgCreate inserts a record: $1 to $11 are its columns, $12 the limit, $13 whether to evict, $14 the age of the sign-in.
+// pgCreate inserts a record: $1 to $11 are its columns, $12 the limit, $13 whether to evict, $14 the age of the sign-in and $15 the revocation that it knows of.
 // A user's guard is compared, under its lock, with what the statement's snapshot saw of it. If it is the same, no
 // record was added since, and what the snapshot says of the user's records is true; else nothing is written. A record
 // of nobody needs no guard.
@@ -165,17 +165,18 @@ cur AS MATERIALIZED (SELECT ver, writer FROM % WHERE tag = $1::bytea AND id = $2
 `
 	if user {
 		text += `g0 AS MATERIALIZED (SELECT coalesce((SELECT gen FROM %_guards WHERE tag = $1::bytea), 0) gen,
-  $14::bigint > 0 AND coalesce((SELECT revoked FROM %_guards WHERE tag = $1::bytea), {unset}) >= (SELECT t FROM n) - $14::bigint revoked),
+  coalesce((SELECT revoked FROM %_guards WHERE tag = $1::bytea), {unset}) at),
+g1 AS MATERIALIZED (SELECT gen, at, $14::bigint > 0 AND at >= (SELECT t FROM n) - $14::bigint AND at > $15::bigint revoked FROM g0),
 r AS MATERIALIZED (SELECT id, row_number() OVER (ORDER BY created DESC, id DESC) k FROM %
   WHERE tag = $1::bytea AND usr = $3::bytea AND exp > (SELECT t FROM n)),
-ok AS MATERIALIZED (SELECT 1 FROM g0 WHERE NOT EXISTS (SELECT FROM cur) AND NOT g0.revoked
+ok AS MATERIALIZED (SELECT 1 FROM g1 WHERE NOT EXISTS (SELECT FROM cur) AND NOT g1.revoked
   AND ($12::bigint = 0 OR $13::bigint = 1 OR (SELECT count(*) FROM r) < $12::bigint)),
 lk AS (INSERT INTO %_guards AS g (tag, gen, revoked, look) SELECT $1::bytea, e.t, {unset}, e.t + 86400000000 FROM e, ok WHERE e.x > e.t
   ON CONFLICT (tag) DO UPDATE SET gen = g.gen + 1 WHERE g.gen = (SELECT gen FROM g0) RETURNING 1),
 ev AS (DELETE FROM % s USING r, lk WHERE s.tag = $1::bytea AND s.id = r.id AND $12::bigint > 0 AND r.k >= $12::bigint RETURNING s.handle),
 `
 	} else {
-		text += `g0 AS MATERIALIZED (SELECT $12::bigint + $13::bigint + $14::bigint < 0 revoked),
+		text += `g1 AS MATERIALIZED (SELECT {unset} at, $12::bigint + $13::bigint + $14::bigint + $15::bigint < 0 AND false revoked),
 ok AS MATERIALIZED (SELECT 1 WHERE NOT EXISTS (SELECT FROM cur)),
 lk AS MATERIALIZED (SELECT 1 FROM e, ok WHERE e.x > e.t),
 ev AS (SELECT ''::bytea AS handle WHERE false),
@@ -186,7 +187,7 @@ ev AS (SELECT ''::bytea AS handle WHERE false),
   FROM e, lk` + pgInsert + `
 SELECT (SELECT count(*) FROM ins), coalesce((SELECT string_agg(handle, ''::bytea) FROM ev), ''::bytea),
   coalesce((SELECT ver FROM cur), 0), coalesce((SELECT writer FROM cur), ''::bytea),
-  g0.revoked::int, (SELECT count(*) FROM ok), (e.x > e.t)::int FROM g0, e`
+  g1.revoked::int, (SELECT count(*) FROM ok), (e.x > e.t)::int, e.t, g1.at FROM g1, e`
 }
 
 // pgRotate moves a record: $1 tag, $2 old id, $3 version, $4 new id, $5 to $13 the new record's columns, $14 whether
@@ -230,10 +231,10 @@ h AS MATERIALIZED (SELECT substring($4::bytea FROM at FOR 16) handle FROM genera
 lk AS (INSERT INTO %_guards AS g (tag, gen, revoked, look)
   SELECT $1::bytea, n.t, CASE WHEN $3::bigint = 1 THEN {unset} ELSE n.t END, n.t + 86400000000 FROM n
   ON CONFLICT (tag) DO UPDATE SET gen = g.gen + 1, revoked = greatest(g.revoked, excluded.revoked)
-  WHERE g.gen = (SELECT gen FROM g0) RETURNING 1),
+  WHERE g.gen = (SELECT gen FROM g0) RETURNING g.revoked),
 x AS (DELETE FROM % s USING lk, n WHERE s.tag = $1::bytea AND s.usr = $2::bytea
   AND ($3::bigint = 0 OR (s.handle IN (SELECT handle FROM h)) = ($3::bigint = 1)) RETURNING s.exp > n.t live)
-SELECT (SELECT count(*) FROM lk), (SELECT count(*) FROM x WHERE live)`
+SELECT (SELECT count(*) FROM lk), (SELECT count(*) FROM x WHERE live), coalesce((SELECT revoked FROM lk), {unset})`
 
 // pgGuardsText deletes guards without records that guard nothing any more, of those that it is time to look at. A guard
 // that changed since the snapshot is left alone.

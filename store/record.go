@@ -104,7 +104,7 @@ func (r *Record) Live(now time.Time) bool {
 func Check(r *Record) error {
 	switch {
 	case len(r.User) > MaxUser:
-		return fmt.Errorf("%w: user id of %d bytes, at most %d", ErrInvalid, len(r.User), MaxUser)
+		return CheckUser(r.User)
 	case r.User != "" && r.Key.Tag != TagOf(r.User):
 		return fmt.Errorf("%w: tag does not belong to the user", ErrInvalid)
 	case len(r.Meta) > MaxMeta:
@@ -160,6 +160,14 @@ func CheckRotate(old Key, rec, tail *Record) error {
 func CheckSelection(s Selection) error {
 	if len(s.Only) > 0 && len(s.Except) > 0 {
 		return fmt.Errorf("%w: selection with both Only and Except", ErrInvalid)
+	}
+	return nil
+}
+
+// CheckUser refuses a user id that no record can have. Errors: [ErrInvalid].
+func CheckUser(user string) error {
+	if len(user) > MaxUser {
+		return fmt.Errorf("%w: user id of %d bytes, at most %d", ErrInvalid, len(user), MaxUser)
 	}
 	return nil
 }

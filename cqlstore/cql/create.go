@@ -4,14 +4,15 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"github.com/sojourn-go/sojourn/store"
 )
 
-func (s *Store) create(ctx context.Context, rec *store.Record, adm store.Admission) ([]store.Handle, error) {
+func (s *Store) create(ctx context.Context, rec *store.Record, adm store.Admission) (got store.Admitted, err error) {
 	a, err := s.begin(ctx, rec.Key.Tag)
 	if err != nil {
-		return nil, err
+		return got, err
 	}
 	defer a.free()
 	r, now := newRow(rec, 1), s.clock.now()
@@ -22,52 +23,65 @@ func (s *Store) create(ctx context.Context, rec *store.Record, adm store.Admissi
 	if adm.Max > 0 {
 		return a.admit(r, adm)
 	}
-	return nil, a.add(r, adm)
+	return a.add(r, adm)
+}
+
+// told is what Create has to say: the instants of its last statement.
+func told(now int64, revoked *int64, victims []*row) store.Admitted {
+	a := store.Admitted{Evicted: handles(victims), Now: time.UnixMilli(now).UTC()}
+	if revoked != nil {
+		a.Revoked = time.UnixMilli(*revoked).UTC()
+	}
+	return a
+}
+
+// refused tells whether a revocation comes in the way of a sign-in.
+func (a *attempt) refused(revoked *int64, now int64, adm store.Admission) bool {
+	return adm.Age > 0 && revoked != nil && *revoked >= now-a.since(adm) && *revoked > instant(adm.Known)
 }
 
 // add inserts without a limit: one round trip, if no revocation is remembered.
-func (a *attempt) add(r *row, adm store.Admission) error {
+func (a *attempt) add(r *row, adm store.Admission) (got store.Admitted, err error) {
 	guard := newGuard()
 	var have expect
-	remembered := false // a revocation, by the latest answer
+	var revoked *int64 // by the latest answer
 	for {
+		var at int64
 		applied, rows, err := a.cas(func(now int64) []Statement {
+			at = now
 			sts := make([]Statement, 0, 2)
 			if r.user != "" {
-				g := a.s.build(now).guard(r.key.Tag, guard)
-				switch {
-				case adm.Age == 0:
-				case remembered:
-					g.ago(" IF revoked<", a.since(adm))
-				default:
-					g.add(" IF revoked=?", nil)
-				}
-				sts = append(sts, g.done())
+				sts = append(sts, a.s.build(now).guard(r.key.Tag, guard).add(" IF revoked=?", null(revoked)).done())
 			}
 			return append(sts, a.s.build(now).insert(r, have))
 		})
 		if err != nil || applied {
-			return err
+			return told(at, revoked, nil), err
 		}
 		if r.user == "" && len(rows) > 0 {
 			rows[0].id = r.key.ID[:] // a statement alone answers with the columns of its condition only
 		}
-		if c := at(rows, r.key.ID); c != nil {
+		if c := rowAt(rows, r.key.ID); c != nil {
 			if c.wrote(r.writer, 1) {
-				return nil
+				return told(at, c.revoked, nil), nil
 			}
 			if have, err = a.vacant(r.key); err != nil {
-				return err
+				return got, err
 			}
 		} else {
-			revoked := slices.ContainsFunc(rows, func(c cells) bool { return c.revoked != nil })
-			if adm.Age > 0 && remembered && revoked && have.empty() {
-				return store.ErrRevoked
+			have = expect{}
+		}
+		revoked = nil
+		for _, c := range rows {
+			if c.revoked != nil {
+				revoked = c.revoked
 			}
-			remembered, have = revoked, expect{}
+		}
+		if a.refused(revoked, a.s.clock.now(), adm) {
+			return got, store.ErrRevoked
 		}
 		if err := a.pause(); err != nil {
-			return err
+			return got, err
 		}
 	}
 }
@@ -77,8 +91,8 @@ func (a *attempt) since(adm store.Admission) int64 {
 	return span(adm.Age) + a.elapsed() + span(a.s.opts.ClockSkew)
 }
 
-// at gives the answered row with the ID if there is a record in it, live or not.
-func at(rows []cells, id store.ID) *cells {
+// rowAt gives the answered row with the ID if there is a record in it, live or not.
+func rowAt(rows []cells, id store.ID) *cells {
 	for i := range rows {
 		if string(rows[i].id) == string(id[:]) && (rows[i].ver != nil || rows[i].seen != nil || rows[i].writer != nil) {
 			return &rows[i]
@@ -107,29 +121,29 @@ func (a *attempt) vacant(key store.Key) (expect, error) {
 // admit inserts where the user's records are limited: it reads them, and then writes on condition that the guard is
 // what it read, so that nothing was added or moved meanwhile. Where more have to go than fit a batch, batches
 // before it end those that are too many.
-func (a *attempt) admit(r *row, adm store.Admission) ([]store.Handle, error) {
+func (a *attempt) admit(r *row, adm store.Admission) (got store.Admitted, err error) {
 	guard := newGuard()
 	level := a.s.opts.Consistency
 	var gone, victims []*row
 	for {
 		p, err := a.partition(r.key.Tag, level)
 		if err != nil {
-			return nil, err
+			return got, err
 		}
 		var have expect
-		if c := at(p.rows, r.key.ID); c != nil {
+		if c := rowAt(p.rows, r.key.ID); c != nil {
 			if c.wrote(r.writer, 1) {
-				return handles(append(gone, victims...)), nil
+				return told(p.now, p.revoked, append(gone, victims...)), nil
 			}
 			if have, err = a.vacant(r.key); err != nil {
-				return nil, err
+				return got, err
 			}
 		}
-		if adm.Age > 0 && p.revoked != nil && *p.revoked >= p.now-a.since(adm) {
-			return nil, store.ErrRevoked
+		if a.refused(p.revoked, p.now, adm) {
+			return got, store.ErrRevoked
 		}
 		if victims, err = p.victims(r.user, adm); err != nil {
-			return nil, err
+			return got, err
 		}
 		level = a.s.opts.SerialConsistency
 		if len(victims) > batchSize {
@@ -141,12 +155,14 @@ func (a *attempt) admit(r *row, adm store.Admission) ([]store.Handle, error) {
 				err = a.pause()
 			}
 			if err != nil {
-				return nil, err
+				return got, err
 			}
 			victims = nil
 			continue
 		}
+		var at int64
 		applied, rows, err := a.cas(func(now int64) []Statement {
+			at = now
 			sts := []Statement{a.s.build(now).guard(r.key.Tag, guard).add(" IF guard=?", blob(p.guard)).done()}
 			for _, v := range victims {
 				sts = append(sts, a.s.remove(v.key))
@@ -154,13 +170,13 @@ func (a *attempt) admit(r *row, adm store.Admission) ([]store.Handle, error) {
 			return append(sts, a.s.build(now).insert(r, have))
 		})
 		if err != nil {
-			return nil, err
+			return got, err
 		}
-		if c := at(rows, r.key.ID); applied || c != nil && c.wrote(r.writer, 1) {
-			return handles(append(gone, victims...)), nil
+		if c := rowAt(rows, r.key.ID); applied || c != nil && c.wrote(r.writer, 1) {
+			return told(at, p.revoked, append(gone, victims...)), nil
 		}
 		if err := a.pause(); err != nil {
-			return nil, err
+			return got, err
 		}
 	}
 }

@@ -13,11 +13,11 @@ const batchSize = 1000
 // revoke reads the user's records and ends those that are selected, on condition that the guard is what it
 // read. Those that do not fit a batch are ended by further ones, for each of which the same holds. Records that have expired
 // are ended too: by another node's clock they may be alive, and be touched.
-func (s *Store) revoke(ctx context.Context, user string, sel store.Selection) (n int, err error) {
+func (s *Store) revoke(ctx context.Context, user string, sel store.Selection) (n int, at int64, err error) {
 	tag := store.TagOf(user)
 	a, err := s.begin(ctx, tag)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer a.free()
 	level := s.opts.Consistency
@@ -25,7 +25,7 @@ func (s *Store) revoke(ctx context.Context, user string, sel store.Selection) (n
 	for {
 		p, err := a.partition(tag, level)
 		if err != nil {
-			return n, err
+			return n, at, err
 		}
 		level = s.opts.SerialConsistency
 		ends, damaged := p.of(user)
@@ -40,23 +40,27 @@ func (s *Store) revoke(ctx context.Context, user string, sel store.Selection) (n
 			ends = append(ends, damaged...) // they open nothing, but may be the user's
 		}
 		if len(ends) == 0 && remembered {
-			return n, nil
+			return n, at, nil
 		}
 		whole := len(ends) <= batchSize
 		ends = ends[:min(len(ends), batchSize)]
+		before := s.clock.now() // the engine writes its own instant, which is not earlier
 		done, err := a.end(p, ends, !remembered)
 		if err != nil {
-			return n, err
+			return n, at, err
 		}
 		if done {
+			if !remembered {
+				at = before
+			}
 			n, remembered = n+live, true
 			if whole {
-				return n, nil
+				return n, at, nil
 			}
 			continue
 		}
 		if err := a.pause(); err != nil {
-			return n, err
+			return n, at, err
 		}
 	}
 }

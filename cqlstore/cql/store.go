@@ -154,16 +154,16 @@ func done(op string, err error) error {
 
 // Create inserts rec as [store.Store] says. Errors: store.ErrExists, ErrLimit, ErrRevoked,
 // ErrInvalid, ErrUnavailable, ErrIndeterminate, ErrCorrupt.
-func (s *Store) Create(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
+func (s *Store) Create(ctx context.Context, rec store.Record, adm store.Admission) (a store.Admitted, err error) {
 	const op = "create"
 	if err := store.FromContext(ctx); err != nil {
-		return nil, fail(op, err)
+		return a, fail(op, err)
 	}
 	if err := store.CheckCreate(&rec, &adm); err != nil {
-		return nil, fail(op, err)
+		return a, fail(op, err)
 	}
-	evicted, err := s.create(ctx, &rec, adm)
-	return evicted, done(op, err)
+	a, err = s.create(ctx, &rec, adm)
+	return a, done(op, err)
 }
 
 // Get returns the live record at key and the store's present time: that of the node that answers. Errors: store.ErrNotFound,
@@ -242,20 +242,28 @@ func (s *Store) Delete(ctx context.Context, key store.Key) error {
 
 // Revoke ends records of user as [store.Store] says. Without Only it also deletes the damaged
 // records under the user's tag, uncounted. Errors: store.ErrInvalid, ErrUnavailable, ErrIndeterminate.
-func (s *Store) Revoke(ctx context.Context, user string, sel store.Selection) (int, error) {
+func (s *Store) Revoke(ctx context.Context, user string, sel store.Selection) (r store.Revoked, err error) {
 	const op = "revoke"
 	if err := store.FromContext(ctx); err != nil {
-		return 0, fail(op, err)
+		return r, fail(op, err)
 	}
-	if err := store.CheckSelection(sel); err != nil {
-		return 0, fail(op, err)
+	if err := errors.Join(store.CheckSelection(sel), store.CheckUser(user)); err != nil {
+		return r, fail(op, err)
 	}
 	if user == "" {
-		return 0, nil
+		return r, nil
 	}
-	if len(user) > store.MaxUser {
-		return 0, fail(op, fmt.Errorf("%w: user id of %d bytes, at most %d", store.ErrInvalid, len(user), store.MaxUser))
+	n, at, err := s.revoke(ctx, user, sel)
+	if r.N = n; len(sel.Only) == 0 {
+		r.At = time.UnixMilli(at).UTC()
 	}
-	n, err := s.revoke(ctx, user, sel)
-	return n, done(op, err)
+	return r, done(op, err)
+}
+
+// Traits say by how much the nodes' clocks may differ.
+func (s *Store) Traits() store.Traits { return store.Traits{Skew: s.opts.ClockSkew} }
+
+// Watch is not supported.
+func (s *Store) Watch(context.Context, func(store.Ending)) error {
+	return fail("watch", errors.ErrUnsupported)
 }

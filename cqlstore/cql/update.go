@@ -240,7 +240,7 @@ func (s *Store) rotate(ctx context.Context, old store.Key, ifVersion int64, rec,
 		if err != nil || applied {
 			return err
 		}
-		stands := at(rows, rec.Key.ID)
+		stands := rowAt(rows, rec.Key.ID)
 		if stands != nil && stands.wrote(r.writer, r.ver) {
 			return nil
 		}

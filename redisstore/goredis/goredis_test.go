@@ -73,8 +73,8 @@ func TestWait(t *testing.T) {
 			t.Parallel()
 			c := dial(t, variable)
 			st := open(t, c, redisstore.Options{WaitReplicas: 1, WaitTimeout: 30 * time.Second})
-			if n, err := st.Revoke(t.Context(), "somebody", store.Selection{}); err != nil || n != 0 {
-				t.Errorf("revoke: %d, %v", n, err)
+			if r, err := st.Revoke(t.Context(), "somebody", store.Selection{}); err != nil || r.N != 0 {
+				t.Errorf("revoke: %d, %v", r.N, err)
 			}
 			if err := st.Delete(t.Context(), store.Key{}); err != nil {
 				t.Errorf("delete: %v", err)

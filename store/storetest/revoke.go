@@ -91,6 +91,11 @@ func guard(k *kit) {
 		}
 		_, err = k.create(k.fresh(user), store.Admission{})
 		k.ok("create of a sign-in that began after the revoke", err)
+		if k.exact {
+			k.sleep(k.unit)
+			_, err = k.create(late, store.Admission{Age: k.unit})
+			k.is(store.ErrRevoked, "create of a sign-in that began at the instant of the revoke", err)
+		}
 		k.sleep(2 * k.unit)
 		_, err = k.create(k.fresh(user), store.Admission{Age: k.unit})
 		k.ok("create of a sign-in that began a while after the revoke", err)
