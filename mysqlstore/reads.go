@@ -65,13 +65,12 @@ func (s *scan) record(g got, data bool) (got, error) {
 	if copy(rec.Handle[:], b[3]) != len(rec.Handle) {
 		return g, driver.Corrupt(rec.Handle)
 	}
-	damage := driver.Corrupt(rec.Handle)
 	var n [len(s.ints)]int64
 	for i := range n[:5] {
 		n[i], _ = s.ints[i].(int64)
 	}
 	if copy(rec.Writer[:], b[4]) != len(rec.Writer) || len(b[2]) > store.MaxUser || n[0] < 1 {
-		return g, damage
+		return g, driver.Corrupt(rec.Handle)
 	}
 	rec.User, rec.Version = string(b[2]), uint64(n[0])
 	rec.Created, rec.Seen = micro.Time(n[1]), micro.Time(n[2])
@@ -86,7 +85,7 @@ func (s *scan) record(g got, data bool) (got, error) {
 	body := b[6]
 	if away == 1 {
 		if body = b[7]; body == nil {
-			return g, damage
+			return g, driver.Corrupt(rec.Handle)
 		}
 	}
 	// One allocation for both; neither can grow into the other.
