@@ -1,11 +1,12 @@
-// Package gocqlv1 is package cqlstore for the older import path of the driver, github.com/gocql/gocql: for
-// programs that have such sessions already, and for ScyllaDB's own driver, a fork that knows the engine's
-// shards and keeps that path. A program chooses the fork by a line in its own go.mod:
+// Package gocqlv1 is package cqlstore for the older import path of the driver,
+// github.com/gocql/gocql: for programs that have such sessions already, and for ScyllaDB's own
+// driver, a fork that knows the engine's shards and keeps that path. A program chooses the fork by
+// a line in its own go.mod:
 //
 //	replace github.com/gocql/gocql => github.com/scylladb/gocql v1.19.0
 //
-// All else is as package cqlstore says. This package is tested with gocql v1.7.0 on Cassandra. With the fork v1.19.0 it has passed the
-// same tests there, by hand; on ScyllaDB neither has run.
+// All else is as package cqlstore says. This package is tested with gocql v1.7.0 on Cassandra. With
+// the fork v1.19.0 it has passed the same tests there, by hand; on ScyllaDB neither has run.
 package gocqlv1
 
 import (
@@ -37,9 +38,9 @@ const (
 	LocalSerial = cql.LocalSerial
 )
 
-// New makes a Store on a session, which the caller made and will close after the last call. It opens nothing
-// and creates nothing; see [cql.Store.Migrate]. The session needs no keyspace. It fails if the
-// session is missing or an option has no meaning.
+// New makes a Store on a session, which the caller made and will close after the last call. It
+// opens nothing and creates nothing; see [cql.Store.Migrate]. The session needs no keyspace. It
+// fails if the session is missing or an option has no meaning.
 func New(session *gocql.Session, opts *Options) (*Store, error) {
 	if session == nil {
 		return nil, errors.New("cqlstore: New needs a session")
@@ -63,7 +64,8 @@ func (d driver) Query(ctx context.Context, q cql.Query, dest []any, row func() b
 	return it.Close()
 }
 
-// CAS sends conditional statements, once. The driver gives the answer's columns only together with its first row.
+// CAS sends conditional statements, once. The driver gives the answer's columns only together with
+// its first row.
 func (d driver) CAS(ctx context.Context, sts []cql.Statement, commit, serial cql.Consistency, dest map[string]any, row func()) (applied bool, err error) {
 	// It takes for granted that the answer says whether it was applied.
 	defer func() {
@@ -120,7 +122,8 @@ func (d driver) Exec(ctx context.Context, text string) error {
 	return nil
 }
 
-// Harmless knows the errors that the driver gives before it sends, and the server before it proposes.
+// Harmless knows the errors that the driver gives before it sends, and the server before it
+// proposes.
 func (driver) Harmless(err error) bool {
 	var few *gocql.RequestErrUnavailable
 	if errors.As(err, &few) {
