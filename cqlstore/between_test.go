@@ -78,8 +78,8 @@ func TestRoundTrips(t *testing.T) {
 	b.trips(t, "an anonymous Create", 0, 1, create(record(""), store.Admission{}))
 	user := name()
 	rec := record(user)
-	b.trips(t, "a Create", 0, 1, create(rec, store.Admission{Age: time.Second}))
-	b.trips(t, "a Create with a limit", 1, 1, create(record(user), store.Admission{Age: time.Second, Max: 5}))
+	b.trips(t, "a Create", 0, 1, create(rec, store.Admission{Began: time.Now().Add(-time.Second)}))
+	b.trips(t, "a Create with a limit", 1, 1, create(record(user), store.Admission{Began: time.Now().Add(-time.Second), Max: 5}))
 	b.trips(t, "a Get", 1, 0, func() (err error) { rec, _, err = st.Get(ctx, rec.Key); return err })
 	rec.Writer = writer()
 	b.trips(t, "an Update", 0, 1, func() error { return st.Update(ctx, rec, 1) })
@@ -98,10 +98,10 @@ func TestRoundTrips(t *testing.T) {
 	b.trips(t, "a Delete", 0, 1, func() error { return st.Delete(ctx, next.Key) })
 	var known store.Revoked
 	b.trips(t, "a Revoke", 1, 1, func() (err error) { known, err = st.Revoke(ctx, user, store.Selection{}); return err })
-	b.trips(t, "a Create that knows of the Revoke", 0, 1, create(record(user), store.Admission{Age: time.Second, Known: known.At}))
+	b.trips(t, "a Create that knows of the Revoke", 0, 1, create(record(user), store.Admission{Began: time.Now().Add(-time.Second), Known: known.At}))
 	b.trips(t, "a Create soon after a Revoke", 0, 2, func() error {
 		time.Sleep(time.Second)
-		_, err := st.Create(ctx, record(user), store.Admission{Age: time.Millisecond})
+		_, err := st.Create(ctx, record(user), store.Admission{Began: time.Now().Add(-time.Millisecond)})
 		return err
 	})
 }
@@ -119,7 +119,7 @@ func TestKnown(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		adm := store.Admission{Max: limit, Age: time.Since(began)}
+		adm := store.Admission{Max: limit, Began: began}
 		if _, err := st.Create(ctx, record(user), adm); !errors.Is(err, store.ErrRevoked) {
 			t.Errorf("limit %d: a sign-in that does not know of the revocation: %v, want ErrRevoked", limit, err)
 		}

@@ -24,8 +24,7 @@ func entryOf(r *store.Record, version uint64, now int64) *entry {
 // ErrRevoked, ErrFull, ErrInvalid, ErrCorrupt, ErrUnavailable, ErrIndeterminate.
 func (s *Store) Create(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
 	const op = "create"
-	// Age counts back from the call, however long the lock takes.
-	began := s.now() - int64(adm.Age)
+	began := s.base + int64(adm.Began.Sub(s.start))
 	if err := store.CheckCreate(&rec, &adm); err != nil {
 		return store.Admitted{}, fail(op, err)
 	}
@@ -62,7 +61,7 @@ func (c *change) create(rec *store.Record, adm store.Admission, began int64) (ev
 		}
 		return nil, revoked, store.ErrExists
 	}
-	if adm.Age > 0 && at >= began && revoked.After(adm.Known) {
+	if adm.Age() > 0 && at >= began && revoked.After(adm.Known) {
 		return nil, revoked, store.ErrRevoked
 	}
 	var victims []entry

@@ -161,7 +161,7 @@ func (s *Store) Revoke(ctx context.Context, user string, sel store.Selection) (r
 }
 
 // Traits says that nothing is special about the store.
-func (s *Store) Traits() store.Traits { return store.Traits{} }
+func (s *Store) Traits() store.Traits { return store.Traits{Local: true} }
 
 // Watch is not supported: nobody else writes to the database.
 func (s *Store) Watch(context.Context, func(store.Ending)) error {

@@ -249,7 +249,7 @@ func TestGuards(t *testing.T) {
 		s := New(nil)
 		sh, _ := s.mem.locate(store.Key{Tag: store.TagOf("a")})
 		late := func(age time.Duration) bool {
-			_, err := s.Create(bg, userRecord("a", 1), store.Admission{Age: age})
+			_, err := s.Create(bg, userRecord("a", 1), store.Admission{Began: time.Now().Add(-age)})
 			s.Delete(bg, userRecord("a", 1).Key)
 			return errors.Is(err, store.ErrRevoked)
 		}

@@ -96,7 +96,7 @@ func New(opts *Options) *Store {
 
 // Traits say that no session outlives the process, so that keys need not either: a manager makes a
 // random one where it is given none.
-func (s *memory) Traits() store.Traits { return store.Traits{Volatile: true} }
+func (s *memory) Traits() store.Traits { return store.Traits{Volatile: true, Local: true} }
 
 // Usage returns how many records are held, and their size in bytes as MaxBytes counts it. Expired
 // records count until they are swept.

@@ -53,8 +53,7 @@ func (s *memory) create(sh *shard, at *place, p packed, seen int64, adm store.Ad
 		}
 		c.got.add(sh.remove(i))
 	}
-	// Age counts back from the call, however long the lock and room took.
-	if adm.Age > 0 && known && revoked >= p.filed()-int64(adm.Age) && a.Revoked.After(adm.Known) {
+	if known && adm.Age() > 0 && revoked >= int64(adm.Began.Sub(s.base)) && a.Revoked.After(adm.Known) {
 		return store.Admitted{}, false, store.ErrRevoked
 	}
 	var victims []uint32

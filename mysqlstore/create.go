@@ -107,7 +107,7 @@ func (e *engine) Create(ctx context.Context, r *store.Record, adm store.Admissio
 	if !adm.Known.IsZero() {
 		known = micro.Instant(adm.Known)
 	}
-	v := values{"tag": r.Key.Tag[:], "id": r.Key.ID[:], "user": []byte(r.User), "max": int64(adm.Max), "age": micro.Span(adm.Age), "known": known}
+	v := values{"tag": r.Key.Tag[:], "id": r.Key.ID[:], "user": []byte(r.User), "max": int64(adm.Max), "age": micro.Span(adm.Age()), "known": known}
 	v.put("", r).body(r)
 	for {
 		outcome, a, told, err := e.insert(ctx, r, v)

@@ -20,7 +20,7 @@ func TestHeldConnection(t *testing.T) {
 	other := open(t, pool(t, config(t, url)), &pgxstore.Options{Table: name})
 	held := func(what string, s store.Store, hold func(t *testing.T) (free func())) {
 		t.Run(what, func(t *testing.T) {
-			if _, err := s.Create(t.Context(), record(somebody()), store.Admission{Age: time.Second}); err != nil { // a connection, a statement prepared
+			if _, err := s.Create(t.Context(), record(somebody()), store.Admission{Began: time.Now().Add(-time.Second)}); err != nil { // a connection, a statement prepared
 				t.Fatal(err)
 			}
 			rec := record(somebody())
@@ -28,7 +28,7 @@ func TestHeldConnection(t *testing.T) {
 			done := make(chan error, 1)
 			go func() {
 				began := time.Now()
-				a, err := s.Create(t.Context(), rec, store.Admission{Age: time.Millisecond})
+				a, err := s.Create(t.Context(), rec, store.Admission{Began: time.Now().Add(-time.Millisecond)})
 				if err == nil && !a.Revoked.IsZero() && a.Now.Sub(a.Revoked) <= time.Since(began) {
 					err = store.ErrRevoked // as a manager says
 				}
@@ -45,7 +45,7 @@ func TestHeldConnection(t *testing.T) {
 				t.Errorf("a sign-in that began before a revocation: %v, want ErrRevoked", err)
 			}
 			late := record(rec.User)
-			if a, err := s.Create(t.Context(), late, store.Admission{Age: time.Minute, Known: r.At}); err != nil || !a.Revoked.Equal(r.At) {
+			if a, err := s.Create(t.Context(), late, store.Admission{Began: time.Now().Add(-time.Minute), Known: r.At}); err != nil || !a.Revoked.Equal(r.At) {
 				t.Errorf("a sign-in that knows of the revocation: %v, revoked %v, want %v", err, a.Revoked, r.At)
 			}
 		})

@@ -39,7 +39,7 @@ func (e *engine) Create(ctx context.Context, r *store.Record, adm store.Admissio
 		known = micro.Instant(adm.Known)
 	}
 	args := columns([]any{r.Key.Tag[:], r.Key.ID[:], []byte(r.User)}, r)
-	args = append(args, int64(adm.Max), flag(adm.Evict), micro.Span(adm.Age), known)
+	args = append(args, int64(adm.Max), flag(adm.Evict), micro.Span(adm.Age()), known)
 	return one(ctx, e, "create", args, func(rows Rows) (a store.Admitted, err error) {
 		var word, handles []byte
 		var now, revoked int64

@@ -35,11 +35,11 @@ func TestOvertaken(t *testing.T) {
 		}
 		began := time.Now()
 		rec := record("somebody")
-		a, err := s.Create(t.Context(), rec, store.Admission{Age: 10 * time.Millisecond})
+		a, err := s.Create(t.Context(), rec, store.Admission{Began: time.Now().Add(-10 * time.Millisecond)})
 		if err != nil || !a.Revoked.Equal(revoked.At) || a.Now.Sub(a.Revoked) > time.Since(began) {
 			t.Errorf("create that came late, %s: %v, at %v and revoked at %v, want %v", what, err, a.Now, a.Revoked, revoked.At)
 		}
-		again, err := s.Create(t.Context(), rec, store.Admission{Age: 10 * time.Millisecond})
+		again, err := s.Create(t.Context(), rec, store.Admission{Began: time.Now().Add(-10 * time.Millisecond)})
 		if err != nil || !again.Revoked.Equal(revoked.At) {
 			t.Errorf("the same once more, %s: %v, revoked at %v, want %v", what, err, again.Revoked, revoked.At)
 		}
@@ -57,7 +57,7 @@ func TestClockSkew(t *testing.T) {
 				t.Fatal(err)
 			}
 			time.Sleep(20 * time.Millisecond)
-			_, err := s.Create(t.Context(), record("somebody"), store.Admission{Age: time.Millisecond})
+			_, err := s.Create(t.Context(), record("somebody"), store.Admission{Began: time.Now().Add(-time.Millisecond)})
 			switch strict := skew > 0 || c.Mode() != rueidis.ClientModeStandalone; {
 			case !strict && err != nil:
 				t.Errorf("create after a revoke, one server: %v", err)

@@ -70,8 +70,9 @@ func flag(b bool) string {
 
 // Create inserts a record if its user's limit and revocations allow it.
 func (e *engine) Create(ctx context.Context, rec *store.Record, adm store.Admission) (a store.Admitted, err error) {
-	if adm.Age > 0 {
-		adm.Age += e.opts.ClockSkew
+	age := adm.Age()
+	if age > 0 {
+		age += e.opts.ClockSkew
 	}
 	known := int64(0)
 	if !adm.Known.IsZero() {
@@ -81,7 +82,7 @@ func (e *engine) Create(ctx context.Context, rec *store.Record, adm store.Admiss
 	got, err := e.act(ctx, rec.Key.Tag, &call{script: createScript,
 		keys: []string{e.key(rec.Key), tag + "u", tag + "g"},
 		args: []string{record.Fixed(rec), record.Rest(rec, rec.User), rec.User, number(adm.Max), flag(adm.Evict),
-			number(milli.Span(adm.Age)), number(known)}})
+			number(milli.Span(age)), number(known)}})
 	if err != nil {
 		return a, err
 	}

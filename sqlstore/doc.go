@@ -37,4 +37,3 @@
 // what the store returns is what was stored: a damaged row is store.ErrCorrupt. But damage to the pages above the
 // rows, or to a key, may hide rows, which then look as if they had ended; PRAGMA integrity_check finds that.
 package sqlstore
-

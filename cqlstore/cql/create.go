@@ -39,7 +39,8 @@ func told(now int64, revoked *int64, victims []*row) store.Admitted {
 // refused reports whether a revocation stands in the way of a sign-in. The nodes' clocks may
 // differ, but not in a revocation that it knows of.
 func (e *engine) refused(revoked *int64, now int64, adm store.Admission) bool {
-	return adm.Age > 0 && revoked != nil && *revoked >= now-milli.Span(adm.Age+e.opts.ClockSkew) &&
+	age := adm.Age()
+	return age > 0 && revoked != nil && *revoked >= now-milli.Span(age+e.opts.ClockSkew) &&
 		(adm.Known.IsZero() || *revoked > milli.Instant(adm.Known))
 }
 

@@ -63,8 +63,8 @@ func (b *build) put(r *row) *build {
 	now := r.lives.at(b.now)
 	ttl, horizon := b.e.keep(now, b.now)
 	created, seen := r.created, r.seen
-	if created == ticks.Never && seen == ticks.Never {
-		created, seen = now.created, now.seen // one now: the engine would read its clock twice
+	if created == ticks.Never { // one now, for the engine would read its clock twice; and Create tells it
+		created, seen = now.created, now.seen
 	}
 	b.add("UPDATE @ USING TTL ? SET ver=?,writer=?,uid=?,handle=?,life=?,idle=?", int(ttl), r.ver, r.writer[:], bytes(r.user), r.handle[:], r.life, r.idle)
 	b.at(",created=", created).at(",seen=", seen).ago(",hor=", -horizon)

@@ -78,7 +78,7 @@ var wrongAdmitted = []wrong{
 	{"who knows of one revocation knows of all", []string{"known"}, swap(func(a *altered) {
 		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
 			if !adm.Known.IsZero() {
-				adm.Age = 0
+				adm.Began = time.Time{}
 			}
 			return a.ref.Create(ctx, rec, adm)
 		}
