@@ -5,33 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
-	"time"
 
 	"github.com/sojourn-go/sojourn/store"
 	"github.com/sojourn-go/sojourn/store/driver"
 )
-
-// Options tunes a [Store]. The zero Options is good.
-type Options struct {
-	// Table is the name of the table of sessions and the beginning of the other tables' names:
-	// letters, digits and underscores, at most 40, not beginning with a digit. Empty means "sojourn".
-	// Several stores may share a database under different names.
-	Table string
-
-	// Wait is for how long a statement is sent again that others stand in the way of, unless its
-	// context ends before. It fails with [store.ErrUnavailable] then. Zero means 5 s.
-	Wait time.Duration
-
-	// Lanes is how many Gets are under way at once, each in a statement of its own, before those that
-	// come wait and share the next one. Zero means 2. Below zero, none are shared.
-	Lanes int
-
-	// Conns is how many connections [Open] makes at most. Zero means 32. [New] refuses it: the number
-	// is the caller's *sql.DB's.
-	Conns int
-}
 
 // Store is a [store.Store] in MySQL or MariaDB. Make it with [Open] or [New].
 type Store struct {
@@ -55,24 +33,10 @@ func New(db *sql.DB, opts *Options) (*Store, error) {
 	return newStore(db, opts, func() error { return nil })
 }
 
-var tableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,39}$`)
-
 func newStore(db *sql.DB, opts *Options, close func() error) (*Store, error) {
-	var o Options
-	if opts != nil {
-		o = *opts
-	}
-	if o.Table == "" {
-		o.Table = "sojourn"
-	}
-	if o.Wait == 0 {
-		o.Wait = 5 * time.Second
-	}
-	switch {
-	case !tableName.MatchString(o.Table):
-		return nil, errors.New("mysqlstore: Options.Table is not a name of at most 40 letters, digits and underscores")
-	case o.Wait < 0:
-		return nil, errors.New("mysqlstore: Options.Wait is negative")
+	o, err := opts.complete()
+	if err != nil {
+		return nil, err
 	}
 	e := newEngine(db, o)
 	return &Store{driver.New("mysqlstore", e), e, close}, nil

@@ -17,33 +17,16 @@ import (
 	"github.com/gocql/gocql"
 
 	"github.com/sojourn-go/sojourn/cqlstore/cql"
-	"github.com/sojourn-go/sojourn/store"
 )
 
-type (
-	// Options tunes a [Store]; see [cql.Options].
-	Options = cql.Options
-	// Store is a store in Cassandra or ScyllaDB; see [cql.Store].
-	Store = cql.Store
-)
+// Options tunes a store; see [cql.Options]. The levels that it holds are in package cql.
+type Options = cql.Options
 
-var _ store.Store = (*Store)(nil)
-
-// The levels that [Options] may hold.
-const (
-	LocalQuorum = cql.LocalQuorum
-	Quorum      = cql.Quorum
-	All         = cql.All
-	Serial      = cql.Serial
-	LocalSerial = cql.LocalSerial
-)
-
-// New makes a Store on a session, which the caller made and will close after the last call. It
-// opens nothing and creates nothing; see [cql.Store.Migrate]. The session needs no keyspace. It
-// fails if the session is missing or an option has no meaning.
-func New(session *gocql.Session, opts *Options) (*Store, error) {
+// New makes a store on a session, as New of package cqlstore does. It fails if the session is missing
+// or an option has no meaning.
+func New(session *gocql.Session, opts *Options) (*cql.Store, error) {
 	if session == nil {
-		return nil, errors.New("cqlstore: New needs a session")
+		return cql.New(nil, opts)
 	}
 	return cql.New(driver{session}, opts)
 }
@@ -56,7 +39,7 @@ var levels = map[cql.Consistency]gocql.Consistency{
 	cql.Serial: gocql.Consistency(gocql.Serial), cql.LocalSerial: gocql.Consistency(gocql.LocalSerial),
 }
 
-// Query reads. The session's own policies of retry and speculation hold, since nothing is written.
+// Query reads, by the session's own policies of retry and speculation.
 func (d driver) Query(ctx context.Context, q cql.Query, dest []any, row func() bool) error {
 	it := d.Session.Query(q.Text, q.Args...).Consistency(levels[q.Consistency]).PageSize(q.PageSize).Idempotent(true).WithContext(ctx).Iter()
 	for it.Scan(dest...) && row() {
