@@ -222,7 +222,7 @@ func judge(err error) error {
 	case errors.As(err, &commit):
 		return storedriver.Fault(nil, "COMMIT failed", err)
 	case n != 0:
-		class, hint := meaning(n)
+		hint, class := meaning(n)
 		if hint != "" {
 			hint = ": " + hint
 		}
@@ -235,29 +235,29 @@ func judge(err error) error {
 
 // meaning returns the sentinel for an error number, or nil where nobody knows what became of the
 // statement.
-func meaning(n uint16) (class error, hint string) {
+func meaning(n uint16) (hint string, class error) {
 	if passing[n] {
-		return store.ErrUnavailable, "others held the rows for too long"
+		return "others held the rows for too long", store.ErrUnavailable
 	}
 	switch n {
 	case 1146, 1054:
-		return store.ErrUnavailable, "a table or column is missing: call Migrate first"
+		return "a table or column is missing: call Migrate first", store.ErrUnavailable
 	case 1290, 1792, 1836, 3032:
-		return store.ErrUnavailable, "the server is read-only"
+		return "the server is read-only", store.ErrUnavailable
 	case 1040, 1203, 1226:
-		return store.ErrUnavailable, "too many connections"
+		return "too many connections", store.ErrUnavailable
 	case 1053, 1077, 3168, 3169:
-		return store.ErrUnavailable, "the server shuts down"
+		return "the server shuts down", store.ErrUnavailable
 	case 1153, 1105:
-		return store.ErrUnavailable, "the statement is refused; the server's max_allowed_packet may be too small"
+		return "the statement is refused; the server's max_allowed_packet may be too small", store.ErrUnavailable
 	case 1461:
-		return store.ErrUnavailable, "the server's max_prepared_stmt_count is too small for its connections"
+		return "the server's max_prepared_stmt_count is too small for its connections", store.ErrUnavailable
 	case 1044, 1045, 1142, 1143, 1227:
-		return store.ErrUnavailable, "access is denied"
+		return "access is denied", store.ErrUnavailable
 	case 1021, 1114, 3675, 1041, 1037, 1038:
-		return store.ErrFull, "no room"
+		return "no room", store.ErrFull
 	case 1026, 1180, 1598:
-		return nil, "the server failed while it committed"
+		return "the server failed while it committed", nil
 	}
-	return store.ErrUnavailable, ""
+	return "", store.ErrUnavailable
 }

@@ -135,33 +135,33 @@ func (e *engine) judge(err error) error {
 		}
 		return err
 	}
-	class, hint := meaning(code)
+	hint, class := meaning(code)
 	return driver.Fault(class, strings.TrimSuffix("PostgreSQL says "+code+": "+hint, ": "), err)
 }
 
 // meaning returns the sentinel for a SQLSTATE, or nil where nobody knows what became of the statement.
-func meaning(code string) (class error, hint string) {
+func meaning(code string) (hint string, class error) {
 	switch code {
 	case "25006":
-		return store.ErrUnavailable, "the server is read-only: a standby, or default_transaction_read_only"
+		return "the server is read-only: a standby, or default_transaction_read_only", store.ErrUnavailable
 	case "42P01", "42703":
-		return store.ErrUnavailable, "a table or column is missing: call Migrate first"
+		return "a table or column is missing: call Migrate first", store.ErrUnavailable
 	case "42501":
-		return store.ErrUnavailable, "the role may not do this"
+		return "the role may not do this", store.ErrUnavailable
 	case "53100":
-		return store.ErrFull, "no room on the server's disk"
+		return "no room on the server's disk", store.ErrFull
 	case "53300":
-		return store.ErrUnavailable, "too many connections"
+		return "too many connections", store.ErrUnavailable
 	case "57P03", "57014":
-		return store.ErrUnavailable, ""
+		return "", store.ErrUnavailable
 	case "XX001", "XX002":
-		return store.ErrCorrupt, "the server found damage"
+		return "the server found damage", store.ErrCorrupt
 	}
 	switch code[:min(2, len(code))] {
 	case "08", "57", "58":
-		return nil, "the connection was lost"
+		return "the connection was lost", nil
 	}
-	return store.ErrUnavailable, ""
+	return "", store.ErrUnavailable
 }
 
 // spoilt reports whether a single record may have spoilt a statement for many.

@@ -46,7 +46,7 @@ func judge(err error) error {
 	if code == "" {
 		return err
 	}
-	class, hint := meaning(code)
+	hint, class := meaning(code)
 	if hint != "" {
 		hint = ": " + hint
 	}
@@ -54,20 +54,20 @@ func judge(err error) error {
 }
 
 // meaning returns the sentinel for a code, or nil where nobody knows what became of the command.
-func meaning(code string) (class error, hint string) {
+func meaning(code string) (hint string, class error) {
 	hint, refused := refusals[code]
 	switch {
 	case code == "NOPERM":
-		return nil, hint
+		return hint, nil
 	case refused:
-		return store.ErrUnavailable, hint
+		return hint, store.ErrUnavailable
 	case code == "OOM":
-		return store.ErrFull, "used memory is above maxmemory"
+		return "used memory is above maxmemory", store.ErrFull
 	case code == "WRONGTYPE":
 		// Scripts read the index before they write, or do not mind what is there.
-		return store.ErrCorrupt, "a key of the prefix is not of this store"
+		return "a key of the prefix is not of this store", store.ErrCorrupt
 	}
-	return nil, "Redis 7.0 or later is needed; see Store.Check"
+	return "Redis 7.0 or later is needed; see Store.Check", nil
 }
 
 var errAnswer = errors.New("redisstore: an answer that no script gives")

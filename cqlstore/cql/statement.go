@@ -85,8 +85,6 @@ type expect struct {
 	writer    []byte
 }
 
-func (e expect) empty() bool { return e.ver == nil && e.seen == nil && e.writer == nil }
-
 // insert writes a row where nothing is, or what is expected.
 func (b *build) insert(r *row, have expect) Statement {
 	return b.put(r).add(" IF ver=? AND writer=? AND seen=?", null(have.ver), blob(have.writer), null(have.seen)).done()
