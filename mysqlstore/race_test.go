@@ -10,12 +10,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sojourn-go/sojourn/sqlstore"
+	"github.com/sojourn-go/sojourn/mysqlstore"
 	"github.com/sojourn-go/sojourn/store"
 )
 
 // eachLevel runs a test on each server at the two levels of isolation in use, through New.
-func eachLevel(t *testing.T, test func(*testing.T, *sqlstore.Store)) {
+func eachLevel(t *testing.T, test func(*testing.T, *mysqlstore.Store)) {
 	eachServer(t, func(t *testing.T, address string) {
 		for _, level := range []string{"READ-COMMITTED", "REPEATABLE-READ"} {
 			t.Run(level, func(t *testing.T) {
@@ -57,7 +57,7 @@ func live(t *testing.T, s store.Store, user string) (recs []store.Record) {
 // the table is empty: the limit holds, and nobody is refused who has room.
 func TestFirstLogins(t *testing.T) {
 	const users, logins, most = 12, 12, 3
-	eachLevel(t, func(t *testing.T, s *sqlstore.Store) {
+	eachLevel(t, func(t *testing.T, s *mysqlstore.Store) {
 		for _, evict := range []bool{false, true} {
 			var applied, evicted [users]atomic.Int64
 			var wg sync.WaitGroup
@@ -90,7 +90,7 @@ func TestFirstLogins(t *testing.T) {
 // before a Revoke was called is dead when it returns, under whatever key.
 func TestRevokeRaces(t *testing.T) {
 	const users, devices, rounds = 4, 3, 15
-	eachLevel(t, func(t *testing.T, s *sqlstore.Store) {
+	eachLevel(t, func(t *testing.T, s *mysqlstore.Store) {
 		var wg sync.WaitGroup
 		for u := range users {
 			user := fmt.Sprint("user", u)
@@ -167,7 +167,7 @@ func renewing(t *testing.T, ctx context.Context, s store.Store, user string, ack
 // caller, no change is lost, and no live record is swept.
 func TestStorm(t *testing.T) {
 	const rows, writers = 40, 12
-	eachLevel(t, func(t *testing.T, s *sqlstore.Store) {
+	eachLevel(t, func(t *testing.T, s *mysqlstore.Store) {
 		var keys [rows]store.Key
 		for i := range keys {
 			rec := record(fmt.Sprint("user", i%5))

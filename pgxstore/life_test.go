@@ -25,7 +25,7 @@ func TestNew(t *testing.T) {
 	if _, err := pgxstore.New((*pgxpool.Pool)(nil), nil); err == nil {
 		t.Error("a pool that is nil is accepted")
 	}
-	if _, err := pgxstore.New(new(pgxpool.Pool), &pgxstore.Options{Table: "x y"}); err == nil || !strings.HasPrefix(err.Error(), "pgxstore: ") {
+	if _, err := pgxstore.New(new(pgxpool.Pool), &pgxstore.Options{Table: "x y"}); err == nil || !strings.HasPrefix(err.Error(), "postgresstore: ") {
 		t.Errorf("a bad name: %v", err)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"regexp"
 	"strings"
 	"time"
@@ -35,13 +34,8 @@ type Options struct {
 	// purpose; the call is then tried once more.
 	MakeRoom func()
 
-	// Lanes is for servers, where calls of one kind that wait at the same moment share a statement: how
-	// many statements of such a kind are under way before calls wait and share. PostgreSQL has three kinds,
-	// Get, Update and Touch; MySQL one, Get. Zero means a good number for the engine; below zero, none are shared.
-	Lanes int
-
 	// ErrorCode tells the engine's code of a driver's error, or "". It is needed for drivers whose
-	// errors have neither a method Code() int nor SQLState() string, like those of MySQL.
+	// errors have no method Code() int.
 	ErrorCode func(error) string
 }
 
@@ -65,9 +59,6 @@ func New(db *sql.DB, d *Dialect, opts *Options) (*Store, error) {
 	s, err := complete("sqlstore", d, opts)
 	if err != nil {
 		return nil, err
-	}
-	if d.coded && s.opts.ErrorCode == nil {
-		return nil, fmt.Errorf("sqlstore: the %v dialect needs Options.ErrorCode; package mysqlstore has one", d)
 	}
 	s.db = db
 	if s.opts.Readers == nil {

@@ -118,10 +118,10 @@ type Admission struct {
 	Evict bool
 	// Began is when the sign-in began, at most [GuardFor] ago, by the clock of this process (with
 	// time.Now's monotonic reading). A Revoke (without Only) since then makes Create fail with
-	// [ErrRevoked]. Zero asks for no such check. A store turns it into an age by [Admission.Age], as
-	// late as it can, and its engine refuses where the last Revoke is at or after now-Age; a store
-	// adds the time that its own retries take, and an engine with several clocks their skew: it may
-	// refuse too much, never too little.
+	// [ErrRevoked]. Zero asks for no such check. A store turns it into an age by [Admission.Age] when
+	// it is called or later, and its engine refuses where the last Revoke is at or after now-Age. An
+	// engine with several clocks adds their skew: it may refuse too much, never too little. What
+	// overtakes the call on its way shows in [Admitted].
 	Began time.Time
 	// Known is the instant, as [Revoked] gave it, of a revocation that the sign-in knows of: it and
 	// those before it do not count for Began. Zero means none. It is for a program that ends all of a

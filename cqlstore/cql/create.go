@@ -4,23 +4,21 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"time"
 
 	"github.com/sojourn-go/sojourn/store"
 )
 
-func (s *Store) create(ctx context.Context, rec *store.Record, adm store.Admission) (got store.Admitted, err error) {
-	a, err := s.begin(ctx, rec.Key.Tag)
+// Create inserts a record if its user's limit and revocations allow it. It compares the age that it
+// is given; what happens while it is under way shows in what it returns.
+func (e *engine) Create(ctx context.Context, rec *store.Record, adm store.Admission) (got store.Admitted, err error) {
+	a, err := e.begin(ctx, rec.Key.Tag)
 	if err != nil {
 		return got, err
 	}
 	defer a.free()
-	r, now := newRow(rec, 1), s.clock.now()
+	r, now := newRow(rec, 1), e.clock.now()
 	r.settle(now)
-	if r.lives.at(now).left(now) <= 0 {
-		adm.Max = 0 // it never lives, so nobody has to go for it
-	}
-	if adm.Max > 0 {
+	if adm.Max > 0 && r.lives.at(now).left(now) > 0 { // for one that never lives nobody has to go
 		return a.admit(r, adm)
 	}
 	return a.add(r, adm)
@@ -28,67 +26,73 @@ func (s *Store) create(ctx context.Context, rec *store.Record, adm store.Admissi
 
 // told is what Create has to say: the instants of its last statement.
 func told(now int64, revoked *int64, victims []*row) store.Admitted {
-	a := store.Admitted{Evicted: handles(victims), Now: time.UnixMilli(now).UTC()}
+	a := store.Admitted{Now: milli.Time(now)}
+	for _, r := range victims {
+		a.Evicted = append(a.Evicted, r.handle)
+	}
 	if revoked != nil {
-		a.Revoked = time.UnixMilli(*revoked).UTC()
+		a.Revoked = milli.Time(*revoked)
 	}
 	return a
 }
 
-// refused tells whether a revocation comes in the way of a sign-in.
-func (a *attempt) refused(revoked *int64, now int64, adm store.Admission) bool {
-	return adm.Age() > 0 && revoked != nil && *revoked >= now-a.since(adm) && *revoked > instant(adm.Known)
+// refused reports whether a revocation stands in the way of a sign-in. The nodes' clocks may
+// differ, but not in a revocation that it knows of.
+func (e *engine) refused(revoked *int64, now int64, adm store.Admission) bool {
+	age := adm.Age()
+	return age > 0 && revoked != nil && *revoked >= now-milli.Span(age+e.opts.ClockSkew) &&
+		(adm.Known.IsZero() || *revoked > milli.Instant(adm.Known))
 }
 
-// add inserts without a limit: one round trip, if no revocation is remembered.
+// add inserts without a limit. It takes one round trip if it guesses the user's last revocation,
+// which is that which the sign-in knows of, or none.
 func (a *attempt) add(r *row, adm store.Admission) (got store.Admitted, err error) {
 	guard := newGuard()
 	var have expect
-	var revoked *int64 // by the latest answer
+	var revoked *int64 // the guess, and then what the latest answer said
+	if !adm.Known.IsZero() {
+		at := milli.Instant(adm.Known)
+		revoked = &at
+	}
 	for {
 		var at int64
 		applied, rows, err := a.cas(func(now int64) []Statement {
 			at = now
 			sts := make([]Statement, 0, 2)
 			if r.user != "" {
-				sts = append(sts, a.s.build(now).guard(r.key.Tag, guard).add(" IF revoked=?", null(revoked)).done())
+				sts = append(sts, a.e.build(now).guard(r.key.Tag, guard).add(" IF revoked=?", null(revoked)).done())
 			}
-			return append(sts, a.s.build(now).insert(r, have))
+			return append(sts, a.e.build(now).insert(r, have))
 		})
-		if err != nil || applied {
-			return told(at, revoked, nil), err
+		if err != nil {
+			return got, err
+		}
+		if applied {
+			return told(at, revoked, nil), nil
+		}
+		revoked = nil
+		for _, c := range rows {
+			revoked = cmp.Or(revoked, c.revoked)
 		}
 		if r.user == "" && len(rows) > 0 {
 			rows[0].id = r.key.ID[:] // a statement alone answers with the columns of its condition only
 		}
+		have = expect{}
 		if c := rowAt(rows, r.key.ID); c != nil {
 			if c.wrote(r.writer, 1) {
-				return told(at, c.revoked, nil), nil
+				return told(at, revoked, nil), nil
 			}
 			if have, err = a.vacant(r.key); err != nil {
 				return got, err
 			}
-		} else {
-			have = expect{}
 		}
-		revoked = nil
-		for _, c := range rows {
-			if c.revoked != nil {
-				revoked = c.revoked
-			}
-		}
-		if a.refused(revoked, a.s.clock.now(), adm) {
+		if a.e.refused(revoked, at, adm) {
 			return got, store.ErrRevoked
 		}
 		if err := a.pause(); err != nil {
 			return got, err
 		}
 	}
-}
-
-// since is how long ago a revocation must be that does not count: longer than the sign-in takes. The nodes' clocks may differ.
-func (a *attempt) since(adm store.Admission) int64 {
-	return span(adm.Age()) + a.elapsed() + span(a.s.opts.ClockSkew)
 }
 
 // rowAt gives the answered row with the ID if there is a record in it, live or not.
@@ -118,12 +122,12 @@ func (a *attempt) vacant(key store.Key) (expect, error) {
 	return have, err
 }
 
-// admit inserts where the user's records are limited: it reads them, and then writes on condition that the guard is
-// what it read, so that nothing was added or moved meanwhile. Where more have to go than fit a batch, batches
-// before it end those that are too many.
+// admit inserts where the user's records are limited: it reads them, and then writes on condition
+// that the guard is what it read, so that nothing was added or moved meanwhile. Where more have to
+// go than fit a batch, batches before it end those that are too many.
 func (a *attempt) admit(r *row, adm store.Admission) (got store.Admitted, err error) {
 	guard := newGuard()
-	level := a.s.opts.Consistency
+	level := a.e.opts.Consistency
 	var gone, victims []*row
 	for {
 		p, err := a.partition(r.key.Tag, level)
@@ -139,16 +143,16 @@ func (a *attempt) admit(r *row, adm store.Admission) (got store.Admitted, err er
 				return got, err
 			}
 		}
-		if a.refused(p.revoked, p.now, adm) {
+		if a.e.refused(p.revoked, p.now, adm) {
 			return got, store.ErrRevoked
 		}
 		if victims, err = p.victims(r.user, adm); err != nil {
 			return got, err
 		}
-		level = a.s.opts.SerialConsistency
+		level = a.e.opts.SerialConsistency
 		if len(victims) > batchSize {
 			victims = victims[:batchSize]
-			done, err := a.end(p, victims, false)
+			done, err := a.end(p, victims, 0)
 			if done {
 				gone = append(gone, victims...)
 			} else if err == nil {
@@ -163,11 +167,11 @@ func (a *attempt) admit(r *row, adm store.Admission) (got store.Admitted, err er
 		var at int64
 		applied, rows, err := a.cas(func(now int64) []Statement {
 			at = now
-			sts := []Statement{a.s.build(now).guard(r.key.Tag, guard).add(" IF guard=?", blob(p.guard)).done()}
+			sts := []Statement{a.e.build(now).guard(r.key.Tag, guard).add(" IF guard=?", blob(p.guard)).done()}
 			for _, v := range victims {
-				sts = append(sts, a.s.remove(v.key))
+				sts = append(sts, a.e.remove(v.key))
 			}
-			return append(sts, a.s.build(now).insert(r, have))
+			return append(sts, a.e.build(now).insert(r, have))
 		})
 		if err != nil {
 			return got, err
@@ -190,13 +194,14 @@ type partition struct {
 	now     int64
 }
 
-// partition reads all rows under a tag, without data. In a page they are as they were at one instant.
-func (s *Store) partition(ctx context.Context, tag store.Tag, level Consistency) (*partition, error) {
+// partition reads all rows under a tag, without data. In a page they are as they were at one
+// instant.
+func (e *engine) partition(ctx context.Context, tag store.Tag, level Consistency) (*partition, error) {
 	p := &partition{tag: tag}
 	var c cells
 	first := true
-	st := s.build(0).add("SELECT "+listed+" FROM @ WHERE tag=?", tag[:]).done()
-	err := s.db.Query(ctx, Query{Statement: st, Consistency: level, PageSize: 2000}, c.list(), func() bool {
+	st := e.build(0).add("SELECT "+listed+" FROM @ WHERE tag=?", tag[:]).done()
+	err := e.query(ctx, st, level, 2000, c.list(), func() bool {
 		if first {
 			p.guard, p.revoked, first = c.guard, c.revoked, false
 		}
@@ -208,16 +213,16 @@ func (s *Store) partition(ctx context.Context, tag store.Tag, level Consistency)
 		return true
 	})
 	if err != nil {
-		return nil, s.judge(err, false)
+		return nil, err
 	}
 	if p.now != 0 {
-		s.clock.heard(p.now)
+		e.clock.heard(p.now)
 	}
 	return p, nil
 }
 
 func (a *attempt) partition(tag store.Tag, level Consistency) (p *partition, err error) {
-	err = a.read(func() (err error) { p, err = a.s.partition(a.ctx, tag, level); return err })
+	err = a.until(func() (err error) { p, err = a.e.partition(a.ctx, tag, level); return err })
 	return p, err
 }
 
@@ -261,12 +266,4 @@ func (p *partition) victims(user string, adm store.Admission) ([]*row, error) {
 		return cmp.Or(cmp.Compare(x.created, y.created), slices.Compare(x.key.ID[:], y.key.ID[:]))
 	})
 	return live[:over], nil
-}
-
-func handles(rows []*row) []store.Handle {
-	var hs []store.Handle
-	for _, r := range rows {
-		hs = append(hs, r.handle)
-	}
-	return hs
 }

@@ -76,8 +76,8 @@ func (tb table) add(t *testing.T, rec store.Record) store.Record {
 	return rec
 }
 
-// kept tells for how many seconds the cells of a record are kept yet: data, and seen, which touches write alone. nil
-// means for ever, or that there is no cell.
+// kept tells for how many seconds the cells of a record are kept yet: data, and seen, which touches
+// write alone. nil means for ever, or that there is no cell.
 func (tb table) kept(t *testing.T, key store.Key) (data, seen *int, row bool) {
 	t.Helper()
 	it := tb.session.Query("SELECT TTL(data),TTL(seen) FROM "+tb.name+" WHERE tag=? AND id=?", key.Tag[:], key.ID[:]).Iter()
@@ -88,7 +88,8 @@ func (tb table) kept(t *testing.T, key store.Key) (data, seen *int, row bool) {
 	return data, seen, row
 }
 
-// TestTouchedForLong touches a record beyond the time for which its data was kept at first, and then leaves it.
+// TestTouchedForLong touches a record beyond the time for which its data was kept at first, and
+// then leaves it.
 func TestTouchedForLong(t *testing.T) {
 	tb := open(t)
 	cql.SetSpare(tb.Store, 6*time.Second) // so cells are kept for 14 s, with a horizon of 11 s

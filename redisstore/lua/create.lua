@@ -1,4 +1,4 @@
--- KEYS record, index, guard  ARGV fixed, rest, user, max, evict, age, when the sign-in began at the latest, revocation it knows of
+-- KEYS record, index, guard  ARGV fixed, rest, user, max, evict, age, revocation that the sign-in knows of
 local k, u = KEYS[1], KEYS[2]
 local r = given(ARGV[1])
 local user = ARGV[3]
@@ -14,7 +14,7 @@ if old and old.live then
 	return answer('E')
 end
 local age = tonumber(ARGV[6])
-if age > 0 and revoked >= math.min(now - age, tonumber(ARGV[7])) and revoked > tonumber(ARGV[8]) then return answer('R') end
+if age > 0 and revoked >= now - age and revoked > tonumber(ARGV[7]) then return answer('R') end
 r.created, r.seen = past(r.created), past(r.seen)
 r.exp = expiry(r.created, r.seen, r.idle, r.life)
 if r.exp <= now then return admitted('') end

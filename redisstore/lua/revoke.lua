@@ -7,7 +7,8 @@ for i = 1, #ARGV[3], 16 do named[ARGV[3]:sub(i, i + 15)] = true end
 local members = call('ZRANGE', u, 0, -1)
 local at = 0
 if not only then
-	at = math.max(now, tonumber(call('GET', g) or '0'))
+	-- Each revocation has an instant of its own: whoever knows of one knows of no later one.
+	at = math.max(now, tonumber(call('GET', g) or '0') + 1)
 	call('SET', g, string.format('%.0f', at), 'PX', ARGV[4])
 end
 mark(u, ARGV[5])

@@ -41,11 +41,8 @@ local function given(fixed)
 	return r
 end
 
--- past gives a client's instant in this clock: now where there is none, and never later.
-local function past(t)
-	if t < -NEVER or t > now then return now end
-	return t
-end
+-- past gives a client's instant in this clock: never later than now. One that asks for now is NEVER.
+local function past(t) return math.min(t, now) end
 
 -- put stores a record that lives. Redis shows a key during the millisecond of its TTL as well, so that is one earlier.
 local function put(k, ver, r, rest)

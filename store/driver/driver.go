@@ -27,9 +27,11 @@ import (
 //
 //   - gets what [store.Check], [store.CheckCreate], [store.CheckRotate], [store.CheckSelection] and [store.CheckUser]
 //     accept, no conditions for a record of nobody, no user "" and no limit below 1;
-//   - returns the plain sentinels of package store. What else it returns is unavailable for a read and indeterminate for a
-//     write: return [store.ErrUnavailable], wrapped, where a write was surely not applied;
-//   - need not look at the context between the records of a walk.
+//   - returns the plain sentinels of package store, or a [Fault] for what an engine said. What else it returns is
+//     unavailable for a read and indeterminate for a write: return [store.ErrUnavailable], wrapped, where a write was
+//     surely not applied;
+//   - need not look at the context between the records of a walk;
+//   - may yield a [store.ErrCorrupt] for a damaged record and go on: the front tells of one of them at the end.
 //
 // Records that are handed in belong to the front and are used again: a driver may change them, and
 // keeps none of them after it returns. Their Meta and Data are the caller's bytes, which it neither

@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -188,14 +189,20 @@ func (s *Store) All(ctx context.Context) iter.Seq2[store.Record, error] {
 	return s.walk(ctx, "all", func() iter.Seq2[store.Record, error] { return s.d.All(ctx) })
 }
 
-// walk yields what the driver does, until ctx ends or an error comes.
+// walk yields what the driver does, until ctx ends or an error comes. A damaged record stops nobody:
+// the first of them is told at the end.
 func (s *Store) walk(ctx context.Context, op string, begin func() iter.Seq2[store.Record, error]) iter.Seq2[store.Record, error] {
 	return func(yield func(store.Record, error) bool) {
 		if err := store.FromContext(ctx); err != nil {
 			yield(store.Record{}, s.fail(op, err))
 			return
 		}
+		var damaged error
 		for rec, err := range begin() {
+			if errors.Is(err, store.ErrCorrupt) {
+				damaged = cmp.Or(damaged, err)
+				continue
+			}
 			if err == nil {
 				err = store.FromContext(ctx)
 			}
@@ -206,6 +213,9 @@ func (s *Store) walk(ctx context.Context, op string, begin func() iter.Seq2[stor
 			if !yield(rec, nil) {
 				return
 			}
+		}
+		if damaged != nil {
+			yield(store.Record{}, s.read(op, damaged))
 		}
 	}
 }

@@ -23,6 +23,8 @@ type stub struct {
 	rec    *store.Record
 	adm    store.Admission
 	walk   int // records that walks yield before err
+	// damaged are those before the good ones.
+	damaged int
 }
 
 func (d *stub) note(op string) error { d.called = append(d.called, op); return d.err }
@@ -63,6 +65,11 @@ func (d *stub) Sweep(context.Context, int) (int, error) { return 2, d.note("swee
 func (d *stub) seq(op string) iter.Seq2[store.Record, error] {
 	return func(yield func(store.Record, error) bool) {
 		err := d.note(op)
+		for i := range d.damaged {
+			if !yield(store.Record{}, driver.Corrupt(store.Handle{byte(i)})) {
+				return
+			}
+		}
 		for range d.walk {
 			if !yield(store.Record{Version: 1}, nil) {
 				return
@@ -165,6 +172,30 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// TestFault wants the driver's words shown and the cause's hidden, with the sentinel of the driver or of the front.
+func TestFault(t *testing.T) {
+	cause := errors.New("secret")
+	for class, want := range map[error][2]error{
+		store.ErrFull: {store.ErrFull, store.ErrFull},
+		nil:           {store.ErrUnavailable, store.ErrIndeterminate},
+	} {
+		s := driver.New("toystore", &stub{err: fmt.Errorf("more words: %w", driver.Fault(class, "it says 7", cause))})
+		_, _, get := s.Get(t.Context(), store.Key{})
+		for i, err := range []error{get, s.Delete(t.Context(), store.Key{})} {
+			text := fmt.Sprintf("%v %+v", err, errors.Unwrap(err))
+			if !errors.Is(err, want[i]) || !errors.Is(err, cause) || !strings.Contains(text, "it says 7") || strings.Contains(text, "secret") {
+				t.Errorf("with the class %v: %v, want %v", class, text, want[i])
+			}
+		}
+	}
+	if err := driver.Corrupt(store.Handle{1}); !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), store.Handle{1}.String()) {
+		t.Error(err)
+	}
+	if err := driver.Corrupt(store.Handle{}); !errors.Is(err, store.ErrCorrupt) || strings.Contains(err.Error(), "AAAA") {
+		t.Error(err)
+	}
+}
+
 func TestNoErrors(t *testing.T) {
 	d := &stub{walk: 2}
 	s := driver.New("toystore", d)
@@ -251,6 +282,17 @@ func TestWalk(t *testing.T) {
 	}
 	if n != 4 {
 		t.Errorf("%d pairs, want 3 records and an error", n)
+	}
+	good, bad := 0, 0
+	for _, err := range driver.New("toystore", &stub{damaged: 2, walk: 3}).All(t.Context()) {
+		if err == nil {
+			good++
+		} else if bad++; good != 3 || !errors.Is(err, store.ErrCorrupt) {
+			t.Errorf("after %d records: %v", good, err)
+		}
+	}
+	if good != 3 || bad != 1 {
+		t.Errorf("with damaged records at the beginning: %d records and %d errors, want 3 and 1", good, bad)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
