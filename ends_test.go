@@ -232,7 +232,7 @@ func TestR22RevokeOthersByBearer(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Header.Set("Authorization", "Bearer "+tok.Reveal())
-	s := must(g.Load(r))
+	s := must(g.Open(t.Context(), r))
 	if n, err := s.RevokeOthers(t.Context()); !errors.Is(err, sojourn.ErrNoToken) || n != 0 || g.sessions("ada") != 2 {
 		t.Error(n, err, g.sessions("ada"))
 	}

@@ -256,7 +256,7 @@ func TestOverlapReplay(t *testing.T) {
 
 // Keep carries over what another request adds to the visitor's session while its owner signs in.
 func TestOverlapLoginKeep(t *testing.T) {
-	for _, op := range []string{opCreate, opUpdate} {
+	for _, op := range []string{opCreate, opRotate} {
 		g := newSite(t)
 		b := g.browser()
 		b.ok("set?k=list&v=a")

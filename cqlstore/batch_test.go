@@ -146,7 +146,7 @@ func TestBatches(t *testing.T) {
 
 	user := name()
 	db.crowd(t, user, many)
-	a, err := st.Create(ctx, record(user), store.Admission{Max: 1, Evict: true, Age: time.Second})
+	a, err := st.Create(ctx, record(user), store.Admission{Max: 1, Evict: true, Began: time.Now().Add(-time.Second)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,8 +78,8 @@ func TestRoundTrips(t *testing.T) {
 	b.trips(t, "an anonymous Create", 0, 1, create(record(""), store.Admission{}))
 	user := name()
 	rec := record(user)
-	b.trips(t, "a Create", 0, 1, create(rec, store.Admission{Age: time.Second}))
-	b.trips(t, "a Create with a limit", 1, 1, create(record(user), store.Admission{Age: time.Second, Max: 5}))
+	b.trips(t, "a Create", 0, 1, create(rec, store.Admission{Began: time.Now().Add(-time.Second)}))
+	b.trips(t, "a Create with a limit", 1, 1, create(record(user), store.Admission{Began: time.Now().Add(-time.Second), Max: 5}))
 	b.trips(t, "a Get", 1, 0, func() (err error) { rec, _, err = st.Get(ctx, rec.Key); return err })
 	rec.Writer = writer()
 	b.trips(t, "an Update", 0, 1, func() error { return st.Update(ctx, rec, 1) })
@@ -99,7 +99,7 @@ func TestRoundTrips(t *testing.T) {
 	b.trips(t, "a Revoke", 1, 1, func() error { _, err := st.Revoke(ctx, user, store.Selection{}); return err })
 	b.trips(t, "a Create soon after a Revoke", 0, 2, func() error {
 		time.Sleep(time.Second)
-		_, err := st.Create(ctx, record(user), store.Admission{Age: time.Millisecond})
+		_, err := st.Create(ctx, record(user), store.Admission{Began: time.Now().Add(-time.Millisecond)})
 		return err
 	})
 }

@@ -102,7 +102,7 @@ func testFull(t *testing.T, s *Store) {
 	if r, err := s.Revoke(t.Context(), "nobody yet", store.Selection{}); r.N != 0 || err != nil {
 		t.Errorf("revoke of a user without sessions on a full disk: %v", err)
 	}
-	if _, err := s.Create(t.Context(), sample("nobody yet"), store.Admission{Age: time.Minute}); !errors.Is(err, store.ErrRevoked) {
+	if _, err := s.Create(t.Context(), sample("nobody yet"), store.Admission{Began: time.Now().Add(-time.Minute)}); !errors.Is(err, store.ErrRevoked) {
 		t.Errorf("that revocation is forgotten: %v", err)
 	}
 	if r, err := s.Revoke(t.Context(), last.User, store.Selection{}); r.N == 0 || err != nil {

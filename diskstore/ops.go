@@ -18,7 +18,7 @@ func (s *Store) Create(ctx context.Context, rec store.Record, adm store.Admissio
 	if err := s.begin(ctx, store.CheckCreate(&rec, &adm)); err != nil {
 		return store.Admitted{}, fail(op, err)
 	}
-	began := s.clock.now() - int64(adm.Age) // Age counts back from the call, however long the wait
+	began := s.clock.of(adm.Began)
 	h, err := s.hold(ctx, rec.Key.Tag)
 	if err != nil {
 		return store.Admitted{}, fail(op, err)
@@ -41,7 +41,7 @@ func (h *hold) create(rec *store.Record, adm store.Admission, began int64) (evic
 	at, guarded := int64(0), false
 	if rec.User != "" {
 		at, guarded, err = h.revoked()
-		if errors.Is(err, store.ErrCorrupt) && adm.Age == 0 {
+		if errors.Is(err, store.ErrCorrupt) && adm.Began.IsZero() {
 			at, guarded, err = h.time, true, nil // nobody can tell when, so now
 		}
 		if err != nil {
@@ -57,7 +57,7 @@ func (h *hold) create(rec *store.Record, adm store.Admission, began int64) (evic
 		}
 		return nil, revoked, store.ErrExists
 	}
-	if adm.Age > 0 && guarded && at >= began && revoked.After(adm.Known) {
+	if adm.Age() > 0 && guarded && at >= began && revoked.After(adm.Known) {
 		return nil, revoked, store.ErrRevoked
 	}
 	victims, err := h.admit(rec.User, adm)

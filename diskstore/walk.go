@@ -113,7 +113,7 @@ func (s *Store) Revoke(ctx context.Context, user string, sel store.Selection) (r
 }
 
 // Traits says that nothing is special about the store.
-func (s *Store) Traits() store.Traits { return store.Traits{} }
+func (s *Store) Traits() store.Traits { return store.Traits{Local: true} }
 
 // Watch is not supported.
 func (s *Store) Watch(context.Context, func(store.Ending)) error {

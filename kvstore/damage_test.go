@@ -131,12 +131,12 @@ func TestDamagedGuard(t *testing.T) {
 			t.Fatal(err)
 		}
 		flip(t, db, db.Keys("\x00g")[0], 4)
-		if _, err := s.Create(bg, fresh("a"), store.Admission{Age: time.Second}); !errors.Is(err, store.ErrRevoked) {
+		if _, err := s.Create(bg, fresh("a"), store.Admission{Began: time.Now().Add(-time.Second)}); !errors.Is(err, store.ErrRevoked) {
 			t.Errorf("create: %v, want ErrRevoked", err)
 		}
 		time.Sleep(store.GuardFor + 2*time.Minute)
 		s.Sweep(bg, 1)
-		if _, err := s.Create(bg, fresh("a"), store.Admission{Age: time.Second}); err != nil {
+		if _, err := s.Create(bg, fresh("a"), store.Admission{Began: time.Now().Add(-time.Second)}); err != nil {
 			t.Errorf("create after the sweep: %v", err)
 		}
 	})

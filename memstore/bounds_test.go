@@ -250,7 +250,7 @@ func TestGuards(t *testing.T) {
 		tag := store.TagOf("a")
 		sh, _ := s.mem.locate(&tag)
 		late := func(age time.Duration) bool {
-			_, err := s.Create(bg, userRecord("a", 1), store.Admission{Age: age})
+			_, err := s.Create(bg, userRecord("a", 1), store.Admission{Began: time.Now().Add(-age)})
 			s.Delete(bg, userRecord("a", 1).Key)
 			return errors.Is(err, store.ErrRevoked)
 		}

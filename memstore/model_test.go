@@ -73,7 +73,7 @@ func (m *model) create(r store.Record, adm store.Admission) error {
 		return store.ErrExists
 	}
 	if r.User != "" {
-		if g, ok := m.guards[r.User]; ok && adm.Age > 0 && !time.Now().Add(-adm.Age).After(g) {
+		if g, ok := m.guards[r.User]; ok && adm.Age() > 0 && !adm.Began.After(g) {
 			return store.ErrRevoked
 		}
 		if mine := m.of(r.User); adm.Max > 0 && len(mine) >= adm.Max {
@@ -206,7 +206,7 @@ func (mt *modelTest) step(seed uint64, step int) {
 	kind := mt.IntN(20)
 	switch {
 	case kind < 7:
-		adm := store.Admission{Max: mt.IntN(40), Evict: mt.IntN(2) == 0, Age: time.Duration(mt.Int64N(int64(store.GuardFor)))}
+		adm := store.Admission{Max: mt.IntN(40), Evict: mt.IntN(2) == 0, Began: time.Now().Add(-time.Duration(mt.Int64N(int64(store.GuardFor))))}
 		_, got = mt.s.Create(ctx, r, adm)
 		want = mt.m.create(r, adm)
 	case kind < 11:

@@ -64,7 +64,7 @@ func TestFirstLogins(t *testing.T) {
 			for u := range users {
 				for range logins {
 					wg.Go(func() {
-						a, err := s.Create(t.Context(), record(fmt.Sprint(u, evict)), store.Admission{Max: most, Evict: evict, Age: time.Minute})
+						a, err := s.Create(t.Context(), record(fmt.Sprint(u, evict)), store.Admission{Max: most, Evict: evict, Began: time.Now().Add(-time.Minute)})
 						switch {
 						case err == nil:
 							applied[u].Add(1)

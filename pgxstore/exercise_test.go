@@ -135,7 +135,7 @@ func exercise(t *testing.T, s store.Store) {
 			t.Fatalf("%+v ended %d, want %d", c.sel, r.N, c.want)
 		}
 	}
-	_, err = create(record(user), store.Admission{Age: time.Minute})
+	_, err = create(record(user), store.Admission{Began: time.Now().Add(-time.Minute)})
 	is("create of a sign-in before the revocation", err, store.ErrRevoked)
 	_, err = create(record(user), store.Admission{})
 	is("create that does not ask", err, nil)

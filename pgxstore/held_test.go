@@ -24,14 +24,14 @@ func TestHeldConnection(t *testing.T) {
 				_, err := s.Create(t.Context(), rec, adm)
 				return err
 			}
-			if err := create(record(somebody()), store.Admission{Age: time.Second}); err != nil { // a connection, a statement prepared
+			if err := create(record(somebody()), store.Admission{Began: time.Now().Add(-time.Second)}); err != nil { // a connection, a statement prepared
 				t.Fatal(err)
 			}
 			rec, unasked := record(somebody()), record(somebody())
 			unasked.User, unasked.Key.Tag = rec.User, rec.Key.Tag
 			free := hold(t)
 			done, none := make(chan error, 1), make(chan error, 1)
-			go func() { done <- create(rec, store.Admission{Age: time.Millisecond}) }()
+			go func() { done <- create(rec, store.Admission{Began: time.Now().Add(-time.Millisecond)}) }()
 			go func() { none <- create(unasked, store.Admission{}) }()
 			time.Sleep(100 * time.Millisecond)
 			if _, err := other.Revoke(t.Context(), rec.User, store.Selection{}); err != nil {

@@ -36,7 +36,7 @@ func TestAgeGrows(t *testing.T) {
 				time.Sleep(5 * age)
 				return answer
 			}
-			if _, err := s.Create(t.Context(), record("somebody"), store.Admission{Age: age}); !errors.Is(err, store.ErrRevoked) {
+			if _, err := s.Create(t.Context(), record("somebody"), store.Admission{Began: time.Now().Add(-age)}); !errors.Is(err, store.ErrRevoked) {
 				t.Errorf("create that came late, %s, time known %v: %v", what, known, err)
 			}
 		}
@@ -54,7 +54,7 @@ func TestClockSkew(t *testing.T) {
 				t.Fatal(err)
 			}
 			time.Sleep(20 * time.Millisecond)
-			_, err := s.Create(t.Context(), record("somebody"), store.Admission{Age: time.Millisecond})
+			_, err := s.Create(t.Context(), record("somebody"), store.Admission{Began: time.Now().Add(-time.Millisecond)})
 			switch strict := skew > 0 || c.Mode() != rueidis.ClientModeStandalone; {
 			case !strict && err != nil:
 				t.Errorf("create after a revoke, one server: %v", err)

@@ -205,7 +205,7 @@ func TestPrefixes(t *testing.T) {
 		if r, err := one.Revoke(t.Context(), "somebody", store.Selection{}); r.N != 0 || err != nil {
 			t.Errorf("revoke through another prefix: %d, %v", r.N, err)
 		}
-		if _, err := two.Create(t.Context(), record("somebody"), store.Admission{Age: time.Minute}); err != nil {
+		if _, err := two.Create(t.Context(), record("somebody"), store.Admission{Began: time.Now().Add(-time.Minute)}); err != nil {
 			t.Errorf("create after a revoke under another prefix: %v", err)
 		}
 		mine := create(t, one, record("somebody"))

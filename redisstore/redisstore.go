@@ -167,19 +167,19 @@ func (s *Store) Create(ctx context.Context, rec store.Record, adm store.Admissio
 	}
 	tag := s.tagKey(rec.Key.Tag)
 	args := []string{record.Fixed(&rec), record.Rest(&rec, rec.User), rec.User, strconv.Itoa(adm.Max), flag(adm.Evict), "0", "0", known(adm.Known)}
-	if rec.User != "" && adm.Age > 0 {
-		began, err := s.began(ctx, rec.Key, adm.Age)
+	if rec.User != "" && adm.Age() > 0 {
+		began, err := s.began(ctx, rec.Key, adm.Age())
 		if err != nil {
 			return a, fail(op, err)
 		}
-		adm.Age += s.opts.ClockSkew
-		args[5], args[6] = decimal(record.Millis(adm.Age)), decimal(began)
+		adm.Began = adm.Began.Add(-s.opts.ClockSkew)
+		args[5], args[6] = decimal(record.Millis(adm.Age())), decimal(began)
 	}
 	answer, now, err := s.acted(ctx, op, rec.Key.Tag, &call{script: createScript, write: true, args: args,
 		keys: []string{s.key(rec.Key), tag + "u", tag + "g"},
-		again: func(spent time.Duration) {
-			if adm.Age > 0 { // the sign-in has grown older
-				args[5] = decimal(record.Millis(adm.Age + spent))
+		again: func(time.Duration) {
+			if adm.Age() > 0 { // the sign-in has grown older
+				args[5] = decimal(record.Millis(adm.Age()))
 			}
 		}})
 	if err == nil && len(answer) < 8 {

@@ -19,7 +19,7 @@ func TestReopened(t *testing.T) {
 	revoked := shareRecord("revoked")
 	try := func(st *sqlitestore.Store, user string, want error) {
 		t.Helper()
-		_, err := st.Create(t.Context(), shareRecord(user), store.Admission{Age: time.Minute})
+		_, err := st.Create(t.Context(), shareRecord(user), store.Admission{Began: time.Now().Add(-time.Minute)})
 		if !errors.Is(err, want) {
 			t.Errorf("create for %s answers %v, want %v", user, err, want)
 		}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"slices"
 	"sync/atomic"
-	"time"
 
 	"github.com/sojourn-go/sojourn/store"
 )
@@ -89,13 +88,8 @@ func (t *tx) ofUser(user string) (mine, damaged []row, err error) {
 }
 
 func (l *locked) create(ctx context.Context, r *row, adm store.Admission) (a admitted, err error) {
-	began := time.Now()
 	err = l.queue.run(ctx, func(t *tx) error {
-		age := span(adm.Age)
-		if age > 0 {
-			age += span(time.Since(began)) // Age counts back from the call, however long the lock took
-		}
-		a, err = t.create(*r, adm, age)
+		a, err = t.create(*r, adm, span(adm.Age()))
 		return err
 	})
 	return a, err

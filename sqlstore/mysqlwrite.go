@@ -118,7 +118,7 @@ func (m *mysql) told(ctx context.Context, r *row) (a admitted, err error) {
 }
 
 func (m *mysql) insert(ctx context.Context, r *row, adm store.Admission) (evicted []store.Handle, err error) {
-	age := aged{span(adm.Age), time.Now()}
+	age := aged{span(adm.Age()), time.Now()}
 	for {
 		outcome, err := m.tryCreate(ctx, r, adm, age)
 		if err == nil && outcome == mysqlLimit && adm.Evict {

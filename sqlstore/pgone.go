@@ -40,8 +40,8 @@ func (p *postgres) create(ctx context.Context, r *row, adm store.Admission) (a a
 		evict = 1
 	}
 	args := append(pgArgs([]any{r.key.Tag[:], r.key.ID[:]}, r, true), int64(adm.Max), evict, int64(0), int64(0))
-	if adm.Age > 0 {
-		args[len(args)-2], args[len(args)-1] = aged{span(adm.Age), time.Now()}, instant(adm.Known)
+	if adm.Age() > 0 {
+		args[len(args)-2], args[len(args)-1] = aged{span(adm.Age()), time.Now()}, instant(adm.Known)
 	}
 	err = p.run(ctx, true, func() error {
 		var inserted, ver, revoked, ok, lives int64

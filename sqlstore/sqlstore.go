@@ -222,8 +222,8 @@ func (s *Store) Revoke(ctx context.Context, user string, sel store.Selection) (s
 	return store.Revoked{N: n, At: instantTime(at)}, nil
 }
 
-// Traits says that nothing is special about the store.
-func (s *Store) Traits() store.Traits { return store.Traits{} }
+// Traits says whether the database is in this process.
+func (s *Store) Traits() store.Traits { return store.Traits{Local: s.dialect.name == "SQLite"} }
 
 // Watch is not supported.
 func (s *Store) Watch(context.Context, func(store.Ending)) error {

@@ -129,11 +129,12 @@ func CheckCreate(rec *Record, adm *Admission) error {
 	if rec.User == "" {
 		*adm = Admission{}
 	}
-	if adm.Max < 0 || adm.Age < 0 {
-		return fmt.Errorf("%w: admission with max %d, age %v", ErrInvalid, adm.Max, adm.Age)
+	age := adm.Age()
+	if adm.Max < 0 || age < 0 {
+		return fmt.Errorf("%w: admission with max %d, age %v", ErrInvalid, adm.Max, age)
 	}
-	if adm.Age > GuardFor {
-		return fmt.Errorf("%w: it took %v, at most %v", ErrRevoked, adm.Age, GuardFor)
+	if age > GuardFor {
+		return fmt.Errorf("%w: it took %v, at most %v", ErrRevoked, age, GuardFor)
 	}
 	return nil
 }

@@ -101,6 +101,9 @@ type Traits struct {
 	// Skew is how far the clocks of the engine may differ from each other: that of a cluster whose
 	// nodes each have their own. 0 means one clock.
 	Skew time.Duration
+	// Local says that the store acts in this process, so that it judges how long ago a sign-in began
+	// at the very act: nothing can overtake the sign-in on its way.
+	Local bool
 	// Push says that Watch works.
 	Push bool
 }
@@ -113,15 +116,25 @@ type Admission struct {
 	// Evict says what happens at the limit: true ends the user's oldest records (by Created, then
 	// by ID) to make room, false returns [ErrLimit].
 	Evict bool
-	// Age says how long ago the sign-in began, at most [GuardFor]. A Revoke (without Only) since
-	// then makes Create fail with [ErrRevoked]: one at or after now-Age. An Age of 0 asks for no
-	// such check. A store adds the time that its own retries take, and an engine with several
-	// clocks their skew: it may refuse too much, never too little.
-	Age time.Duration
+	// Began is when the sign-in began, at most [GuardFor] ago, by the clock of this process (with
+	// time.Now's monotonic reading). A Revoke (without Only) since then makes Create fail with
+	// [ErrRevoked]. Zero asks for no such check. A store turns it into an age by [Admission.Age], as
+	// late as it can, and its engine refuses where the last Revoke is at or after now-Age; a store
+	// adds the time that its own retries take, and an engine with several clocks their skew: it may
+	// refuse too much, never too little.
+	Began time.Time
 	// Known is the instant, as [Revoked] gave it, of a revocation that the sign-in knows of: it and
-	// those before it do not count for Age. Zero means none. It is for a program that ends all of a
+	// those before it do not count for Began. Zero means none. It is for a program that ends all of a
 	// user's sessions and signs the user in again, such as after a change of the password.
 	Known time.Time
+}
+
+// Age is how long ago the sign-in began; 0 where Began is zero.
+func (a *Admission) Age() time.Duration {
+	if a.Began.IsZero() {
+		return 0
+	}
+	return time.Since(a.Began)
 }
 
 // Admitted is what a Create that succeeded has to say. Its instants are in the store's clock and

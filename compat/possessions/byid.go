@@ -26,10 +26,14 @@ func idOf(tag store.Tag) string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", tag[:4], tag[4:6], tag[6:8], tag[8:10], tag[10:])
 }
 
-// parseID gives a tag for which idOf gives id.
+// parseID returns a tag for which idOf gives id, and reports whether there is one. id may be any text.
 func parseID(id string) (tag store.Tag, ok bool) {
-	n, err := hex.Decode(tag[:], []byte(strings.ReplaceAll(id, "-", ""))[:min(32, len(id))])
-	return tag, err == nil && n == len(tag) && idOf(tag) == id
+	digits := []byte(strings.ReplaceAll(id, "-", ""))
+	if len(digits) != hex.EncodedLen(len(tag)) {
+		return tag, false
+	}
+	_, err := hex.Decode(tag[:], digits)
+	return tag, err == nil && idOf(tag) == id
 }
 
 // inside gives the key and user under which the store keeps what the manager knows as key.

@@ -274,7 +274,8 @@ func TestP16fExpired(t *testing.T) {
 func TestP16gCleaner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := must(NewMemoryStorer(time.Hour, 10*time.Minute))
-		runs := 0
+		runs, told := 0, 0
+		m.OnCleanError = func(error) { told++ }
 		clean := m.clean
 		m.clean = func(ctx context.Context) error { runs++; return errors.Join(clean(ctx), io.ErrUnexpectedEOF) }
 		m.StopCleaner()
@@ -282,8 +283,8 @@ func TestP16gCleaner(t *testing.T) {
 		m.StartCleaner()
 		time.Sleep(10*time.Hour + time.Minute)
 		m.StopCleaner()
-		if runs != 60 {
-			t.Errorf("%d runs in ten hours, want 60", runs)
+		if runs != 60 || told != 60 {
+			t.Errorf("%d runs in ten hours and %d failures told, want 60", runs, told)
 		}
 		m.StopCleaner()
 		time.Sleep(time.Hour)

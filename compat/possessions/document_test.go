@@ -195,6 +195,41 @@ func TestCookieSealed(t *testing.T) {
 	}
 }
 
+// What NewCookieOverseer's page says that a session holds.
+func TestCookieRoom(t *testing.T) {
+	fits := func(name string, size int) bool {
+		opts := NewCookieOptions()
+		opts.Name = name
+		o := NewCookieOverseer(opts, randomKey())
+		value := strings.Repeat("x", size-len(`{"k":""}`))
+		r := httptest.NewRequest("GET", sojourntest.Origin+"/set?k=k&v="+value, nil)
+		w := httptest.NewRecorder()
+		site(o).ServeHTTP(w, r)
+		cookies := w.Result().Cookies()
+		if w.Code == http.StatusRequestEntityTooLarge && len(cookies) == 0 {
+			return false
+		}
+		if w.Code != http.StatusOK || len(cookies) != 1 || len(cookies[0].Name)+len(cookies[0].Value) > 4096 {
+			t.Fatalf("%d bytes: status %d, cookies %v", size, w.Code, cookies)
+		}
+		again := httptest.NewRequest("GET", sojourntest.Origin+"/", nil)
+		again.AddCookie(cookies[0])
+		return record(site(o), again, "/get?k=k") == value
+	}
+	for n := 1; n <= 64; n++ {
+		if name := strings.Repeat("n", n); !fits(name, 2700) {
+			t.Errorf("with a name of %d bytes 2,700 do not fit", n)
+		}
+	}
+	most := 2700
+	for fits("id", most+1) {
+		most++
+	}
+	if most != 2856 {
+		t.Errorf("with the default name %d bytes fit", most)
+	}
+}
+
 // P19, as far as it is possessions': a cookie of one overseer opens no session of another on the same storer or key, and no
 // ID, handle or stored text opens anything.
 func TestP19Crossover(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -33,33 +34,40 @@ const (
 	faceYoung = time.Minute
 )
 
-// files lists a session's files in the diskstore, as its package comment describes them.
-func (f *faces) files(id string) (dir string, infos []fs.FileInfo) {
+// files lists a session's files in the diskstore, as its package comment describes them. An error says that nobody can
+// tell whether there are any.
+func (f *faces) files(id string) (dir string, infos []fs.FileInfo, err error) {
 	tag := store.TagOf(id)
 	name := hex.EncodeToString(tag[:])
 	dir = path.Join(storeFolder, name[:2], name)
 	d, err := f.root.Open(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return dir, nil, nil
+	}
 	if err != nil {
-		return dir, nil
+		return dir, nil, err
 	}
 	defer d.Close()
-	all, _ := d.Readdir(0)
+	all, err := d.Readdir(0)
 	for _, fi := range all {
 		if len(fi.Name()) == 2*len(store.ID{}) {
 			infos = append(infos, fi)
 		}
 	}
-	return dir, infos
+	return dir, infos, err
 }
 
 // look carries over to a session what was done to its face by hand. gone: it was removed, and so is the session.
 func (f *faces) look(ctx context.Context, id string) (gone bool, err error) {
-	face, err := f.root.Stat(id)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	face, noFace := f.root.Stat(id)
+	if noFace != nil && !errors.Is(noFace, fs.ErrNotExist) {
 		return false, nil // no permission, for one: no reason to end anything
 	}
-	dir, files := f.files(id)
+	dir, files, err := f.files(id)
 	if err != nil {
+		return false, errors.Join(store.ErrUnavailable, err)
+	}
+	if noFace != nil {
 		if len(files) == 0 {
 			return true, nil
 		}
@@ -86,7 +94,11 @@ func (f *faces) write(id string, data []byte) error {
 		_ = f.root.Remove(tmp)
 		return err
 	}
-	return f.root.Rename(tmp, id)
+	if err := f.root.Rename(tmp, id); err != nil {
+		_ = f.root.Remove(tmp)
+		return err
+	}
+	return nil
 }
 
 // show makes the face that of the session as it is now, and none of one that has ended. Whoever ends or changes a session shows it afterwards,
@@ -172,60 +184,86 @@ func (f *faces) Revoke(ctx context.Context, user string, sel store.Selection) (s
 	return r, err
 }
 
-// clean removes expired sessions, and the faces of those that are no more.
+// clean removes expired sessions, and the faces of those that are no more. What one file refuses does not keep it from
+// the others.
 func (f *faces) clean(ctx context.Context) error {
-	err := f.each(func(id string, fi fs.FileInfo) error {
-		if fi.Name() != id {
+	var t troubles
+	t.add(f.each(ctx, func(id, name string) error {
+		if name != id {
 			return nil
 		}
 		_, err := f.look(ctx, id)
 		return err
-	})
+	}))
+	t.add(sweep(ctx, f.Store.Sweep))
+	t.add(f.each(ctx, f.discard))
+	return t.err()
+}
+
+// discard removes a face without a session, or one that was never finished.
+func (f *faces) discard(id, name string) error {
+	fi, err := f.root.Lstat(name)
+	if err != nil || time.Since(fi.ModTime()) < faceYoung {
+		return err
+	}
+	head := faceHead
+	if name != id {
+		head = head[:min(len(head), int(fi.Size()))] // a crash may have cut it
+	} else if _, files, err := f.files(id); err != nil || len(files) > 0 {
+		return err
+	}
+	if ours, err := f.begins(name, head); !ours {
+		return err
+	}
+	return f.root.Remove(name)
+}
+
+// begins reports whether a file begins with head. Another is somebody else's.
+func (f *faces) begins(name, head string) (bool, error) {
+	file, err := f.root.Open(name)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if err := sweep(ctx, f.Store.Sweep); err != nil {
-		return err
+	defer file.Close()
+	b := make([]byte, len(head))
+	n, err := io.ReadFull(file, b)
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		err = nil
 	}
-	return f.each(func(id string, fi fs.FileInfo) error {
-		if time.Since(fi.ModTime()) < faceYoung {
-			return nil
-		}
-		head := faceHead
-		if fi.Name() != id {
-			head = head[:min(len(head), int(fi.Size()))] // a crash may have cut it
-		} else if _, files := f.files(id); len(files) > 0 {
-			return nil
-		}
-		if text, err := f.root.ReadFile(fi.Name()); err != nil || !strings.HasPrefix(string(text), head) {
-			return nil // somebody else's
-		}
-		return f.root.Remove(fi.Name())
-	})
+	return err == nil && string(b[:n]) == head, err
 }
 
 // each calls do for what has the name of a face, or of one that was being written.
-func (f *faces) each(do func(id string, fi fs.FileInfo) error) error {
+func (f *faces) each(ctx context.Context, do func(id, name string) error) error {
 	d, err := f.root.Open(".")
 	if err != nil {
 		return err
 	}
 	defer d.Close()
+	var t troubles
 	for {
-		infos, err := d.Readdir(256)
-		for _, fi := range infos {
-			id, unfinished := strings.CutPrefix(fi.Name(), newFace)
+		entries, err := d.ReadDir(256)
+		for _, e := range entries {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			id, unfinished := strings.CutPrefix(e.Name(), newFace)
 			if unfinished {
 				id = id[:min(len(id), len("a668b3bb-0cf1-4627-8cd4-7f62d09ebad6"))]
 			}
-			if _, ok := parseID(id); ok && fi.Mode().IsRegular() {
-				if err := do(id, fi); err != nil && !errors.Is(err, fs.ErrNotExist) {
-					return err
-				}
+			if _, ok := parseID(id); !ok || !e.Type().IsRegular() {
+				continue
+			}
+			if err := do(id, e.Name()); !errors.Is(err, fs.ErrNotExist) { // somebody was faster
+				t.add(err)
 			}
 		}
-		if err != nil || len(infos) == 0 {
-			return nil // io.EOF, or a folder that is going away
+		if err == io.EOF {
+			return t.err()
+		}
+		if err != nil {
+			t.add(err)
+			return t.err()
 		}
 	}
 }

@@ -117,7 +117,7 @@ func (f *foreign) del(ctx context.Context, id string) error {
 }
 
 // Traits says nothing special: a storer does not tell.
-func (f *foreign) Traits() store.Traits { return store.Traits{} }
+func (f *foreign) Traits() store.Traits { return store.Traits{Local: true} }
 
 // Watch would need the storer's help.
 func (f *foreign) Watch(context.Context, func(store.Ending)) error { return errors.ErrUnsupported }

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sojourn-go/sojourn"
+	"github.com/sojourn-go/sojourn/compat/door"
 )
 
 // Overseer stands between storers and cookies. Programs use it through [OverseeingMiddleware]; its own methods
@@ -56,11 +57,11 @@ type overseer struct {
 }
 
 func newOverseer(opts CookieOptions) *overseer {
-	o := &overseer{fail: sojourn.DefaultOnError}
+	answer := new(reporter).answer
 	if opts.Sojourn != nil && opts.Sojourn.OnError != nil {
-		o.fail = opts.Sojourn.OnError
+		answer = opts.Sojourn.OnError
 	}
-	return o
+	return &overseer{fail: func(w http.ResponseWriter, r *http.Request, err error) { answer(w, r, explain(err)) }}
 }
 
 func (o *overseer) onError(w http.ResponseWriter, r *http.Request, err error) { o.fail(w, r, err) }
@@ -92,7 +93,7 @@ func (o *overseer) ReadState(r *http.Request) (Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := m.Load(r)
+	s, err := m.Open(r.Context(), r)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +118,7 @@ func (o *overseer) WriteState(ctx context.Context, w http.ResponseWriter, sess S
 		case EventDelAll:
 			s.delAll(e.Keys)
 		case EventRefresh:
-			s.s.Refresh()
+			door.Refresh(s.s)
 		case EventDelClientState:
 			if err := s.s.Logout(ctx); err != nil {
 				return err
@@ -128,7 +129,7 @@ func (o *overseer) WriteState(ctx context.Context, w http.ResponseWriter, sess S
 	for name, values := range h {
 		w.Header()[name] = append(w.Header()[name], values...)
 	}
-	return err
+	return explain(err)
 }
 
 // StorageOverseer is the [Overseer] of sessions that a [Storer] keeps. Make it with [NewStorageOverseer].
@@ -156,9 +157,9 @@ func NewStorageOverseer(opts CookieOptions, storer Storer) *StorageOverseer {
 		r = s.records
 	}
 	o := newOverseer(opts)
-	so := opts.options(foreignIdle)
+	so := opts.options(foreignIdle, o.fail)
 	if r != nil {
-		so, o.uses = opts.options(r.maxAge), r.reads
+		so, o.uses = opts.options(r.maxAge, o.fail), r.reads
 		o.make = func(ctx context.Context) (_ *sojourn.Manager, err error) {
 			so := *so
 			if so.Keys == nil {
@@ -215,21 +216,23 @@ var _ Overseer = (*CookieOverseer)(nil)
 // must not work for ever.
 const cookieIdle = 30 * day
 
-// NewCookieOverseer makes an overseer of sessions that are in the cookie alone. They hold about 3,000 bytes; of two
-// overlapping requests the last response wins; and a copy of the cookie opens the session as it was until opts.MaxAge, or 30 days without
-// MaxAge, after it was sent. secretKey is 32 random bytes, the same on every node; opts.Sojourn.Keys replaces it, for example by a ring
-// in which keys change. It panics if the key is a text or a repeated byte, or if opts contradict each other.
+// NewCookieOverseer makes an overseer of sessions that are in the cookie alone. They hold 2,700 bytes of keys and values,
+// counted as JSON, with any name of the cookie up to 64 bytes, and 2,856 with the default name; of two overlapping
+// requests the last response wins; and a copy of the cookie opens the session as it was until opts.MaxAge, or 30
+// days without MaxAge, after it was sent. secretKey is 32 random bytes, the same on every node; opts.Sojourn.Keys replaces
+// it, for example by a ring in which keys change. It panics if the key is a text or a repeated byte, or if opts
+// contradict each other.
 func NewCookieOverseer(opts CookieOptions, secretKey [32]byte) *CookieOverseer {
 	mustName(opts)
 	idle := opts.MaxAge
 	if idle == 0 {
 		idle = cookieIdle
 	}
-	so := opts.options(idle)
+	o := newOverseer(opts)
+	so := opts.options(idle, o.fail)
 	if so.Keys == nil {
 		so.Keys = must(sojourn.NewKeyRing(secretKey[:]))
 	}
-	o := newOverseer(opts)
 	o.m.Store(must(sojourn.NewSealed(&sojourn.SealedOptions{AcceptReplayUntilExpiry: true}, so)))
 	o.uses = opts.MaxAge == 0
 	return &CookieOverseer{o}

@@ -28,7 +28,7 @@ qstest.SanityTest qstest.ExpirationTest qstest.DeleteByUserIDTest qstest.NoSessD
 qctx.Ctx Ctx.W Ctx.R Ctx.Params Ctx.Sess Ctx.ReadJSON Ctx.WriteJSON Ctx.Error qctx.CtxHandler CtxHandler.CtxServeHTTP qctx.CtxHandlerFunc
 qctx.H2Ctx qctx.MwMaker qctx.MakerStack qctx.MwStack MakerStack.Append MakerStack.Handle qctx.MwRequireSess qctx.MwLogger qctx.MwRecovery
 qctx.MwHeader qctx.MwStripPrefix qctx.WrappedRW WrappedRW.WroteHeader WrappedRW.WroteBody WrappedRW.StatusCode
-qctxhr.Hr2Ctx qctxhr.HRHandle`
+qctx.Hr2Ctx MakerStack.HRHandle qstest.TestNothing`
 
 // behaviours are the document's sentences that say what happens, in our words, each with the tests that show it.
 var behaviours = []struct{ says, tests string }{

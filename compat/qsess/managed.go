@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sojourn-go/sojourn"
+	"github.com/sojourn-go/sojourn/compat/door"
 	"github.com/sojourn-go/sojourn/store"
 )
 
@@ -121,7 +122,7 @@ func newManaged(keep store.Store, sealer sojourn.Sealer, bound string, maxAge in
 		TouchEvery: 1, // the program says when
 		RenewAfter: sojourn.Unlimited,
 		OmitClient: true,
-		Codec:      sojourn.Binary,
+		Codec:      door.Binary,
 		Custom: &sojourn.CustomTransport{
 			Receive: func(r *http.Request) string { return r.Context().Value(actKey{}).(*act).token },
 			Send:    func(http.Header, sojourn.Token, time.Duration) error { return nil }, // Session.Token gives it

@@ -2,7 +2,6 @@ package qsess
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -10,27 +9,6 @@ import (
 
 	"github.com/sojourn-go/sojourn/store"
 )
-
-// Migrator is a store with tables.
-type Migrator interface {
-	store.Store
-	// Migrate creates what is missing of them.
-	Migrate(context.Context) error
-}
-
-// Migrate creates keep's tables where they are missing, for the packages that do so when a Store is made, and looks whether they can be
-// used: a table of the older library by the same name cannot. It takes a minute at most. Errors: those of the store.
-func Migrate(keep Migrator) error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	err := keep.Migrate(ctx)
-	if err == nil {
-		if _, _, err = keep.Get(ctx, store.Key{}); errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-	}
-	return fmt.Errorf("qsess: migrate: %w (if the older library made the table, choose another name)", err)
-}
 
 // pruneSecs is how often expired sessions are deleted.
 const pruneSecs = 2 * 60
@@ -85,7 +63,7 @@ func (p *pruner) run(interval, kill <-chan int) {
 // pruneBatch is how many expired sessions one statement deletes.
 const pruneBatch = 1000
 
-// prune deletes one batch and tells whether there may be more.
+// prune deletes one batch and reports whether there may be more. What it could not delete does not keep it from the rest.
 func (p *pruner) prune() (more bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -93,5 +71,5 @@ func (p *pruner) prune() (more bool) {
 	if err != nil && p.errLog != nil {
 		fmt.Fprintf(p.errLog, "qsess: prune: %v\n", err)
 	}
-	return err == nil && n >= pruneBatch
+	return n >= pruneBatch
 }

@@ -1,6 +1,7 @@
 package qsess_test
 
 import (
+	"context"
 	"errors"
 	"runtime"
 	"strings"
@@ -77,6 +78,43 @@ func TestPrune(t *testing.T) {
 		if count() != before {
 			t.Error("it prunes after PruneKill")
 		}
+	})
+}
+
+// halting is a store whose every second sweep deletes a batch and then meets something that it cannot delete.
+type halting struct {
+	store.Store
+	calls int
+}
+
+func (h *halting) Sweep(ctx context.Context, limit int) (int, error) {
+	n, err := h.Store.Sweep(ctx, limit)
+	if h.calls++; err == nil && h.calls%2 == 1 {
+		err = store.ErrCorrupt
+	}
+	return n, err
+}
+
+// TestPruneGoesOn: what one sweep cannot delete does not leave the rest to the next round.
+func TestPruneGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		kept := memstore.New(nil)
+		st, err := qsess.NewPrunedStore(&halting{Store: kept}, &log, qstest.Key1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3500 {
+			s := st.NewSession(nil)
+			s.MaxAgeSecs = 60
+			save(t, s)
+		}
+		time.Sleep(2*time.Minute + time.Second)
+		synctest.Wait()
+		if n, _ := kept.Usage(); n != 0 || strings.Count(log.String(), "\n") != 2 {
+			t.Errorf("%d sessions are left, and the log is %q", n, log.String())
+		}
+		st.PruneKill <- 1
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/gob"
+	"errors"
 	"reflect"
 )
 
@@ -43,12 +44,17 @@ func (m *VarMap) Marshal() ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// Unmarshal replaces the map by what Marshal encoded, or by an empty one if b is empty.
-func (m *VarMap) Unmarshal(b []byte) error {
+// Unmarshal replaces the map by what Marshal encoded, or by an empty one if b is empty. Other bytes are an error.
+func (m *VarMap) Unmarshal(b []byte) (err error) {
 	m.Vars = map[any]any{}
 	if len(b) == 0 {
 		return nil
 	}
+	defer func() {
+		if recover() != nil { // package gob puts into a map whatever the bytes name as its key
+			err = errors.New("qsess: the stored bytes name a key of a type that no map can have")
+		}
+	}()
 	return gob.NewDecoder(bytes.NewReader(b)).Decode(&m.Vars)
 }
 

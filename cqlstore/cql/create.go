@@ -37,7 +37,7 @@ func told(now int64, revoked *int64, victims []*row) store.Admitted {
 
 // refused tells whether a revocation comes in the way of a sign-in.
 func (a *attempt) refused(revoked *int64, now int64, adm store.Admission) bool {
-	return adm.Age > 0 && revoked != nil && *revoked >= now-a.since(adm) && *revoked > instant(adm.Known)
+	return adm.Age() > 0 && revoked != nil && *revoked >= now-a.since(adm) && *revoked > instant(adm.Known)
 }
 
 // add inserts without a limit: one round trip, if no revocation is remembered.
@@ -88,7 +88,7 @@ func (a *attempt) add(r *row, adm store.Admission) (got store.Admitted, err erro
 
 // since is how long ago a revocation must be that does not count: longer than the sign-in takes. The nodes' clocks may differ.
 func (a *attempt) since(adm store.Admission) int64 {
-	return span(adm.Age) + a.elapsed() + span(a.s.opts.ClockSkew)
+	return span(adm.Age()) + a.elapsed() + span(a.s.opts.ClockSkew)
 }
 
 // rowAt gives the answered row with the ID if there is a record in it, live or not.

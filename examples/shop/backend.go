@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -96,7 +97,7 @@ func openBackend(ctx context.Context, where, data string) (backend, error) {
 		return backend{}, err
 	}
 	var err error
-	if b.keys, err = sojourn.LoadKeys(keys); err != nil {
+	if b.keys, err = openKeys(keys); err != nil {
 		return backend{}, err
 	}
 	if b.store, b.close, err = open(); err != nil {
@@ -106,6 +107,16 @@ func openBackend(ctx context.Context, where, data string) (backend, error) {
 		return backend{}, fmt.Errorf("--store %s: %w", b.name, err)
 	}
 	return b, nil
+}
+
+// openKeys reads the file of keys and makes it when the shop opens for the first time. Several
+// processes on one server share their folder of data, and so the file; on machines of their own
+// they would each get a copy of it.
+func openKeys(path string) (*sojourn.KeyRing, error) {
+	if err := sojourn.CreateKeys(path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	return sojourn.LoadKeys(path)
 }
 
 // manager makes the manager of the shop's pages.

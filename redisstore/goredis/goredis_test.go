@@ -141,7 +141,7 @@ func TestClockSkew(t *testing.T) {
 			time.Sleep(20 * time.Millisecond)
 			r := store.Record{User: "somebody", Lifetime: time.Hour, Key: store.Key{Tag: store.TagOf("somebody")}}
 			rand.Read(r.Writer[:])
-			_, err := st.Create(t.Context(), r, store.Admission{Age: time.Millisecond})
+			_, err := st.Create(t.Context(), r, store.Admission{Began: time.Now().Add(-time.Millisecond)})
 			if refused := errors.Is(err, store.ErrRevoked); refused != skewed && time.Since(began) < time.Second || err != nil && !refused {
 				t.Errorf("create just after a revoke: %v; want it refused: %v", err, skewed)
 			}

@@ -196,7 +196,7 @@ func TestRefused(t *testing.T) {
 	}{
 		"create":    {second(s.Create(ctx, bad, store.Admission{})), store.ErrInvalid},
 		"admission": {second(s.Create(ctx, good, store.Admission{Max: -1})), store.ErrInvalid},
-		"age":       {second(s.Create(ctx, good, store.Admission{Age: store.GuardFor + 1})), store.ErrRevoked},
+		"age":       {second(s.Create(ctx, good, store.Admission{Began: time.Now().Add(-1 - store.GuardFor)})), store.ErrRevoked},
 		"update":    {s.Update(ctx, bad, 1), store.ErrInvalid},
 		"rotate":    {s.Rotate(ctx, good.Key, 1, good, nil), store.ErrInvalid},
 		"selection": {second(s.Revoke(ctx, "ada", store.Selection{Only: []store.Handle{{}}, Except: []store.Handle{{}}})), store.ErrInvalid},
@@ -232,7 +232,7 @@ func TestRecords(t *testing.T) {
 		t.Error("a driver has changed the caller's record")
 	}
 	nobody := record("")
-	if _, err := s.Create(t.Context(), nobody, store.Admission{Max: 1, Age: 1}); err != nil || d.adm != (store.Admission{}) {
+	if _, err := s.Create(t.Context(), nobody, store.Admission{Max: 1, Began: time.Now().Add(-1)}); err != nil || d.adm != (store.Admission{}) {
 		t.Errorf("a record of nobody came with conditions %+v, %v", d.adm, err)
 	}
 	if d.rec.Meta != nil || d.rec.Key != (store.Key{}) {

@@ -20,6 +20,7 @@ import (
 // the plain sentinels of package store, and do not look at a record's life: Read, View and List
 // give records that have expired, too, until Sweep removes them.
 type Driver interface {
+	// Traits are those of the store; that it is Local need not be said.
 	Traits() store.Traits
 
 	// Now is the engine's clock. It never goes back, not over a restart either, and the clock of
@@ -113,15 +114,17 @@ type core struct {
 	toucher Toucher // nil if d is none
 }
 
-func (c *core) Traits() store.Traits { return c.d.Traits() }
+func (c *core) Traits() store.Traits {
+	t := c.d.Traits()
+	t.Local = true
+	return t
+}
 
 func (c *core) Create(ctx context.Context, rec *store.Record, adm store.Admission) (store.Admitted, error) {
 	o := begin((*op).create)
 	defer o.end()
 	o.take(rec, nil)
-	if o.adm = adm; adm.Age > 0 {
-		o.began = time.Now()
-	}
+	o.adm = adm
 	err := c.d.Write(ctx, rec.Key.Tag, o.decide)
 	return o.admitted, err
 }

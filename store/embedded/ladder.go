@@ -28,7 +28,6 @@ type call struct {
 	version   uint64      // the expected one
 	from      store.ID
 	adm       store.Admission
-	began     time.Time // if adm has an Age
 	every     time.Duration
 	user      string
 	sel       store.Selection
@@ -164,11 +163,10 @@ func revokedAt(v View) (time.Time, error) {
 	return at, err
 }
 
-// refused reports whether a revocation came after the sign-in began. Age counts back from the call,
-// however long the lock took.
+// refused reports whether a revocation came after the sign-in began, or at that instant.
 func (o *op) refused(now time.Time) bool {
-	at := o.admitted.Revoked
-	return o.adm.Age > 0 && at.After(o.adm.Known) && !at.Before(now.Add(-o.adm.Age-time.Since(o.began)))
+	at, age := o.admitted.Revoked, o.adm.Age()
+	return age > 0 && at.After(o.adm.Known) && !at.Before(now.Add(-age))
 }
 
 // victim is a record that may have to go.

@@ -172,8 +172,8 @@ func testLadder(t *testing.T) {
 	}
 	over := func(r *store.Record) { r.Created, r.Lifetime = time.Now().Add(-time.Hour), 1 }
 	writer := func(r *store.Record) { r.Writer = another }
-	age := store.Admission{Age: time.Minute}
-	full := store.Admission{Age: time.Minute, Max: 1}
+	age := store.Admission{Began: time.Now().Add(-time.Minute)}
+	full := store.Admission{Began: time.Now().Add(-time.Minute), Max: 1}
 	evict := store.Admission{Max: 2, Evict: true}
 	handles := func(s string) (hs []store.Handle) {
 		for i := range len(s) {
@@ -201,8 +201,8 @@ func testLadder(t *testing.T) {
 		{"create: revoked at the instant of the sign-in", "", "", time.Minute, create(age, nil), store.ErrRevoked, ""},
 		{"create: revoked before the sign-in", "", "", time.Minute + 1, create(age, nil), nil, "put a1"},
 		{"create: revoked, and nobody asks", "", "", 1, create(store.Admission{}, nil), nil, "put a1"},
-		{"create: revoked, and known", "", "", time.Second, create(store.Admission{Age: time.Minute, Known: time.Now().Add(-time.Second)}, nil), nil, "put a1"},
-		{"create: revoked, and an earlier one known", "", "", time.Second, create(store.Admission{Age: time.Minute, Known: time.Now().Add(-2 * time.Second)}, nil), store.ErrRevoked, ""},
+		{"create: revoked, and known", "", "", time.Second, create(store.Admission{Began: time.Now().Add(-time.Minute), Known: time.Now().Add(-time.Second)}, nil), nil, "put a1"},
+		{"create: revoked, and an earlier one known", "", "", time.Second, create(store.Admission{Began: time.Now().Add(-time.Minute), Known: time.Now().Add(-2 * time.Second)}, nil), store.ErrRevoked, ""},
 		{"create: nobody is not revoked", "", "", 1, create(age, func(r *store.Record) { r.User = "" }), nil, "put a1"},
 		{"create: limit", "c1", "", 0, create(full, nil), store.ErrLimit, ""},
 		{"create: limit before a record without life", "c1", "", 0, create(full, over), store.ErrLimit, ""},
@@ -277,8 +277,7 @@ func TestTwice(t *testing.T) {
 		if want := begun.Add(time.Minute); err != nil || !a.Now.Equal(want) || !a.Revoked.Equal(s.revoked) {
 			t.Errorf("%v, %v: it acted at %v, want %v", err, a.Revoked, a.Now, want)
 		}
-		// Age counts back from the call.
-		_, err = st.Create(t.Context(), rec('a', 0, 0), store.Admission{Age: time.Since(s.revoked)})
+		_, err = st.Create(t.Context(), rec('a', 0, 0), store.Admission{Began: s.revoked})
 		if !errors.Is(err, store.ErrRevoked) {
 			t.Errorf("a sign-in that waited for its lock: %v, want ErrRevoked", err)
 		}
@@ -293,11 +292,11 @@ func TestTwice(t *testing.T) {
 func TestDamagedGuard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := (&stage{guard: store.ErrCorrupt}).with("")
-		for age, want := range map[time.Duration]error{0: nil, 1: store.ErrRevoked} {
-			adm := store.Admission{Age: age, Known: time.Now().Add(-time.Second)}
+		for age, want := range map[time.Time]error{{}: nil, time.Now().Add(-1): store.ErrRevoked} {
+			adm := store.Admission{Began: age, Known: time.Now().Add(-time.Second)}
 			a, err := New("stage", s).Create(t.Context(), rec('a', 0, 0), adm)
 			if !errors.Is(err, want) || err == nil && !a.Revoked.Equal(time.Now()) {
-				t.Errorf("with an age of %v: %v, want %v; revoked at %v", age, err, want, a.Revoked)
+				t.Errorf("begun at %v: %v, want %v; revoked at %v", age, err, want, a.Revoked)
 			}
 		}
 	})

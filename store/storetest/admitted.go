@@ -147,7 +147,7 @@ func known(k *kit) {
 	user := k.name()
 	first, err := k.revoke(user, store.Selection{})
 	k.ok("revoke", err)
-	adm := store.Admission{Age: time.Minute}
+	adm := store.Admission{Began: time.Now().Add(-time.Minute)}
 	_, err = k.create(k.fresh(user), adm)
 	k.is(store.ErrRevoked, "create of a sign-in that began before the revoke", err)
 	adm.Known = first.At

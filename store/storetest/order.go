@@ -17,7 +17,7 @@ func orderCreate(k *kit) {
 	k.add(rec)
 	_, err := k.revoke(rec.User, store.Selection{Except: []store.Handle{rec.Handle}})
 	k.ok("revoke with Except", err)
-	adm := store.Admission{Age: time.Minute, Max: 1} // revoked since, and there is no place left
+	adm := store.Admission{Began: time.Now().Add(-time.Minute), Max: 1} // revoked since, and there is no place left
 	_, err = k.create(rec, adm)
 	k.ok("a repeated create, after a revoke and at the limit", err)
 	other := k.fresh(rec.User)

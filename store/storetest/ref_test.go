@@ -99,7 +99,7 @@ func (s *ref) begin(ctx context.Context, err error) error {
 	return store.FromContext(ctx)
 }
 
-func (s *ref) Traits() store.Traits { return store.Traits{Volatile: true} }
+func (s *ref) Traits() store.Traits { return store.Traits{Volatile: true, Local: true} }
 
 func (s *ref) Watch(context.Context, func(store.Ending)) error { return errors.ErrUnsupported }
 
@@ -125,7 +125,7 @@ func (s *ref) Create(ctx context.Context, rec store.Record, adm store.Admission)
 	}
 	if rec.User != "" {
 		known := s.knowsAll || !a.Revoked.After(adm.Known)
-		if adm.Age > 0 && !a.Revoked.Before(now.Add(-adm.Age)) && !known && !s.noGuard {
+		if adm.Age() > 0 && !a.Revoked.Before(now.Add(-adm.Age())) && !known && !s.noGuard {
 			return store.Admitted{}, fmt.Errorf("create: %w", store.ErrRevoked)
 		}
 		var err error

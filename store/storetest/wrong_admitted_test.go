@@ -78,14 +78,14 @@ var wrongAdmitted = []wrong{
 	{"who knows of one revocation knows of all", []string{"known"}, swap(func(a *altered) {
 		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
 			if !adm.Known.IsZero() {
-				adm.Age = 0
+				adm.Began = time.Time{}
 			}
 			return a.ref.Create(ctx, rec, adm)
 		}
 	})},
 	{"a revoked sign-in is refused though it was let in before", []string{"order-create"}, swap(func(a *altered) {
 		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
-			if at := a.guards[rec.User]; adm.Age > 0 && a.now().Add(-adm.Age).Before(at) {
+			if at := a.guards[rec.User]; adm.Began.Before(at) && !adm.Began.IsZero() {
 				return store.Admitted{}, store.ErrRevoked
 			}
 			return a.ref.Create(ctx, rec, adm)

@@ -28,7 +28,7 @@ var wrongRaces = []wrong{
 			n := len(a.snapshot(func(r store.Record) bool { return r.User == rec.User }))
 			if adm.Max == 0 || n < adm.Max {
 				gap()
-				return a.ref.Create(ctx, rec, store.Admission{Age: adm.Age})
+				return a.ref.Create(ctx, rec, store.Admission{Began: adm.Began})
 			}
 			return a.ref.Create(ctx, rec, adm)
 		}
@@ -44,7 +44,7 @@ var wrongRaces = []wrong{
 				evicted = append(evicted, recs[0].Handle)
 				recs = recs[1:]
 			}
-			got, err = a.ref.Create(ctx, rec, store.Admission{Age: adm.Age})
+			got, err = a.ref.Create(ctx, rec, store.Admission{Began: adm.Began})
 			got.Evicted = evicted
 			return got, err
 		}

@@ -7,5 +7,5 @@
 //	members := mw.Append(qctx.MwRequireSess(sessions))
 //	http.Handle("/account", members.Handle(account)) // c.Sess is the session
 //
-// It works with net/http; package qctxhr, a module of its own, adapts it to httprouter.
+// It works with net/http. Programs with httprouter import package qctxhr in its place, a module of its own.
 package qctx

@@ -4,6 +4,7 @@
 package qscql
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/gocql/gocql"
@@ -36,8 +37,18 @@ func NewCqlStore(gs *gocql.Session, table string, uidIndex bool, uidToClient boo
 	if err != nil {
 		return nil, fmt.Errorf("qscql: %w: %w", qsess.ErrConfig, err)
 	}
-	if err := qsess.Migrate(keep); err != nil {
+	look := func(ctx context.Context) ([]string, error) { return columns(ctx, gs, keyspace, table) }
+	if err := qsess.Migrate(keep, look, cipherkeys...); err != nil {
 		return nil, fmt.Errorf("qscql: %w", err)
 	}
 	return qsess.NewStoreOver(keep, cipherkeys...)
+}
+
+// columns returns the names of a table's columns, none if there is no such table.
+func columns(ctx context.Context, gs *gocql.Session, keyspace, table string) (names []string, err error) {
+	it := gs.Query("SELECT column_name FROM system_schema.columns WHERE keyspace_name = ? AND table_name = ?", keyspace, table).WithContext(ctx).Iter()
+	for name := ""; it.Scan(&name); {
+		names = append(names, name)
+	}
+	return names, it.Close()
 }

@@ -98,7 +98,7 @@ func TestRefused(t *testing.T) {
 	if err := gs.Query("CREATE TABLE old (sessid uuid, userid blob, data blob, maxage int, minrefresh int, PRIMARY KEY (userid, sessid))").Exec(); err != nil {
 		t.Fatal(err)
 	}
-	if st, err := qscql.NewCqlStore(gs, "old", true, false, qstest.Key1); st != nil || err == nil || !strings.Contains(err.Error(), "choose another name") {
+	if st, err := qscql.NewCqlStore(gs, "old", true, false, qstest.Key1); st != nil || !errors.Is(err, qsess.ErrConfig) || !strings.Contains(err.Error(), "choose another name") {
 		t.Errorf("the older library's table: got %v, %v", st, err)
 	}
 	for name, refused := range map[string]func() (*qsess.Store, error){
@@ -112,5 +112,13 @@ func TestRefused(t *testing.T) {
 		if st, err := refused(); st != nil || !errors.Is(err, qsess.ErrConfig) {
 			t.Errorf("%s: got %v, %v, want ErrConfig", name, st, err)
 		}
+	}
+	var left []string
+	it := gs.Query("SELECT table_name FROM system_schema.tables WHERE keyspace_name = ?", gs.Query("").Keyspace()).Iter()
+	for name := ""; it.Scan(&name); {
+		left = append(left, name)
+	}
+	if err := it.Close(); err != nil || len(left) != 1 {
+		t.Errorf("beside the older library's table it leaves %v, %v", left, err)
 	}
 }

@@ -158,7 +158,7 @@ func TestRefused(t *testing.T) {
 	db := openDB(t)
 	for name, refused := range map[string]func() (*qsess.Store, error){
 		"no database": func() (*qsess.Store, error) { return qsldb.NewGldbStore(nil, nil, nil, qstest.Key1) },
-		"zero byte":   func() (*qsess.Store, error) { return qsldb.NewGldbStore(db, []byte{1, 0}, nil, qstest.Key1) },
+		"long prefix": func() (*qsess.Store, error) { return qsldb.NewGldbStore(db, make([]byte, 128), nil, qstest.Key1) },
 		"no key":      func() (*qsess.Store, error) { return qsldb.NewGldbStore(db, nil, nil) },
 		"short key":   func() (*qsess.Store, error) { return qsldb.NewGldbStore(db, nil, nil, []byte("short")) },
 	} {

@@ -49,24 +49,31 @@ func onEach(t *testing.T, test func(t *testing.T, open func(testing.TB) *sql.DB)
 	}
 }
 
+// tables lists those whose names begin with prefix.
+func tables(t testing.TB, db *sql.DB, prefix string) (names []string) {
+	t.Helper()
+	rows, err := db.Query("SELECT table_name FROM information_schema.tables WHERE table_schema = database() AND table_name LIKE ?", prefix+"%")
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			t.Error(err)
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
 // newTable gives a name whose tables are dropped in the end.
 func newTable(t testing.TB, db *sql.DB) string {
 	t.Helper()
 	name := "qs_" + strings.ToLower(rand.Text()[:12])
 	t.Cleanup(func() {
-		rows, err := db.Query("SELECT table_name FROM information_schema.tables WHERE table_schema = database() AND table_name LIKE ?", name+"%")
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		var tables []string
-		for rows.Next() {
-			var table string
-			if err := rows.Scan(&table); err != nil {
-				t.Error(err)
-			}
-			tables = append(tables, table)
-		}
+		tables := tables(t, db, name)
 		if len(tables) == 0 {
 			return
 		}
@@ -155,19 +162,26 @@ func TestRefused(t *testing.T) {
 		if _, err := db.Exec("CREATE TABLE " + old + " (id INT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, data " + dataField + ", userid " + uidField + ", expires DATETIME NOT NULL)"); err != nil {
 			t.Fatal(err)
 		}
-		if st, err := qsmy.NewMysqlStore(db, old, dataField, uidField, qstest.Key1); st != nil || err == nil || !strings.Contains(err.Error(), "choose another name") {
+		if st, err := qsmy.NewMysqlStore(db, old, dataField, uidField, qstest.Key1); st != nil || !errors.Is(err, qsess.ErrConfig) || !strings.Contains(err.Error(), "choose another name") {
 			t.Errorf("the older library's table: got %v, %v", st, err)
 		}
+		if left := tables(t, db, old); len(left) != 1 {
+			t.Errorf("beside the older library's table it leaves %v", left)
+		}
+		fresh := newTable(t, db)
 		for name, refused := range map[string]func() (*qsess.Store, error){
 			"no database": func() (*qsess.Store, error) { return qsmy.NewMysqlStore(nil, "t", "", "", qstest.Key1) },
 			"no table":    func() (*qsess.Store, error) { return qsmy.NewMysqlStore(db, "", "", "", qstest.Key1) },
 			"no name":     func() (*qsess.Store, error) { return qsmy.NewMysqlStore(db, "a; b", "", "", qstest.Key1) },
-			"no key":      func() (*qsess.Store, error) { return qsmy.NewMysqlStore(db, newTable(t, db), "", "") },
-			"short key":   func() (*qsess.Store, error) { return qsmy.NewMysqlStore(db, newTable(t, db), "", "", []byte("x")) },
+			"no key":      func() (*qsess.Store, error) { return qsmy.NewMysqlStore(db, fresh, "", "") },
+			"short key":   func() (*qsess.Store, error) { return qsmy.NewMysqlStore(db, fresh, "", "", []byte("x")) },
 		} {
 			if st, err := refused(); st != nil || !errors.Is(err, qsess.ErrConfig) {
 				t.Errorf("%s: got %v, %v, want ErrConfig", name, st, err)
 			}
+		}
+		if left := tables(t, db, fresh); len(left) != 0 {
+			t.Errorf("without keys it leaves %v", left)
 		}
 	})
 }

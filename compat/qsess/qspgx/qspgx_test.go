@@ -3,11 +3,13 @@ package qspgx_test
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/sojourn-go/sojourn"
@@ -40,27 +42,28 @@ func newPool(t testing.TB, statements ...string) *pgxpool.Pool {
 	return p
 }
 
+// tables lists those whose names begin with prefix.
+func tables(t testing.TB, pool *pgxpool.Pool, prefix string) []string {
+	t.Helper()
+	rows, err := pool.Query(context.Background(), "SELECT tablename::text FROM pg_tables WHERE tablename LIKE $1", prefix+"%")
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Error(err)
+	}
+	return names
+}
+
 // newTable gives a name whose tables are dropped in the end.
 func newTable(t testing.TB, pool *pgxpool.Pool) string {
 	t.Helper()
 	name := "qs_" + strings.ToLower(rand.Text()[:12])
 	t.Cleanup(func() {
-		ctx := context.Background()
-		rows, err := pool.Query(ctx, "SELECT tablename FROM pg_tables WHERE tablename LIKE $1", name+"%")
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		var all []string
-		for rows.Next() {
-			var s string
-			if err := rows.Scan(&s); err != nil {
-				t.Error(err)
-			}
-			all = append(all, s)
-		}
-		for _, s := range all {
-			if _, err := pool.Exec(ctx, "DROP TABLE "+s); err != nil {
+		for _, s := range tables(t, pool, name) {
+			if _, err := pool.Exec(context.Background(), "DROP TABLE "+s); err != nil {
 				t.Error(err)
 			}
 		}
@@ -142,17 +145,21 @@ func TestRefused(t *testing.T) {
 	if _, err := pool.Exec(t.Context(), "CREATE TABLE "+old+" (id SERIAL PRIMARY KEY, data BYTEA, userid BYTEA, expires TIMESTAMP NOT NULL, maxage INTEGER, minrefresh INTEGER)"); err != nil {
 		t.Fatal(err)
 	}
+	fresh := newTable(t, pool)
 	for name, refused := range map[string]func() (*qsess.Store, error){
 		"no pool":           func() (*qsess.Store, error) { return qspgx.NewPgxStore(nil, "t", nil, qstest.Key1) },
 		"no table":          func() (*qsess.Store, error) { return qspgx.NewPgxStore(pool, "", nil, qstest.Key1) },
 		"no name":           func() (*qsess.Store, error) { return qspgx.NewPgxStore(pool, "a; b", nil, qstest.Key1) },
-		"no key":            func() (*qsess.Store, error) { return qspgx.NewPgxStore(pool, newTable(t, pool), nil) },
-		"short key":         func() (*qsess.Store, error) { return qspgx.NewPgxStore(pool, newTable(t, pool), nil, []byte("x")) },
+		"no key":            func() (*qsess.Store, error) { return qspgx.NewPgxStore(pool, fresh, nil) },
+		"short key":         func() (*qsess.Store, error) { return qspgx.NewPgxStore(pool, fresh, nil, []byte("x")) },
 		"the old library's": func() (*qsess.Store, error) { return qspgx.NewPgxStore(pool, old, nil, qstest.Key1) },
 	} {
-		if st, err := refused(); st != nil || err == nil {
-			t.Errorf("%s: got %v, %v", name, st, err)
+		if st, err := refused(); st != nil || !errors.Is(err, qsess.ErrConfig) {
+			t.Errorf("%s: got %v, %v, want ErrConfig", name, st, err)
 		}
+	}
+	if left := append(tables(t, pool, fresh), tables(t, pool, old)...); len(left) != 1 {
+		t.Errorf("beside the older library's table it leaves %v", left)
 	}
 	if qspgx.DefaultPruneIntervalSecs != 120 {
 		t.Error("sessions are not pruned every two minutes")
