@@ -119,7 +119,7 @@ func TestEngineErrors(t *testing.T) {
 			t.Errorf("%v became %v, want %v", c.engine, err, c.want)
 		}
 	}
-	if _, err := kvstore.New(new(deaf), nil); !errors.Is(err, store.ErrUnavailable) {
+	if _, err := kvstore.New("kvstore", new(deaf), nil); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("new: %v", err)
 	}
 }

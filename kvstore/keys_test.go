@@ -59,7 +59,7 @@ func TestPrefix(t *testing.T) {
 		t.Fatal(err)
 	}
 	prefixes := []string{"", "a", "aa", "a\x01", "a0", "a0s", "as", "ae", strings.Repeat("\xff", 255)}
-	stores := make([]*kvstore.Store, len(prefixes))
+	stores := make([]store.Store, len(prefixes))
 	recs := make([]store.Record, len(prefixes))
 	same := fresh("user1")
 	for i, p := range prefixes {
@@ -91,7 +91,7 @@ func TestPrefix(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"a\x00b", "\x00", strings.Repeat("x", 256)} {
-		if _, err := kvstore.New(db, &kvstore.Options{Prefix: bad}); !errors.Is(err, store.ErrInvalid) {
+		if _, err := kvstore.New("kvstore", db, &kvstore.Options{Prefix: bad}); !errors.Is(err, store.ErrInvalid) {
 			t.Errorf("prefix of %d bytes: %v, want ErrInvalid", len(bad), err)
 		}
 	}

@@ -23,7 +23,7 @@ func TestStore(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { outside.Do(func() { db.Close() }) })
-		s, err := kvstore.New(outside.Engine(&engine{db: db}), nil)
+		s, err := kvstore.New(name, outside.Engine(&engine{db: db}), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

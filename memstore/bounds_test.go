@@ -132,8 +132,8 @@ func TestEvictAnonymous(t *testing.T) {
 	})
 }
 
-// TestBoundsRace keeps a full store busy from many sides: counts stay exact and
-// within bounds, and no signed-in record ends.
+// TestBoundsRace keeps a full store busy from many sides: counts stay exact and within bounds, and
+// no signed-in record ends.
 func TestBoundsRace(t *testing.T) {
 	const n = 200
 	s := New(&Options{MaxRecords: n, MaxBytes: n * 500, EvictAnonymous: true})
@@ -213,8 +213,8 @@ func TestShrink(t *testing.T) {
 	})
 }
 
-// TestWalkHolds deletes most records during a walk: slots stay where they are,
-// and what is live all along is seen once.
+// TestWalkHolds deletes most records during a walk: slots stay where they are, and what is live all
+// along is seen once.
 func TestWalkHolds(t *testing.T) {
 	s := New(nil)
 	s.mem.shards, s.mem.shift = s.mem.shards[:1], 64
@@ -247,7 +247,8 @@ func TestWalkHolds(t *testing.T) {
 func TestGuards(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(nil)
-		sh, _ := s.mem.locate(store.Key{Tag: store.TagOf("a")})
+		tag := store.TagOf("a")
+		sh, _ := s.mem.locate(&tag)
 		late := func(age time.Duration) bool {
 			_, err := s.Create(bg, userRecord("a", 1), store.Admission{Began: time.Now().Add(-age)})
 			s.Delete(bg, userRecord("a", 1).Key)
@@ -306,8 +307,8 @@ func TestCollisions(t *testing.T) {
 	s.mem.check(t)
 }
 
-// TestGetAllocates wants one allocation for Meta and Data, and slices that cannot
-// grow into one another.
+// TestGetAllocates wants one allocation for Meta and Data, and slices that cannot grow into one
+// another.
 func TestGetAllocates(t *testing.T) {
 	s := New(nil)
 	for i, want := range []float64{0, 1, 1, 1} {

@@ -52,9 +52,17 @@ func clamp(t time.Time) time.Time {
 	return t
 }
 
+// put inserts a record, unless it is over before it begins.
 func (m *model) put(r store.Record, version uint64) {
+	r = settled(r, version)
+	if r.Live(time.Now()) {
+		m.recs[r.Key] = r
+	}
+}
+
+func settled(r store.Record, version uint64) store.Record {
 	r.Version, r.Created, r.Seen = version, clamp(r.Created), clamp(r.Seen)
-	m.recs[r.Key] = r
+	return r
 }
 
 func (m *model) create(r store.Record, adm store.Admission) error {
@@ -71,6 +79,9 @@ func (m *model) create(r store.Record, adm store.Admission) error {
 		if mine := m.of(r.User); adm.Max > 0 && len(mine) >= adm.Max {
 			if !adm.Evict {
 				return store.ErrLimit
+			}
+			if now := settled(r, 1); !now.Live(time.Now()) {
+				return nil // nobody has to go for it
 			}
 			for _, v := range mine[:len(mine)+1-adm.Max] {
 				delete(m.recs, v.Key)

@@ -37,25 +37,13 @@ const storeUsage = "`where` sessions are kept: memory, cookie, disk:DIR, leveldb
 // openers make the stores that live in a file or folder. Each gives the store and what closes it.
 var openers = map[string]func(path string) (store.Store, func() error, error){
 	"disk": func(path string) (store.Store, func() error, error) {
-		st, err := diskstore.New(path, nil)
-		if err != nil {
-			return nil, nil, err
-		}
-		return st, st.Close, nil
+		return closing(diskstore.New(path, nil))
 	},
 	"leveldb": func(path string) (store.Store, func() error, error) {
-		st, db, err := leveldbstore.Open(path, nil)
-		if err != nil {
-			return nil, nil, err
-		}
-		return st, db.Close, nil
+		return closing(leveldbstore.Open(path, nil))
 	},
 	"pebble": func(path string) (store.Store, func() error, error) {
-		st, db, err := pebblestore.Open(path, nil)
-		if err != nil {
-			return nil, nil, err
-		}
-		return st, db.Close, nil
+		return closing(pebblestore.Open(path, nil))
 	},
 	"sqlite": func(path string) (store.Store, func() error, error) {
 		st, err := sqlitestore.Open(path, nil)
@@ -64,6 +52,17 @@ var openers = map[string]func(path string) (store.Store, func() error, error){
 		}
 		return st, st.Close, st.Migrate(context.Background())
 	},
+}
+
+// closing returns a store and what closes it.
+func closing[S interface {
+	store.Store
+	Close() error
+}](st S, err error) (store.Store, func() error, error) {
+	if err != nil {
+		return nil, nil, err
+	}
+	return st, st.Close, nil
 }
 
 // openBackend opens what the flag --store names; keys for sessions on a server are in the folder data. The

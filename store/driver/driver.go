@@ -26,7 +26,7 @@ import (
 // names the store and the operation in the error. So a driver
 //
 //   - gets what [store.Check], [store.CheckCreate], [store.CheckRotate], [store.CheckSelection] and [store.CheckUser]
-//     accept, no conditions for a record of nobody, no user "" and no limit below 1;
+//     accept, no conditions for a record of nobody, no user "", and nothing negative;
 //   - returns the plain sentinels of package store, or a [Fault] for what an engine said. What else it returns is
 //     unavailable for a read and indeterminate for a write: return [store.ErrUnavailable], wrapped, where a write was
 //     surely not applied;

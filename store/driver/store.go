@@ -37,7 +37,7 @@ func hold(rec *store.Record) *call {
 }
 
 func (c *call) free() {
-	*c = call{}
+	c.rec = store.Record{}
 	calls.Put(c)
 }
 
@@ -116,6 +116,7 @@ func (s *Store) Rotate(ctx context.Context, old store.Key, ifVersion uint64, rec
 		tail = &c.tail
 	}
 	err = s.d.Rotate(ctx, old, ifVersion, &c.rec, tail)
+	c.tail = store.Record{}
 	c.free()
 	return s.write("rotate", err)
 }
@@ -177,10 +178,7 @@ func (s *Store) Sweep(ctx context.Context, limit int) (int, error) {
 	if err := store.FromContext(ctx); err != nil {
 		return 0, s.fail("sweep", err)
 	}
-	if limit <= 0 {
-		return 0, nil
-	}
-	n, err := s.d.Sweep(ctx, limit)
+	n, err := s.d.Sweep(ctx, max(limit, 0))
 	return n, s.write("sweep", err)
 }
 

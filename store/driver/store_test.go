@@ -235,7 +235,6 @@ func TestRefused(t *testing.T) {
 		"nobody":    {second(s.Revoke(ctx, "", store.Selection{})), nil},
 		"list":      {last(s.User(ctx, "")), nil},
 		"long list": {last(s.User(ctx, long)), nil},
-		"sweep":     {second(s.Sweep(ctx, 0)), nil},
 		"watch":     {s.Watch(ctx, func(store.Ending) {}), errors.ErrUnsupported},
 	} {
 		if !errors.Is(c.err, c.want) {

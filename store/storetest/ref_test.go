@@ -51,6 +51,7 @@ type knobs struct {
 	updateBlind   bool                // Update does not look whether the record has expired
 	keepEmpty     bool                // Update takes empty bytes for "unchanged"
 	unchecked     bool                // no argument is refused
+	existsFirst   bool                // Rotate looks at the new key first
 	knowsAll      bool                // a sign-in that knows of one revocation knows of all
 }
 
@@ -258,12 +259,15 @@ func (s *ref) Rotate(ctx context.Context, old store.Key, ifVersion uint64, rec s
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.now()
+	now, taken := s.now(), false
 	if there, ok := s.find(rec.Key, now); ok {
 		if there.Version == ifVersion+1 && there.Writer == rec.Writer && !s.noReplay {
 			return nil
 		}
-		return fmt.Errorf("rotate: %w", store.ErrExists)
+		if s.existsFirst {
+			return fmt.Errorf("rotate: %w", store.ErrExists)
+		}
+		taken = true
 	}
 	prev, ok := s.find(old, now)
 	switch {
@@ -273,6 +277,8 @@ func (s *ref) Rotate(ctx context.Context, old store.Key, ifVersion uint64, rec s
 		return fmt.Errorf("rotate: %w", store.ErrConflict)
 	case prev.User != rec.User:
 		return fmt.Errorf("rotate: %w: not the user of the record", store.ErrInvalid)
+	case taken:
+		return fmt.Errorf("rotate: %w", store.ErrExists)
 	}
 	if s.rotateNow {
 		rec.Created = time.Time{}

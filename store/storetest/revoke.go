@@ -110,7 +110,7 @@ func guardTime(k *kit) {
 	user := k.name() // without a record to carry the guard
 	_, err := k.create(k.fresh(user), store.Admission{Began: time.Now().Add(-1 - store.GuardFor)})
 	k.is(store.ErrRevoked, "create of a sign-in that took longer than GuardFor", err)
-	_, err = k.create(k.fresh(user), store.Admission{Began: time.Now().Add(time.Second-store.GuardFor)})
+	_, err = k.create(k.fresh(user), store.Admission{Began: time.Now().Add(time.Second - store.GuardFor)})
 	k.ok("create of a sign-in that took almost GuardFor", err)
 	k.revoked("revoke", user, store.Selection{}, 1)
 	k.revoked("revoke of nothing", user, store.Selection{}, 0)

@@ -83,6 +83,32 @@ var wrongAdmitted = []wrong{
 			return a.ref.Create(ctx, rec, adm)
 		}
 	})},
+	{"a revoked sign-in is refused though it was let in before", []string{"order-create"}, swap(func(a *altered) {
+		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
+			if at := a.guards[rec.User]; adm.Began.Before(at) && !adm.Began.IsZero() {
+				return store.Admitted{}, store.ErrRevoked
+			}
+			return a.ref.Create(ctx, rec, adm)
+		}
+	})},
+	{"the limit comes first", []string{"order-create"}, swap(func(a *altered) {
+		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
+			n := len(a.snapshot(func(r store.Record) bool { return r.User == rec.User && r.Key != rec.Key }))
+			if adm.Max > 0 && !adm.Evict && n >= adm.Max {
+				return store.Admitted{}, store.ErrLimit
+			}
+			return a.ref.Create(ctx, rec, adm)
+		}
+	})},
+	{"an update that ends does not look at the version", []string{"order-update"}, swap(func(a *altered) {
+		a.update = func(ctx context.Context, rec store.Record, v uint64) error {
+			if _, _, err := a.ref.Get(ctx, rec.Key); err == nil && rec.Lifetime == 1 {
+				return a.ref.Delete(ctx, rec.Key)
+			}
+			return a.ref.Update(ctx, rec, v)
+		}
+	})},
+	{"rotate looks at the new key first", []string{"order-rotate"}, turn(func(s *ref) { s.existsFirst = true })},
 	{"rotate wants life", []string{"rotate-ends"}, swap(func(a *altered) {
 		a.rotate = func(ctx context.Context, old store.Key, v uint64, rec store.Record, tail *store.Record) error {
 			if rec.Lifetime == 1 {

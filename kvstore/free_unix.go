@@ -1,10 +1,10 @@
 //go:build linux || darwin || freebsd
 
-package leveldbstore
+package kvstore
 
 import "syscall"
 
-// free tells how many bytes of dir's file system are left to this process.
+// free returns how many bytes of dir's file system are left to this process.
 func free(dir string) (uint64, error) {
 	var s syscall.Statfs_t
 	err := syscall.Statfs(dir, &s)

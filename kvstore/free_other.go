@@ -1,6 +1,6 @@
 //go:build !(linux || darwin || freebsd)
 
-package leveldbstore
+package kvstore
 
 import "errors"
 
