@@ -197,7 +197,7 @@ func TestTurnOfTheSession(t *testing.T) {
 		for tn := range turnCount {
 			name := fmt.Sprintf("%s, %s", standingNames[from], turnNames[tn])
 			s := &Session{m: m, standing: from, reading: &reading{}}
-			s.rec.User, s.ticket.bearer, s.unsaved = "ada", true, true
+			s.rec.User, s.secret.bearer, s.unsaved = "ada", true, true
 			s.view.idle = 7
 			s.ops = []op{func(*view) error { return nil }}
 			panicked := func() (p bool) {
@@ -215,8 +215,8 @@ func TestTurnOfTheSession(t *testing.T) {
 				}
 				continue
 			}
-			kept := s.rec.User == "ada" && s.ticket.bearer && s.unsaved && s.view.idle == 7 && len(s.ops) == 1
-			gone := s.rec.User == "" && s.ticket == (ticket{}) && !s.unsaved && s.view.idle == m.opts.Idle && s.ops == nil
+			kept := s.rec.User == "ada" && s.secret.bearer && s.unsaved && s.view.idle == 7 && len(s.ops) == 1
+			gone := s.rec.User == "" && s.secret == (secret{}) && !s.unsaved && s.view.idle == m.opts.Idle && s.ops == nil
 			if s.standing != to || to.holds() && !kept || !to.holds() && !gone {
 				t.Errorf("%s: %s, keeps what it held: %v, drops it: %v", name, standingNames[s.standing], kept, gone)
 			}
