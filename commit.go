@@ -250,6 +250,7 @@ func (s *Session) touch(ctx context.Context, now time.Time) (shown bool) {
 	}
 	ctx = detached(ctx)
 	rec := s.rec
+	shown = s.unsaved || s.m.sealed != nil // a stored session's Touch may have met what a renewal has left
 	var err error
 	if s.unsaved {
 		err = s.put(ctx, rec)
@@ -266,7 +267,7 @@ func (s *Session) touch(ctx context.Context, now time.Time) (shown bool) {
 	}
 	s.rec.Seen = s.storeNow()
 	s.resealed(turnMoved)
-	return true
+	return shown
 }
 
 // begin makes the record of a visitor who has kept something.

@@ -46,6 +46,9 @@ const (
 	opSweep  = "sweep"
 )
 
+// allOps are those that requests make; a sweeper makes others.
+var allOps = []string{opCreate, opGet, opUpdate, opTouch, opRotate, opDelete, opRevoke}
+
 func newFaultStore(inner store.Store) *faultStore {
 	return &faultStore{Store: inner, before: map[string]hook{}, after: map[string]hook{}, calls: map[string]int{}}
 }
@@ -60,6 +63,32 @@ func (f *faultStore) set(hooks map[string]hook, h hook, ops []string) {
 	for _, op := range ops {
 		hooks[op] = h
 	}
+}
+
+// during runs act in the middle of what follows: before the nth call is applied, or after it. later
+// counts the calls whose answers tell what act has done; -1 says that there was no nth call. Those that act makes itself run no other.
+func (f *faultStore) during(n int, after bool, act func()) (later *atomic.Int32) {
+	later = new(atomic.Int32)
+	later.Store(-1)
+	var calls atomic.Int32
+	h := func(context.Context) error {
+		if later.Load() >= 0 {
+			later.Add(1)
+		}
+		if int(calls.Add(1)) == n {
+			act()
+			if later.Store(1); after {
+				later.Store(0)
+			}
+		}
+		return nil
+	}
+	if after {
+		f.setAfter(h, allOps...)
+	} else {
+		f.setBefore(h, allOps...)
+	}
+	return later
 }
 
 // heal removes every fault.
@@ -207,6 +236,17 @@ func failTimes(n int, err error) hook {
 		defer mu.Unlock()
 		if n--; n >= 0 {
 			return err
+		}
+		return nil
+	}
+}
+
+// failNth is h at the nth call, and at no other.
+func failNth(n int, h hook) hook {
+	var calls atomic.Int32
+	return func(ctx context.Context) error {
+		if int(calls.Add(1)) == n {
+			return h(ctx)
 		}
 		return nil
 	}

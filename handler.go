@@ -89,6 +89,7 @@ func (v *visit) finish(h http.Header) error {
 	s.event(v.Context, StoreFailed, "commit", err)
 	s.dropChanges()
 	clearHeader(h, v.m.jar.Name)
+	s.takeBack(h)
 	if s.stage == stageUpgrading {
 		s.stage = stageOpen // the answer is a page, then
 	}

@@ -3,6 +3,7 @@ package sojourn
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +29,7 @@ func (s *Session) writeHeader(ctx context.Context, h http.Header) error {
 		return nil
 	}
 	s.vary(h)
+	s.takeBack(h)
 	if s.standing.owes() {
 		if err := s.tell(h); err != nil {
 			s.abandon(ctx)
@@ -178,15 +180,10 @@ func (s *Session) Token() (Token, error) {
 	return newToken(text), nil
 }
 
-// clearHeader drops what the handler said about a page that will not be sent. The session's own cookie stays: it is
-// there only from an earlier Commit or Save of this request, whose act stands.
+// clearHeader drops what the handler said about a page that will not be sent. The session's own
+// cookie stays: it is there only from an earlier Commit or Save of this request, whose act stands.
 func clearHeader(h http.Header, cookie string) {
-	own := h["Set-Cookie"][:0:0]
-	for _, line := range h["Set-Cookie"] {
-		if name, _, _ := strings.Cut(line, "="); name == cookie || strings.HasPrefix(name, cookie+".") {
-			own = append(own, line)
-		}
-	}
+	own := slices.DeleteFunc(slices.Clone(h["Set-Cookie"]), func(line string) bool { return !sets(line, cookie) })
 	for name := range h {
 		switch name {
 		case "Strict-Transport-Security", "Content-Security-Policy", "Date", "Connection":
@@ -197,4 +194,22 @@ func clearHeader(h http.Header, cookie string) {
 	if len(own) > 0 {
 		h["Set-Cookie"] = own
 	}
+}
+
+// takeBack drops the session's cookie from a header that has it from an earlier Commit or Save, if
+// the session has ended since: a dead token shall not take the place of what the client has.
+func (s *Session) takeBack(h http.Header) {
+	if s.standing != ended || s.stage != stageTold {
+		return
+	}
+	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool { return sets(line, s.m.jar.Name) })
+	if len(h["Set-Cookie"]) == 0 {
+		delete(h, "Set-Cookie")
+	}
+}
+
+// sets reports whether a Set-Cookie line is of cookie or one of its chunks.
+func sets(line, cookie string) bool {
+	name, _, _ := strings.Cut(line, "=")
+	return name == cookie || strings.HasPrefix(name, cookie+".")
 }

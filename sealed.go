@@ -134,8 +134,10 @@ type sealedStore struct {
 	presence store.Store // nil with AcceptReplayUntilExpiry
 	live     bool
 	rec      store.Record
-	version  uint64       // of the presence record
-	next     store.Record // of a rotation whose answer may have been lost
+	version  uint64        // of the presence record
+	unused   time.Duration // for how long it had not been used when it was read
+	read     instant       // when that was; 0 = never
+	next     store.Record  // of a rotation whose answer may have been lost
 }
 
 var _ store.Store = (*sealedStore)(nil)
@@ -190,7 +192,7 @@ func (st *sealedStore) Get(ctx context.Context, key store.Key) (store.Record, ti
 		return store.Record{}, now, store.ErrNotFound
 	}
 	if st.hasPresence(rec) {
-		p, _, err := st.presence.Get(ctx, key)
+		p, err := st.readPresence(ctx, key)
 		if err != nil {
 			return store.Record{}, now, err
 		}
@@ -230,11 +232,11 @@ func (st *sealedStore) Update(ctx context.Context, rec store.Record, ifVersion u
 // touchPresence keeps the presence record alive as long as the cookie, and finds out whether it
 // was revoked meanwhile.
 func (st *sealedStore) touchPresence(ctx context.Context, rec *store.Record) error {
-	if !st.hasPresence(&st.rec) {
+	switch {
+	case !st.hasPresence(&st.rec):
 		return nil
-	}
-	if rec.Idle == st.rec.Idle && rec.Lifetime == st.rec.Lifetime {
-		return st.presence.Touch(ctx, present(*rec), st.m.opts.TouchEvery)
+	case rec.Idle == st.rec.Idle && rec.Lifetime == st.rec.Lifetime:
+		return st.stillPresent(ctx, rec, st.m.opts.TouchEvery)
 	}
 	err := st.presence.Update(ctx, present(*rec), st.version)
 	if err == nil {
@@ -243,12 +245,35 @@ func (st *sealedStore) touchPresence(ctx context.Context, rec *store.Record) err
 	return err
 }
 
+// stillPresent touches the presence record of rec where that is due, and then makes sure that it
+// is that: where the session has moved on there is a mark, which can be touched as well.
+func (st *sealedStore) stillPresent(ctx context.Context, rec *store.Record, every time.Duration) error {
+	if st.read == 0 || st.unused+st.read.ago() >= every {
+		if err := st.presence.Touch(ctx, present(*rec), every); err != nil {
+			return err
+		}
+	}
+	p, err := st.readPresence(ctx, rec.Key)
+	if err == nil && p.User != rec.User {
+		err = store.ErrNotFound
+	}
+	return err
+}
+
+func (st *sealedStore) readPresence(ctx context.Context, key store.Key) (store.Record, error) {
+	p, now, err := st.presence.Get(ctx, key)
+	if err == nil {
+		st.unused, st.read = now.Sub(p.Seen), sinceStart()
+	}
+	return p, err
+}
+
 func (st *sealedStore) Touch(ctx context.Context, rec store.Record, every time.Duration) error {
 	if !st.live || st.rec.Key != rec.Key {
 		return store.ErrNotFound
 	}
 	if st.hasPresence(&st.rec) {
-		if err := st.presence.Touch(ctx, present(rec), every); err != nil {
+		if err := st.stillPresent(ctx, &st.rec, every); err != nil {
 			return err
 		}
 	}
@@ -278,6 +303,7 @@ func (st *sealedStore) Rotate(ctx context.Context, old store.Key, ifVersion uint
 			return err
 		}
 		st.version++
+		st.read = 0
 	}
 	st.rec, st.live = st.next, st.next.Live(now)
 	return nil
