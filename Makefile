@@ -12,7 +12,7 @@ export FUZZTIME ?= 30s
 # Servers that are left out, such as mysql,cassandra; see docs/servers.md.
 export SKIP ?=
 
-.PHONY: help demo setup servers test bench fuzz lint vuln tidy
+.PHONY: help demo setup servers test bench older fuzz lint vuln tidy
 
 help: ## list the targets (this is the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s%s\n", $$1, $$2}' Makefile
@@ -33,6 +33,9 @@ test: setup ## test every module on real servers with the race detector, JOBS=3 
 
 bench: setup ## run every benchmark; ARGS='-bench X' chooses
 	@bin/servers run -- scripts/each.sh go test -run '^$$' -bench . -benchmem $(ARGS) ./...
+
+older: ## measure the older APIs beside their originals; POSSESSIONS=path of its source adds that one
+	@scripts/older.sh $(ARGS)
 
 fuzz: ## run every fuzz target for FUZZTIME (30s)
 	@scripts/fuzz.sh

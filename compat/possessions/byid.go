@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"iter"
-	"strings"
 	"time"
 
 	"github.com/sojourn-go/sojourn/store"
@@ -20,20 +19,45 @@ type byID struct {
 	look func(ctx context.Context, id string) (gone bool, err error) // if not nil, to be called before a session is read
 }
 
-// idOf spells a tag as a random UUID (RFC 9562, version 4).
-func idOf(tag store.Tag) string {
+// idLen is how long the spelling of a UUID is.
+const idLen = len("a668b3bb-0cf1-4627-8cd4-7f62d09ebad6")
+
+// spell writes a tag as a random UUID (RFC 9562, version 4).
+func spell(tag store.Tag) (id [idLen]byte) {
 	tag[6], tag[8] = tag[6]&0x0f|0x40, tag[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", tag[:4], tag[4:6], tag[6:8], tag[8:10], tag[10:])
+	at := 0
+	for i, b := range tag {
+		switch i {
+		case 4, 6, 8, 10:
+			id[at] = '-'
+			at++
+		}
+		hex.Encode(id[at:], []byte{b})
+		at += 2
+	}
+	return id
+}
+
+// idOf returns the UUID of a tag.
+func idOf(tag store.Tag) string {
+	id := spell(tag)
+	return string(id[:])
 }
 
 // parseID returns a tag for which idOf gives id, and reports whether there is one. id may be any text.
 func parseID(id string) (tag store.Tag, ok bool) {
-	digits := []byte(strings.ReplaceAll(id, "-", ""))
-	if len(digits) != hex.EncodedLen(len(tag)) {
+	if len(id) != idLen {
 		return tag, false
 	}
+	digits := make([]byte, 0, idLen)
+	for i := range len(id) {
+		if id[i] != '-' && len(digits) < hex.EncodedLen(len(tag)) {
+			digits = append(digits, id[i])
+		}
+	}
 	_, err := hex.Decode(tag[:], digits)
-	return tag, err == nil && idOf(tag) == id
+	again := spell(tag)
+	return tag, err == nil && string(again[:]) == id
 }
 
 // inside gives the key and user under which the store keeps what the manager knows as key.

@@ -50,7 +50,7 @@ func (c *CookieOptions) options(idle time.Duration, onError func(http.ResponseWr
 	if c.Sojourn != nil {
 		o = *c.Sojourn
 	}
-	o.Custom, o.Bearer, o.Codec, o.OnError = nil, nil, nil, onError
+	o.Custom, o.Bearer, o.Codec, o.OnError = nil, nil, codec{}, onError
 	// A storer's Set takes any text. One that no request can read must not lock its visitor out for ever.
 	o.OnDecodeError = sojourn.DropValue
 	if o.Lifetime == 0 {

@@ -249,7 +249,7 @@ func (f *faces) each(ctx context.Context, do func(id, name string) error) error 
 			}
 			id, unfinished := strings.CutPrefix(e.Name(), newFace)
 			if unfinished {
-				id = id[:min(len(id), len("a668b3bb-0cf1-4627-8cd4-7f62d09ebad6"))]
+				id = id[:min(len(id), idLen)]
 			}
 			if _, ok := parseID(id); !ok || !e.Type().IsRegular() {
 				continue

@@ -6,6 +6,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync/atomic"
+
+	"github.com/sojourn-go/sojourn"
 )
 
 // CTXKeyPossessions is the key under which a request's context holds its [Session].
@@ -30,18 +33,29 @@ func NewOverseeingMiddleware(overseer Overseer) OverseeingMiddleware {
 // written before the first byte, or when h returns, if it was changed. If the store fails, the answer is
 // status 503 and the visitor's cookie stays; nothing panics.
 func (o OverseeingMiddleware) Wrap(h http.Handler) http.Handler {
+	var made atomic.Pointer[http.Handler] // once there is a manager, which may take a store that answers
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		m, err := o.overseer.Manager(r.Context())
-		if err != nil {
-			o.overseer.onError(w, r, err)
-			return
+		whole := made.Load()
+		if whole == nil {
+			m, err := o.overseer.Manager(r.Context())
+			if err != nil {
+				o.overseer.onError(w, r, err)
+				return
+			}
+			around := o.around(m, h)
+			whole = &around
+			made.Store(whole)
 		}
-		m.Handler(m.RequireLoaded(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			s := o.overseer.session(m.From(r))
-			ctx := context.WithValue(r.Context(), CTXKeyPossessions{}, Session(s))
-			h.ServeHTTP(&writer{w.(coreWriter), s}, r.WithContext(ctx))
-		}))).ServeHTTP(w, r)
+		(*whole).ServeHTTP(w, r)
 	})
+}
+
+func (o OverseeingMiddleware) around(m *sojourn.Manager, h http.Handler) http.Handler {
+	return m.Handler(m.RequireLoaded(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s := o.overseer.session(m.From(r))
+		ctx := context.WithValue(r.Context(), CTXKeyPossessions{}, Session(s))
+		h.ServeHTTP(&writer{w.(coreWriter), s}, r.WithContext(ctx))
+	})))
 }
 
 // RefreshMiddleware pushes back the expiry of the session of each request that passes it, whatever its handler does: in the store, and
@@ -80,7 +94,7 @@ type coreWriter interface {
 // writer leads from a handler's writer to its session. All it does is the core's.
 type writer struct {
 	coreWriter
-	session session
+	session *session
 }
 
 // UnderlyingResponseWriter is part of [UnderlyingResponseWriter].
@@ -98,7 +112,7 @@ func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 func (w *writer) Unwrap() http.ResponseWriter { return w.coreWriter }
 
 // find gives the session of a handler's writer.
-func find(w http.ResponseWriter) session {
+func find(w http.ResponseWriter) *session {
 	for {
 		switch u := w.(type) {
 		case *writer:

@@ -24,7 +24,7 @@ type Overseer interface {
 	// made at the first call, from keys that may be in the store. Errors: outages.
 	Manager(ctx context.Context) (*sojourn.Manager, error)
 
-	session(*sojourn.Session) session
+	session(*sojourn.Session) *session
 	onError(http.ResponseWriter, *http.Request, error)
 }
 
@@ -67,11 +67,11 @@ func newOverseer(opts CookieOptions) *overseer {
 func (o *overseer) onError(w http.ResponseWriter, r *http.Request, err error) { o.fail(w, r, err) }
 
 // session makes one of a loaded session of the core.
-func (o *overseer) session(s *sojourn.Session) session {
+func (o *overseer) session(s *sojourn.Session) *session {
 	if !o.uses {
 		s.Peek()
 	}
-	return session{s}
+	return &session{s: s}
 }
 
 // Manager is part of [Overseer].
@@ -105,7 +105,7 @@ func (o *overseer) WriteState(ctx context.Context, w http.ResponseWriter, sess S
 	if sess == nil {
 		sess, _ = ctx.Value(CTXKeyPossessions{}).(Session)
 	}
-	s, ok := sess.(session)
+	s, ok := sess.(*session)
 	if !ok {
 		return errors.New("possessions: write state: the session is not one that ReadState gave")
 	}
@@ -125,7 +125,7 @@ func (o *overseer) WriteState(ctx context.Context, w http.ResponseWriter, sess S
 			}
 		}
 	}
-	h, err := s.s.Commit(ctx)
+	h, err := s.commit(ctx)
 	for name, values := range h {
 		w.Header()[name] = append(w.Header()[name], values...)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync"
 
 	"github.com/sojourn-go/sojourn"
 	"github.com/sojourn-go/sojourn/compat/door"
@@ -22,18 +23,32 @@ var slot = sojourn.NewValue[map[string]string](slotName)
 
 const slotName = "possessions"
 
-// session is a loaded session of the core.
-type session struct{ s *sojourn.Session }
+// session is a loaded session of the core. Like that one it may be used by several goroutines of its request.
+type session struct {
+	s *sojourn.Session
 
-// Get is part of [Session].
-func (s session) Get(key string) (string, bool) {
-	v, ok := slot.Get(s.s)[key]
+	mu     sync.Mutex
+	known  bool              // values is what the session has
+	values map[string]string // not to be changed
+}
+
+// Get is part of [Session]. The values are those with which the session was loaded, and this request's own changes.
+func (s *session) Get(key string) (string, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.known { // decoding them costs as much as the rest of the request
+		s.values, s.known = slot.Get(s.s), true
+	}
+	v, ok := s.values[key]
 	return v, ok
 }
 
 // change does f on the session's values, now and, if another request comes between, again on
 // what that one has left. An error makes the commit fail.
-func (s session) change(f func(map[string]string)) error {
+func (s *session) change(f func(map[string]string)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known = false
 	door.Refresh(s.s) // writing is use
 	err := slot.Update(s.s, func(m *map[string]string) error {
 		if *m == nil {
@@ -48,17 +63,17 @@ func (s session) change(f func(map[string]string)) error {
 	return err
 }
 
-func (s session) set(key, value string) error {
+func (s *session) set(key, value string) error {
 	return s.change(func(m map[string]string) { m[key] = value })
 }
 
-func (s session) del(key string) {
+func (s *session) del(key string) {
 	if _, ok := s.Get(key); ok { // else a visitor without a session would get one
 		_ = s.change(func(m map[string]string) { delete(m, key) }) // the commit tells
 	}
 }
 
-func (s session) delAll(keep []string) {
+func (s *session) delAll(keep []string) {
 	if !slot.Has(s.s) { // as del; but a text that does not decode goes
 		return
 	}
@@ -73,12 +88,20 @@ func (s session) delAll(keep []string) {
 
 // take removes key if it still has the value that was shown: a message that another request has
 // left meanwhile stays for the next page.
-func (s session) take(key, shown string) {
+func (s *session) take(key, shown string) {
 	_ = s.change(func(m map[string]string) { // the commit tells
 		if m[key] == shown {
 			delete(m, key)
 		}
 	})
+}
+
+// commit writes the session, and reads its values anew: others may have added to them.
+func (s *session) commit(ctx context.Context) (http.Header, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known = false
+	return s.s.Commit(ctx)
 }
 
 // Get gives the value of key in the session of the request whose context ctx is, and whether there is one. What this

@@ -10,14 +10,14 @@ func (b managedBackEnd) Save(sessID *[]byte, data, userID []byte, maxAgeSecs, mi
 	if err != nil {
 		return err
 	}
-	c, token := content{maxAgeSecs, minRefreshSecs, data}, string(*sessID)
+	c, t := content{maxAgeSecs, minRefreshSecs, data}, ticket{token: string(*sessID)}
 	if *sessID == nil {
-		token, err = eng.create(context.Background(), string(userID), c, 0)
+		err = eng.create(context.Background(), &t, string(userID), c, 0)
 	} else {
-		token, err = eng.update(context.Background(), token, func(now *content) error { *now = c; return nil })
+		err = eng.update(context.Background(), &t, func(now *content) error { *now = c; return nil })
 	}
 	if err == nil {
-		*sessID = []byte(token)
+		*sessID = []byte(t.token)
 	}
 	return err
 }
@@ -27,7 +27,7 @@ func (b managedBackEnd) Get(sessID, _ []byte) (data, userID []byte, ttl, maxAgeS
 	if err != nil {
 		return nil, nil, 0, 0, 0, err
 	}
-	user, c, ttl, err := eng.load(context.Background(), string(sessID))
+	user, c, ttl, err := eng.load(context.Background(), &ticket{token: string(sessID)})
 	return c.data, []byte(user), ttl, c.maxAge, c.minRefresh, err
 }
 
@@ -36,7 +36,7 @@ func (b managedBackEnd) Delete(sessID, _ []byte) error {
 	if err != nil {
 		return err
 	}
-	return eng.end(context.Background(), string(sessID))
+	return eng.end(context.Background(), &ticket{token: string(sessID)})
 }
 
 func (b managedBackEnd) DeleteByUserID(userID []byte) error {

@@ -16,7 +16,8 @@ import (
 // saved again. It writes nothing, to the database or to w. Errors: [ErrNoSession] if the request has no live session; outages; sojourn.ErrAmbiguous if it carries
 // two; sojourn.ErrCorrupt and sojourn.ErrDecode if what is stored cannot be read.
 func (st *Store) GetSession(w http.ResponseWriter, r *http.Request) (s *Session, timeToLiveSecs int, e error) {
-	tokens, err := st.tokens(w, r)
+	var room [maxCookies]string
+	tokens, err := st.tokens(w, r, room[:0])
 	if err != nil {
 		return nil, 0, fail("get session", err)
 	}
@@ -52,31 +53,34 @@ func (st *Store) load(ctx context.Context, token string) (*Session, int, error) 
 	if err != nil {
 		return nil, 0, err
 	}
-	userID, c, ttl, err := eng.load(ctx, token)
+	var one struct { // allocation for both
+		s Session
+		t ticket
+	}
+	s, t := &one.s, &one.t
+	t.token = token
+	userID, c, ttl, err := eng.load(ctx, t)
 	if err != nil {
 		return nil, 0, err
 	}
-	s := st.newSession()
+	st.begin(s)
 	if err := s.Data.Unmarshal(c.data); err != nil {
 		return nil, 0, fmt.Errorf("%w: %w", sojourn.ErrDecode, err)
 	}
 	s.MaxAgeSecs, s.MinRefreshSecs = c.maxAge, c.minRefresh
-	s.userID, s.token, s.base, s.ctx = []byte(userID), &token, c, ctx
+	s.userID, s.ticket, s.base, s.ctx = []byte(userID), t, c, ctx
+	s.remember()
 	return s, ttl, nil
 }
 
 // maxCookies bounds how many cookies of one name are looked at.
 const maxCookies = 4
 
-// tokens finds what the request carries.
-func (st *Store) tokens(w http.ResponseWriter, r *http.Request) (list []string, err error) {
+// tokens appends what the request carries to list, which is empty.
+func (st *Store) tokens(w http.ResponseWriter, r *http.Request, list []string) ([]string, error) {
 	switch {
 	case st.AuthType == CookieAuth:
-		for _, c := range r.CookiesNamed(st.CookieName) {
-			if len(list) < maxCookies && !slices.Contains(list, c.Value) {
-				list = append(list, c.Value)
-			}
-		}
+		return cookieValues(list, r.Header, st.CookieName), nil
 	case st.AuthType != TokenAuth:
 		return nil, badConfig("AuthType is %v", st.AuthType)
 	case st.GetToken != nil:
@@ -100,11 +104,37 @@ func (st *Store) tokens(w http.ResponseWriter, r *http.Request) (list []string, 
 	return list, nil
 }
 
+// space is what net/http takes for it in headers.
+const space = " \t\r\n"
+
+// cookieValues appends the different values of the cookies of that name to list, maxCookies at most. It is what
+// http.Request.CookiesNamed finds, but allocates nothing: each request comes here. A value that is not
+// one for net/http is none of ours, and opens nothing.
+func cookieValues(list []string, h http.Header, name string) []string {
+	for _, line := range h["Cookie"] {
+		for line != "" {
+			var pair string
+			pair, line, _ = strings.Cut(line, ";")
+			key, value, _ := strings.Cut(strings.Trim(pair, space), "=")
+			if strings.TrimRight(key, space) != name || len(list) == maxCookies {
+				continue
+			}
+			if n := len(value); n > 1 && value[0] == '"' && value[n-1] == '"' {
+				value = value[1 : n-1]
+			}
+			if !slices.Contains(list, value) {
+				list = append(list, value)
+			}
+		}
+	}
+	return list
+}
+
 // send gives the client its token.
 func (s *Session) send(w http.ResponseWriter) error {
 	st := s.store
 	if st.AuthType == CookieAuth {
-		c := st.cookie(*s.token)
+		c := st.cookie(s.ticket.token)
 		c.MaxAge = s.MaxAgeSecs // and no Expires, which is by the client's clock
 		setCookie(w.Header(), c)
 		return nil
@@ -112,7 +142,7 @@ func (s *Session) send(w http.ResponseWriter) error {
 	if st.SendToken == nil {
 		return nil
 	}
-	return st.SendToken(*s.token, s.MaxAgeSecs, w)
+	return st.SendToken(s.ticket.token, s.MaxAgeSecs, w)
 }
 
 // unsend takes it away.
@@ -153,8 +183,14 @@ func (st *Store) checkCookie() error {
 
 // setCookie adds c in place of any other of its name, and keeps caches from handing it to somebody else.
 func setCookie(h http.Header, c *http.Cookie) {
-	kept := slices.DeleteFunc(slices.Clone(h["Set-Cookie"]), func(line string) bool { return strings.HasPrefix(line, c.Name+"=") })
-	h["Set-Cookie"] = append(kept, c.String())
+	lines := h["Set-Cookie"]
+	same := func(line string) bool {
+		return strings.HasPrefix(line, c.Name) && strings.HasPrefix(line[len(c.Name):], "=")
+	}
+	if slices.ContainsFunc(lines, same) {
+		lines = slices.DeleteFunc(slices.Clone(lines), same)
+	}
+	h["Set-Cookie"] = append(lines, c.String())
 	if h.Get("Cache-Control") == "" {
 		h.Set("Cache-Control", "no-store")
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/sojourn-go/sojourn"
@@ -207,3 +209,36 @@ func TestTokenCallbacks(t *testing.T) {
 	}
 	wantNone(t, st, token) // on the server it is gone all the same
 }
+
+// FuzzCookies: of what may be a token, the same is found as by net/http.
+func FuzzCookies(f *testing.F) {
+	for _, line := range []string{
+		"", "a=1", "a=1; a=2", "a=1;a=1", " a = 1 ; b=a=2", `a="1"; a=" 2"`, "a", "a=", "=a", "b; a=x=y", "a=\x00", "A=1", "a=1; a=2; a=3; a=4; a=5", "\ta=1\t", `a="`,
+	} {
+		f.Add(line, "a")
+	}
+	f.Add("x=1", "")
+	f.Fuzz(func(t *testing.T, line, name string) {
+		r := withCookies()
+		r.Header["Cookie"] = []string{line}
+		var want []string
+		for _, c := range r.CookiesNamed(name) {
+			if !slices.Contains(want, c.Value) {
+				want = append(want, c.Value)
+			}
+		}
+		got := qsess.CookieValues(r.Header, name)
+		for _, v := range want {
+			if v != "" && !slices.Contains(got, v) && len(got) < 4 {
+				t.Errorf("%q: %q, want %q", line, got, want)
+			}
+		}
+		for _, v := range got {
+			if !slices.Contains(want, v) && strings.Trim(v, tokenLetters) == "" && v != "" && (&http.Cookie{Name: name, Value: v}).Valid() == nil {
+				t.Errorf("%q: %q, want %q", line, got, want)
+			}
+		}
+	})
+}
+
+const tokenLetters = "-_ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"

@@ -62,17 +62,20 @@ func outage(err, kind error) error {
 	return fmt.Errorf("%w: %w", kind, err)
 }
 
-func (e *foreign) create(_ context.Context, user string, c content, _ time.Duration) (string, error) {
-	var id []byte
-	return e.save(id, user, c)
+func (e *foreign) create(_ context.Context, t *ticket, user string, c content, _ time.Duration) error {
+	return e.save(t, nil, user, c)
 }
 
-func (e *foreign) save(id []byte, user string, c content) (string, error) {
+func (e *foreign) save(t *ticket, id []byte, user string, c content) error {
 	err := e.be.Save(&id, c.data, []byte(user), c.maxAge, c.minRefresh)
 	if err != nil {
-		return "", outage(err, sojourn.ErrIndeterminate)
+		return outage(err, sojourn.ErrIndeterminate)
 	}
-	return e.token(id, user)
+	token, err := e.token(id, user)
+	if err == nil {
+		t.token = token
+	}
+	return err
 }
 
 func (e *foreign) get(token string) (id []byte, user string, c content, ttl int, err error) {
@@ -87,24 +90,24 @@ func (e *foreign) get(token string) (id []byte, user string, c content, ttl int,
 	return id, string(userID), content{maxAge, minRefresh, data}, ttl, outage(err, sojourn.ErrUnavailable)
 }
 
-func (e *foreign) load(_ context.Context, token string) (user string, c content, ttl int, err error) {
-	_, user, c, ttl, err = e.get(token)
+func (e *foreign) load(_ context.Context, t *ticket) (user string, c content, ttl int, err error) {
+	_, user, c, ttl, err = e.get(t.token)
 	return user, c, ttl, err
 }
 
-func (e *foreign) update(_ context.Context, token string, change func(*content) error) (string, error) {
-	id, user, c, _, err := e.get(token)
+func (e *foreign) update(_ context.Context, t *ticket, change func(*content) error) error {
+	id, user, c, _, err := e.get(t.token)
 	if err == nil {
 		err = change(&c)
 	}
 	if err != nil {
-		return "", err
+		return err
 	}
-	return e.save(id, user, c)
+	return e.save(t, id, user, c)
 }
 
-func (e *foreign) end(_ context.Context, token string) error {
-	id, uid, err := e.open(token)
+func (e *foreign) end(_ context.Context, t *ticket) error {
+	id, uid, err := e.open(t.token)
 	if err == nil {
 		err = outage(e.be.Delete(id, uid), sojourn.ErrIndeterminate)
 	}

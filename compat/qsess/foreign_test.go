@@ -212,6 +212,17 @@ func TestBackEnd(t *testing.T) {
 		if err := be.Save(&id, nil, []byte("ada"), 100, 0); !errors.Is(err, qsess.ErrNoSession) {
 			t.Errorf("Save after Delete: %v", err)
 		}
+		for _, id := range [][]byte{{}, []byte("x"), []byte("a-b")} { // no session's
+			if _, _, _, _, _, err := be.Get(id, nil); !errors.Is(err, qsess.ErrNoSession) {
+				t.Errorf("Get of %q: %v", id, err)
+			}
+			if err := be.Save(&id, nil, nil, 100, 0); !errors.Is(err, qsess.ErrNoSession) {
+				t.Errorf("Save of %q: %v", id, err)
+			}
+			if err := be.Delete(id, nil); err != nil {
+				t.Errorf("Delete of %q: %v", id, err)
+			}
+		}
 		if err := be.DeleteByUserID(nil); !errors.Is(err, sojourn.ErrNoUser) {
 			t.Errorf("DeleteByUserID of nobody: %v", err)
 		}

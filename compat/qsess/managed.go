@@ -1,112 +1,24 @@
 package qsess
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
-	"sync"
 	"time"
 
 	"github.com/sojourn-go/sojourn"
-	"github.com/sojourn-go/sojourn/compat/door"
 	"github.com/sojourn-go/sojourn/store"
 )
-
-// inside is what a Store and its copies share.
-type inside struct {
-	keep        store.Store // nil: backEnd
-	backEnd     SessBackEnd
-	uidToClient bool
-	ring        *sojourn.KeyRing
-
-	mu      sync.Mutex
-	engines map[string]engine // by what their tokens are bound to
-}
-
-// engine keeps sessions under tokens. A token that does not open, or whose session is gone, is ErrNoSession.
-type engine interface {
-	create(ctx context.Context, user string, c content, age time.Duration) (token string, err error)
-	load(ctx context.Context, token string) (user string, c content, ttl int, err error)
-	update(ctx context.Context, token string, change func(*content) error) (newToken string, err error)
-	end(ctx context.Context, token string) error
-	endUser(ctx context.Context, user string) error
-}
-
-// engine gives the Store's engine, and makes it when it is first asked for.
-func (st *Store) engine() (engine, error) {
-	if st.in == nil {
-		return nil, badConfig("a Store comes from NewMapStore and its kin")
-	}
-	bound := "token"
-	if st.AuthType == CookieAuth {
-		bound = "cookie " + st.CookieName
-	}
-	in := st.in
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	if e := in.engines[bound]; e != nil {
-		return e, nil
-	}
-	sealer, err := st.sealer()
-	if err != nil {
-		return nil, err
-	}
-	var e engine
-	if in.keep != nil {
-		e, err = newManaged(in.keep, sealer, bound, st.MaxAgeSecs)
-	} else {
-		e, err = newForeign(in.backEnd, sealer, bound, in.uidToClient)
-	}
-	if err != nil {
-		return nil, badConfig("%w", err)
-	}
-	if in.engines == nil {
-		in.engines = map[string]engine{}
-	}
-	in.engines[bound] = e
-	return e, nil
-}
-
-// slot is the one value of a session. Everything of the older library is in it.
-var slot = sojourn.NewValue[content]("qsess")
-
-// AppendBinary is how content is stored: MaxAgeSecs and MinRefreshSecs as varints, then the data.
-func (c *content) AppendBinary(b []byte) ([]byte, error) {
-	b = binary.AppendVarint(binary.AppendVarint(b, int64(c.maxAge)), int64(c.minRefresh))
-	return append(b, c.data...), nil
-}
-
-// UnmarshalBinary reads what AppendBinary wrote.
-func (c *content) UnmarshalBinary(b []byte) error {
-	for _, to := range []*int{&c.maxAge, &c.minRefresh} {
-		n, size := binary.Varint(b)
-		if size <= 0 || int64(int(n)) != n {
-			return errors.New("qsess: stored session is malformed")
-		}
-		*to, b = int(n), b[size:]
-	}
-	c.data = append([]byte(nil), b...)
-	return nil
-}
 
 // managed is an engine over one of Sojourn's stores: a Manager whose transport is this package.
 type managed struct {
 	m      *sojourn.Manager
 	maxAge int // of sessions as the Manager makes them
-}
-
-type actKey struct{}
-
-// act is one call's part in the Manager's transport and observer.
-type act struct {
-	token string
-	touch error // why a refresh was not written
 }
 
 func newManaged(keep store.Store, sealer sojourn.Sealer, bound string, maxAge int) (*managed, error) {
@@ -122,16 +34,22 @@ func newManaged(keep store.Store, sealer sojourn.Sealer, bound string, maxAge in
 		TouchEvery: 1, // the program says when
 		RenewAfter: sojourn.Unlimited,
 		OmitClient: true,
-		Codec:      door.Binary,
+		Codec:      codec{},
 		Custom: &sojourn.CustomTransport{
-			Receive: func(r *http.Request) string { return r.Context().Value(actKey{}).(*act).token },
-			Send:    func(http.Header, sojourn.Token, time.Duration) error { return nil }, // Session.Token gives it
-			Delete:  func(http.Header) error { return nil },
+			Receive: func(r *http.Request) string { return r.RequestURI }, // see ask
+			Send: func(h http.Header, t sojourn.Token, _ time.Duration) error {
+				h[tokenField] = []string{t.Reveal()}
+				return nil
+			},
+			Delete: func(http.Header) error { return nil },
 		},
 		OnDecodeError: sojourn.RefuseValue,
 		Observe: func(ctx context.Context, ev sojourn.Event) {
-			if a, ok := ctx.Value(actKey{}).(*act); ok && ev.Name == sojourn.StoreFailed && ev.Reason == "touch" {
-				a.touch = ev.Err
+			if ev.Name != sojourn.StoreFailed || ev.Reason != "touch" {
+				return
+			}
+			if r, ok := ctx.Value(refreshKey{}).(*refresh); ok {
+				r.failed = ev.Err
 			}
 		},
 	}
@@ -142,90 +60,139 @@ func newManaged(keep store.Store, sealer sojourn.Sealer, bound string, maxAge in
 
 func secs(n int) time.Duration { return time.Duration(n) * time.Second }
 
-// open loads the session of a token; "" begins a new one. Whether the client's connection is secure is the
-// older API's CookieSecure, so the Manager is told that it is.
-func (e *managed) open(ctx context.Context, token string) (*sojourn.Session, *act, error) {
-	a := &act{token: token}
-	r := &http.Request{Method: http.MethodGet, URL: &url.URL{}, Header: http.Header{}, TLS: &tls.ConnectionState{}}
-	r = r.WithContext(context.WithValue(ctx, actKey{}, a))
-	s, err := e.m.Open(r.Context(), r)
-	if err == nil && token != "" && !s.Exists() {
+// tokenField is where a new token stands in the header that the Manager gives; it never leaves this package.
+const tokenField = "token"
+
+// secured says that the client's connection is secure, which is the older API's CookieSecure to know.
+var secured = new(tls.ConnectionState)
+
+// open loads the session of a ticket.
+func (e *managed) open(ctx context.Context, t *ticket) (*sojourn.Session, error) {
+	if t.token == "" {
+		return nil, ErrNoSession
+	}
+	s, err := e.ask(ctx, t)
+	if err == nil && !s.Exists() {
 		err = ErrNoSession
 	}
-	return s, a, err
+	return s, err
 }
 
-func (e *managed) create(ctx context.Context, user string, c content, age time.Duration) (string, error) {
-	s, _, err := e.open(ctx, "")
+// ask gives the Manager's session for a ticket: a new one, if the ticket leads to none.
+func (e *managed) ask(ctx context.Context, t *ticket) (*sojourn.Session, error) {
+	t.found.Method, t.found.RequestURI, t.found.TLS = http.MethodGet, t.token, secured
+	return e.m.Open(ctx, &t.found)
+}
+
+func (e *managed) create(ctx context.Context, t *ticket, user string, c content, age time.Duration) error {
+	s, err := e.ask(ctx, t)
 	if err != nil {
-		return "", err
+		return err
 	}
 	if err := slot.Set(s, c); err != nil {
-		return "", err
+		return err
 	}
 	if user != "" {
 		if err := s.Login(ctx, user, sojourn.KeepAll(), sojourn.Began(age)); err != nil {
-			return "", err
+			return err
 		}
 	}
 	if c.maxAge != e.maxAge {
 		err = s.SetIdle(secs(c.maxAge))
 	}
+	var h http.Header
 	if err == nil {
-		_, err = s.Commit(ctx)
+		h, err = s.Commit(ctx)
+	}
+	if err == nil && len(h[tokenField]) != 1 {
+		err = fmt.Errorf("%w: the new session has no token", sojourn.ErrNoToken)
 	}
 	if err != nil {
 		_ = s.Logout(ctx) // no client has its token: if this fails too, it expires unused
-		return "", err
+		return err
 	}
-	t, err := s.Token()
-	return t.Reveal(), err
+	t.token = h[tokenField][0]
+	return nil
 }
 
-func (e *managed) load(ctx context.Context, token string) (user string, c content, ttl int, err error) {
-	s, _, err := e.open(ctx, token)
+func (e *managed) load(ctx context.Context, t *ticket) (user string, c content, ttl int, err error) {
+	s, err := e.open(ctx, t)
 	if err != nil {
 		return "", c, 0, err
 	}
 	if c, err = slot.Lookup(s); err != nil {
 		return "", c, 0, fmt.Errorf("%w: %w", sojourn.ErrDecode, err)
 	}
+	t.open = s
 	return s.User(), c, int((s.ExpiresIn() + time.Second - 1) / time.Second), nil
 }
 
-func (e *managed) update(ctx context.Context, token string, change func(*content) error) (string, error) {
-	s, a, err := e.open(ctx, token)
-	if err != nil {
-		return "", err
+type refreshKey struct{}
+
+// refresh is the context of a commit, by which its touch says that it failed.
+type refresh struct {
+	context.Context
+	failed error
+}
+
+func (r *refresh) Value(key any) any {
+	if key == (refreshKey{}) {
+		return r
 	}
-	idle, seen := 0, s.Info().Seen
+	return r.Context.Value(key)
+}
+
+func (e *managed) update(ctx context.Context, t *ticket, change func(*content) error) error {
+	err := e.write(ctx, t, change)
+	if err != nil {
+		t.open = nil
+	}
+	if errors.Is(err, sojourn.ErrEnded) {
+		err = fmt.Errorf("%w: %w", ErrNoSession, err)
+	}
+	return err
+}
+
+func (e *managed) write(ctx context.Context, t *ticket, change func(*content) error) (err error) {
+	if t.open == nil {
+		if t.open, err = e.open(ctx, t); err != nil {
+			return err
+		}
+	}
+	s, idle, same := t.open, 0, true
 	err = slot.Update(s, func(c *content) error {
-		was := c.maxAge
+		was := *c
 		if err := change(c); err != nil {
 			return err
 		}
-		if c.maxAge != was {
+		if c.maxAge != was.maxAge {
 			idle = c.maxAge
 		}
+		same = c.maxAge == was.maxAge && c.minRefresh == was.minRefresh && bytes.Equal(c.data, was.data)
 		return nil
 	})
 	if err == nil && idle != 0 {
 		err = s.SetIdle(secs(idle))
 	}
-	if err == nil {
-		_, err = s.Commit(context.WithValue(ctx, actKey{}, a))
+	if err != nil {
+		return err
 	}
-	if err == nil && a.touch == nil && !s.Info().Seen.After(seen) {
-		_, _, err = e.open(ctx, token) // nothing was written: it may have been ended meanwhile
+	var left time.Duration
+	if same {
+		left = s.ExpiresIn()
 	}
-	if errors.Is(err, sojourn.ErrEnded) {
-		err = fmt.Errorf("%w: %w", ErrNoSession, err)
+	r := &refresh{Context: ctx}
+	if _, err := s.Commit(r); err != nil || r.failed != nil {
+		return cmp.Or(err, r.failed)
 	}
-	return token, cmp.Or(err, a.touch)
+	if same && s.ExpiresIn() <= left { // perhaps nothing was written, for it was ended meanwhile
+		_, err = e.open(ctx, t)
+	}
+	return err
 }
 
-func (e *managed) end(ctx context.Context, token string) error {
-	s, _, err := e.open(ctx, token)
+func (e *managed) end(ctx context.Context, t *ticket) error {
+	s, err := e.open(ctx, t)
 	if errors.Is(err, ErrNoSession) {
 		return nil
 	}

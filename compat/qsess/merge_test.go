@@ -10,11 +10,19 @@ import (
 	"time"
 
 	"github.com/sojourn-go/sojourn/compat/qsess"
+	"github.com/sojourn-go/sojourn/sojourntest"
 )
 
-type account struct{ Name string }
+type (
+	account struct{ Name string }
+	shared  struct{ Name string } // kept as a pointer
+)
 
-func init() { gob.Register(account{}); gob.Register(time.Time{}) }
+func init() {
+	for _, v := range []any{account{}, &shared{}, []int{}, time.Time{}} {
+		gob.Register(v)
+	}
+}
 
 func TestVarMap(t *testing.T) {
 	in := &qsess.VarMap{Vars: map[any]any{"n": 7, 3: "three", "a": account{"Ada"}, "at": time.Now()}}
@@ -89,6 +97,57 @@ func encode(t testing.TB, m map[any]any) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// TestWhatIsAChange: every change of a VarMap is saved, also one in place, and what is none writes no data.
+func TestWhatIsAChange(t *testing.T) {
+	plain := map[any]any{"n": 1, "s": "text", 2: true}
+	deep := map[any]any{"n": 1, "list": []int{1, 2}, "account": account{"Ada"}, "pointer": &shared{"Ada"}}
+	for name, c := range map[string]struct {
+		data    map[any]any
+		change  func(map[any]any)
+		changes bool
+	}{
+		"nothing":          {plain, func(map[any]any) {}, false},
+		"nothing, deep":    {deep, func(map[any]any) {}, false},
+		"nothing, empty":   {map[any]any{}, func(map[any]any) {}, false},
+		"the same again":   {plain, func(m map[any]any) { m["n"] = 1 }, false},
+		"there and back":   {plain, func(m map[any]any) { m["x"] = 1; delete(m, "x") }, false},
+		"another value":    {plain, func(m map[any]any) { m["n"] = 2 }, true},
+		"another type":     {plain, func(m map[any]any) { m["n"] = int64(1) }, true},
+		"another key":      {plain, func(m map[any]any) { delete(m, 2); m[int64(2)] = true }, true},
+		"one more":         {plain, func(m map[any]any) { m["x"] = 1 }, true},
+		"one less":         {plain, func(m map[any]any) { delete(m, "s") }, true},
+		"the first":        {map[any]any{}, func(m map[any]any) { m["x"] = 1 }, true},
+		"the last":         {map[any]any{"x": 1}, func(m map[any]any) { delete(m, "x") }, true},
+		"a deep one":       {plain, func(m map[any]any) { m["n"] = []int{1} }, true},
+		"in place":         {deep, func(m map[any]any) { m["list"].([]int)[0] = 7 }, true},
+		"behind a pointer": {deep, func(m map[any]any) { m["pointer"].(*shared).Name = "Bob" }, true},
+		"no deep one now":  {deep, func(m map[any]any) { delete(m, "list"); delete(m, "pointer"); m["account"] = 1 }, true},
+	} {
+		for _, saved := range []bool{false, true} { // on a session that was just loaded, and on one that was saved since
+			st, f := newFaulty(t)
+			first := st.NewSession([]byte("ada"))
+			first.Data.(*qsess.VarMap).Vars = c.data
+			_, token := save(t, first)
+			s, _ := load(t, st, token)
+			if saved {
+				vars(s)["more"] = 1
+				save(t, s)
+			}
+			before := f.Calls(sojourntest.OpUpdate)
+			c.change(vars(s))
+			if err := s.Save(httptest.NewRecorder()); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if n := f.Calls(sojourntest.OpUpdate) - before; (n > 0) != c.changes {
+				t.Errorf("%s: %d updates", name, n)
+			}
+			if got, _ := load(t, st, token); !reflect.DeepEqual(vars(got), vars(s)) {
+				t.Errorf("%s: %v was saved as %v", name, vars(s), vars(got))
+			}
+		}
+	}
 }
 
 // TestOverlapping: three requests load one session; what each changed is there in the end, in each of them too, and a deletion

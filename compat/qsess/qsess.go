@@ -181,17 +181,19 @@ func newStore(in *inside, cipherkeys [][]byte) (*Store, error) {
 // Cassandra, whose nodes' clocks may differ, it also fails if the session was made within a second after a revocation, whoever revoked: make another one
 // then.
 func (st *Store) NewSession(userID []byte) *Session {
-	s := st.newSession()
-	s.userID = append([]byte{}, userID...)
+	s := new(Session)
+	st.begin(s)
+	s.userID, s.made = append([]byte{}, userID...), time.Now()
 	return s
 }
 
-func (st *Store) newSession() *Session {
-	var data SessData = noSessData{}
+// begin gives a session what is the Store's.
+func (st *Store) begin(s *Session) {
+	s.Data = noSessData{}
 	if st.NewSessData != nil {
-		data = st.NewSessData()
+		s.Data = st.NewSessData()
 	}
-	return &Session{Data: data, MaxAgeSecs: st.MaxAgeSecs, MinRefreshSecs: st.MinRefreshSecs, store: st, made: time.Now()}
+	s.MaxAgeSecs, s.MinRefreshSecs, s.store = st.MaxAgeSecs, st.MinRefreshSecs, st
 }
 
 // BackEnd is what keeps the sessions, in the form of a back-end, for tests. Where a store of Sojourn's does, its session ids

@@ -82,6 +82,23 @@ func (m *VarMap) Merge(base, theirs []byte) error {
 	return nil
 }
 
+// plainVars returns the map of a VarMap, and reports whether it is one that a copy can be compared with: its values are
+// basic ones, which nobody can change in place. Reading it from its bytes to compare costs far more.
+func plainVars(d SessData) (map[any]any, bool) {
+	m, ok := d.(*VarMap)
+	if !ok || m.Vars == nil {
+		return nil, false
+	}
+	for _, v := range m.Vars {
+		switch v.(type) {
+		case bool, string, int, int8, int16, int32, int64, uint, uint8, uint16, uint32, uint64, float32, float64, complex64, complex128:
+		default:
+			return nil, false
+		}
+	}
+	return m.Vars, true
+}
+
 // noSessData is the data of sessions without data.
 type noSessData struct{}
 

@@ -3,6 +3,7 @@ package qsess
 import (
 	"bytes"
 	"context"
+	"maps"
 	"math"
 	"net/http"
 	"time"
@@ -22,16 +23,11 @@ type Session struct {
 
 	store  *Store
 	userID []byte
-	token  *string         // nil: never saved; a pointer, so that no %+v shows it
+	ticket *ticket         // nil: never saved; a pointer, so that no %+v shows the token
 	base   content         // what this request's changes are changes of
+	loaded map[any]any     // a VarMap as base has it, if it can be compared without base, else nil
 	ctx    context.Context // of the request that loaded it; nil for none
 	made   time.Time       // the sign-in began
-}
-
-// content is what a session keeps; AppendBinary says how.
-type content struct {
-	maxAge, minRefresh int
-	data               []byte
 }
 
 // UserID is the user id that the session was made with; never nil. The bytes belong to the session: do not change them.
@@ -40,14 +36,14 @@ func (s *Session) UserID() []byte { return s.userID }
 // Token gives the session's token and its time to live in seconds, for programs that send it by their own means. The session must have been
 // saved. Errors: [ErrNoSession], outages.
 func (s *Session) Token() (token string, timeToLiveSecs int, err error) {
-	if s.token == nil {
+	if s.ticket == nil {
 		return "", 0, fail("token", ErrNoSession)
 	}
-	_, ttl, err := s.store.GetTokenSession(*s.token)
+	_, ttl, err := s.store.GetTokenSession(s.ticket.token)
 	if err != nil {
 		return "", 0, err
 	}
-	return *s.token, ttl, nil
+	return s.ticket.token, ttl, nil
 }
 
 // maxSecs is the longest MaxAgeSecs that every store and every int takes: 68 years.
@@ -70,19 +66,14 @@ func (s *Session) save(w http.ResponseWriter) error {
 	if err := st.checkCookie(); err != nil {
 		return err
 	}
-	data, err := s.Data.Marshal()
-	if err != nil {
-		return err
-	}
-	data = bytes.Clone(data) // Marshal may use its buffer again
 	eng, err := st.engine()
 	if err != nil {
 		return err
 	}
-	if s.token == nil {
-		err = s.create(eng, data)
+	if s.ticket == nil {
+		err = s.create(eng)
 	} else {
-		err = s.update(eng, data)
+		err = s.update(eng)
 	}
 	if err != nil {
 		return err
@@ -97,25 +88,50 @@ func (s *Session) save(w http.ResponseWriter) error {
 	return nil
 }
 
-func (s *Session) create(eng engine, data []byte) error {
-	mine := content{s.MaxAgeSecs, s.MinRefreshSecs, data}
-	token, err := eng.create(s.context(), string(s.userID), mine, time.Since(s.made))
-	if err == nil {
-		s.token, s.base = &token, mine
-	}
-	return err
+// encode returns Data's encoding.
+func (s *Session) encode() ([]byte, error) {
+	data, err := s.Data.Marshal()
+	return bytes.Clone(data), err // Marshal may use its buffer again
 }
 
-func (s *Session) update(eng engine, data []byte) error {
-	c := changes{s, data, !s.store.sameData(s.base.data, data)}
-	token, err := eng.update(s.context(), *s.token, c.apply)
+func (s *Session) create(eng engine) error {
+	data, err := s.encode()
 	if err != nil {
 		return err
 	}
-	if s.token = &token; c.changed {
+	mine := content{s.MaxAgeSecs, s.MinRefreshSecs, data}
+	t := new(ticket)
+	if err := eng.create(s.context(), t, string(s.userID), mine, time.Since(s.made)); err != nil {
+		return err
+	}
+	s.ticket, s.base = t, mine
+	return nil
+}
+
+func (s *Session) update(eng engine) (err error) {
+	c := changes{s: s, data: s.base.data}
+	if now, ok := plainVars(s.Data); s.loaded == nil || !ok || !maps.Equal(now, s.loaded) {
+		if c.data, err = s.encode(); err != nil {
+			return err
+		}
+		c.changed = s.loaded != nil || !s.store.sameData(s.base.data, c.data)
+	}
+	if err := eng.update(s.context(), s.ticket, c.apply); err != nil {
+		return err
+	}
+	if c.changed {
 		s.base.data = c.data
+		s.remember()
 	}
 	return nil
+}
+
+// remember notes the data that base has.
+func (s *Session) remember() {
+	s.loaded = nil
+	if vars, ok := plainVars(s.Data); ok {
+		s.loaded = maps.Clone(vars)
+	}
 }
 
 // changes are what a Save of a session that was saved before has to write.
@@ -149,7 +165,8 @@ func (c *changes) apply(now *content) error {
 		if err != nil {
 			return err
 		}
-		c.data, s.base.data = bytes.Clone(merged), bytes.Clone(now.data) // Data is theirs and this request's changes from here on
+		// Data is theirs and this request's changes from here on.
+		c.data, s.base.data, s.loaded = bytes.Clone(merged), bytes.Clone(now.data), nil
 	}
 	now.data = c.data
 	return nil
@@ -160,8 +177,8 @@ func (c *changes) apply(now *content) error {
 // has ended already is no error. Errors: outages, DeleteToken's.
 func (s *Session) Delete(w http.ResponseWriter) error {
 	eng, err := s.store.engine()
-	if err == nil && s.token != nil {
-		err = eng.end(s.context(), *s.token)
+	if err == nil && s.ticket != nil {
+		err = eng.end(s.context(), s.ticket)
 	}
 	if err == nil {
 		err = s.unsend(w)
@@ -192,7 +209,7 @@ func (s *Session) deleteByUserID(w http.ResponseWriter) error {
 		return err
 	}
 	time.Sleep(tick)
-	if s.token == nil {
+	if s.ticket == nil {
 		s.made = time.Now()
 		return nil
 	}
