@@ -122,10 +122,15 @@ func (e *engine) Create(ctx context.Context, r *store.Record, adm store.Admissio
 			return a, nil
 		}
 		// Refused, or the clock was out of reach: but if the record is there, that comes first.
-		own, a, err := e.standing(ctx, r, v)
+		own, created, a, err := e.standing(ctx, r, v)
 		switch {
-		case err != nil || own:
+		case err != nil:
 			return a, err
+		case own:
+			if !taken && outcome == toldDone && r.Created.IsZero() { // just now
+				a.Now = created
+			}
+			return a, nil
 		case taken:
 			if _, err := e.run(ctx, "delete_dead", v); err != nil {
 				return a, first(err)
@@ -151,16 +156,17 @@ func (e *engine) insert(ctx context.Context, r *store.Record, v values) (outcome
 }
 
 // standing reads what lives at the key of a Create, and the present clock and revocation. It reports
-// whether the Create's own record is there; another one is an error.
-func (e *engine) standing(ctx context.Context, r *store.Record, v values) (own bool, a store.Admitted, err error) {
+// whether the Create's own record is there, and when that was created; another one is an error.
+func (e *engine) standing(ctx context.Context, r *store.Record, v values) (own bool, created time.Time, a store.Admitted, err error) {
 	err = e.query(ctx, "standing", v, func(rows *sql.Rows) error {
-		var ver sql.NullInt64
+		var ver, at sql.NullInt64
 		var now, revoked int64
 		var writer sql.RawBytes
-		if err := rows.Scan(&ver, &writer, &now, &revoked); err != nil {
+		if err := rows.Scan(&ver, &writer, &at, &now, &revoked); err != nil {
 			return err
 		}
 		e.clock.heard(now)
+		created = micro.Time(at.Int64)
 		a.Now = micro.Time(now)
 		if revoked > 0 {
 			a.Revoked = micro.Time(revoked)
@@ -170,7 +176,7 @@ func (e *engine) standing(ctx context.Context, r *store.Record, v values) (own b
 		}
 		return nil
 	})
-	return own, a, first(err)
+	return own, created, a, first(err)
 }
 
 // evict is a Create where somebody may have to go. It has done nothing if the user's guard is not there.
