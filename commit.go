@@ -242,7 +242,11 @@ func (s *Session) touch(ctx context.Context, now time.Time) (shown bool) {
 	if s.rec.Idle > 0 {
 		every = min(every, s.rec.Idle/2)
 	}
-	if s.peek || now.Sub(s.rec.Seen) < max(every, s.began.ago()) { // what was seen since this request came includes it
+	least := max(every, time.Millisecond) // also where each use counts, the write that this request has just made is one
+	if s.w != nil {                       // what was seen since this request came includes it
+		least = max(least, s.began.ago())
+	}
+	if s.peek || now.Sub(s.rec.Seen) < least {
 		return false
 	}
 	if s.m.sealed != nil && s.stage > stageTold {

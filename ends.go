@@ -91,13 +91,19 @@ func (s *Session) endStep(ctx context.Context, mark []byte) error {
 	c.Tag = s.rec.Key.Tag
 	corpse := store.Record{
 		Key: c.Key(), Handle: s.rec.Handle, User: s.rec.User, Writer: newWriter(),
-		Created: time.Unix(1, 0), Lifetime: 1,
+		// As it was, which saves some engines a read, and over since long.
+		Idle: s.rec.Idle, Lifetime: s.rec.Lifetime, Created: longAgo, Seen: longAgo,
+	}
+	if corpse.Live(time.Now()) { // one without limits, or with very long ones
+		corpse.Lifetime = 1
 	}
 	return s.move(ctx, s.rec.Key, corpse, s.mark(mark))
 }
 
+var longAgo = time.Unix(1, 0)
+
 // lifeless reports whether rec is what endStep writes.
-func lifeless(rec *store.Record) bool { return rec.Lifetime == 1 }
+func lifeless(rec *store.Record) bool { return rec.Created.Equal(longAgo) }
 
 // RevokeOthers ends all other sessions of the signed-in user and gives this one a new token, at once:
 // for "sign out everywhere else" and after a change of password. It returns how many ended.

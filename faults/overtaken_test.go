@@ -26,7 +26,7 @@ func TestOvertaken(t *testing.T) {
 				for _, delay := range []time.Duration{40 * time.Millisecond, 200 * time.Millisecond} {
 					t.Run(fmt.Sprintf("limit %d, %v", limit, delay), func(t *testing.T) {
 						site := signIn(t, s, limit)
-						must(t, site("warm-" + newUser()))
+						must(t, site("warm-"+newUser()))
 						user := newUser()
 						revoke := func() store.Revoked {
 							r, err := other.Revoke(t.Context(), user, store.Selection{})

@@ -12,18 +12,18 @@ import (
 const micro = ticks.Micro
 
 // A Create must tell the server's clock and the user's last revocation, and the answer of an INSERT
-// has room for one number of 64 bits. So its outcome has 4 bits. Above them, 30 bits say how many µs
-// ago the revocation was: almost 18 minutes, which is longer than it must be remembered. Above these,
-// 29 bits say how far the clock is from an instant that the store has given: 4.4 minutes ahead or
-// behind.
+// has room for one number of 64 bits. So its outcome has 4 bits. Above them, 30 bits say how many
+// µs ago the revocation was: almost 18 minutes, which is longer than it must be remembered. Above
+// these, 29 bits say how far the clock is from an instant that the store has given: 4.4 minutes
+// ahead or behind.
 const (
 	revokedMost = 1<<30 - 1 // none, or too long ago
 	clockMost   = 1<<29 - 1
 	clockHalf   = 1 << 28
 )
 
-// clock knows how far the server's clock is ahead of the machine's, if not by less than what an answer
-// can tell.
+// clock knows how far the server's clock is ahead of the machine's, if not by less than what an
+// answer can tell.
 type clock struct{ ahead atomic.Int64 }
 
 // base is the instant that the server's clock is told from.

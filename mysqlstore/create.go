@@ -40,8 +40,8 @@ func (v values) put(prefix string, r *store.Record) values {
 	return v
 }
 
-// asideFrom is the size above which data goes aside. Up to that it costs a touch next to nothing, and
-// large data cost more than the three trips that it takes to write in two places.
+// asideFrom is the size above which data goes aside. Up to that it costs a touch next to nothing,
+// and large data cost more than the three trips that it takes to write in two places.
 const asideFrom = 32 << 10
 
 func aside(r *store.Record) bool { return r != nil && len(r.Data) > asideFrom }
@@ -55,8 +55,8 @@ func (v values) body(r *store.Record) values {
 	return v
 }
 
-// write runs a statement that brings the record r, whose data goes aside if it is large. r is nil for a
-// statement that brings none.
+// write runs a statement that brings the record r, whose data goes aside if it is large. r is nil
+// for a statement that brings none.
 func (e *engine) write(ctx context.Context, r *store.Record, name string, v values) (a answer, err error) {
 	if !aside(r) {
 		return e.run(ctx, name, v)
@@ -89,8 +89,8 @@ func (e *engine) guarded(ctx context.Context, tag store.Tag, r *store.Record, na
 	return a, fmt.Errorf("%w: the guards that the store makes do not stay", store.ErrUnavailable)
 }
 
-// guardLife is how long an idle guard is kept, in µs. A user whose guard is gone gets a new one, for two
-// more trips.
+// guardLife is how long an idle guard is kept, in µs. A user whose guard is gone gets a new one,
+// for two more trips.
 const guardLife = int64(30 * 24 * time.Hour / time.Microsecond)
 
 // first is for a failure of what comes before the write itself: that was surely not applied.
@@ -122,10 +122,15 @@ func (e *engine) Create(ctx context.Context, r *store.Record, adm store.Admissio
 			return a, nil
 		}
 		// Refused, or the clock was out of reach: but if the record is there, that comes first.
-		own, a, err := e.standing(ctx, r, v)
+		own, created, a, err := e.standing(ctx, r, v)
 		switch {
-		case err != nil || own:
+		case err != nil:
 			return a, err
+		case own:
+			if !taken && outcome == toldDone && r.Created.IsZero() { // just now
+				a.Now = created
+			}
+			return a, nil
 		case taken:
 			if _, err := e.run(ctx, "delete_dead", v); err != nil {
 				return a, first(err)
@@ -150,17 +155,19 @@ func (e *engine) insert(ctx context.Context, r *store.Record, v values) (outcome
 	return outcome, at, told, err
 }
 
-// standing reads what lives at the key of a Create, and the present clock and revocation. It reports
-// whether the Create's own record is there; another one is an error.
-func (e *engine) standing(ctx context.Context, r *store.Record, v values) (own bool, a store.Admitted, err error) {
+// standing reads what lives at the key of a Create, and the present clock and revocation. It
+// reports whether the Create's own record is there, and when that was created; another one is an
+// error.
+func (e *engine) standing(ctx context.Context, r *store.Record, v values) (own bool, created time.Time, a store.Admitted, err error) {
 	err = e.query(ctx, "standing", v, func(rows *sql.Rows) error {
-		var ver sql.NullInt64
+		var ver, at sql.NullInt64
 		var now, revoked int64
 		var writer sql.RawBytes
-		if err := rows.Scan(&ver, &writer, &now, &revoked); err != nil {
+		if err := rows.Scan(&ver, &writer, &at, &now, &revoked); err != nil {
 			return err
 		}
 		e.clock.heard(now)
+		created = micro.Time(at.Int64)
 		a.Now = micro.Time(now)
 		if revoked > 0 {
 			a.Revoked = micro.Time(revoked)
@@ -170,10 +177,11 @@ func (e *engine) standing(ctx context.Context, r *store.Record, v values) (own b
 		}
 		return nil
 	})
-	return own, a, first(err)
+	return own, created, a, first(err)
 }
 
-// evict is a Create where somebody may have to go. It has done nothing if the user's guard is not there.
+// evict is a Create where somebody may have to go. It has done nothing if the user's guard is not
+// there.
 func (e *engine) evict(ctx context.Context, r *store.Record, v values) (outcome int64, a store.Admitted, told bool, err error) {
 	names := []string{"lock_guard", "lock_user", "create guardless", "put_data", "delete"}
 	err = e.transact(ctx, names, func(t *transaction) (err error) {

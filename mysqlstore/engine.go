@@ -16,9 +16,9 @@ import (
 	"github.com/sojourn-go/sojourn/store/gather"
 )
 
-// engine is the [storedriver.Driver]. It does each method in one statement where it can. A statement
-// for a user's records locks the user's guard first, so those of one user take turns, whatever the
-// isolation level; see docs/engines.md.
+// engine is the [storedriver.Driver]. It does each method in one statement where it can. A
+// statement for a user's records locks the user's guard first, so those of one user take turns,
+// whatever the isolation level; see docs/engines.md.
 type engine struct {
 	db     *sql.DB
 	opts   Options
@@ -47,8 +47,8 @@ func newEngine(db *sql.DB, o Options) *engine {
 // Traits says that nothing is special about the store: MySQL is durable and has one clock.
 func (e *engine) Traits() store.Traits { return store.Traits{} }
 
-// answer is what became of a statement that changes something: what it told by LAST_INSERT_ID, and the
-// number of rows that the driver counted.
+// answer is what became of a statement that changes something: what it told by LAST_INSERT_ID, and
+// the number of rows that the driver counted.
 type answer struct{ told, rows int64 }
 
 func read(res sql.Result, err error) (a answer, _ error) {
@@ -130,8 +130,8 @@ func rowsOf(ctx context.Context, st *sql.Stmt, args []any, scan func(*sql.Rows) 
 	return rows.Err()
 }
 
-// again does something until the server does not undo it so that others can go on. Each such thing is
-// one transaction, so that nothing of it is left behind.
+// again does something until the server does not undo it so that others can go on. Each such thing
+// is one transaction, so that nothing of it is left behind.
 func (e *engine) again(ctx context.Context, do func() error) error {
 	began := time.Now()
 	for most := time.Millisecond; ; most = min(2*most, 64*time.Millisecond) {
@@ -149,8 +149,8 @@ func (e *engine) again(ctx context.Context, do func() error) error {
 	}
 }
 
-// transact runs do in a transaction. Every statement in it locks what it reads, so that the isolation
-// level does not matter.
+// transact runs do in a transaction. Every statement in it locks what it reads, so that the
+// isolation level does not matter.
 func (e *engine) transact(ctx context.Context, names []string, do func(*transaction) error) error {
 	return e.again(ctx, func() error {
 		for _, name := range names { // first: within a transaction, a pool of one connection has none left
@@ -201,8 +201,9 @@ func number(err error) uint16 {
 	return 0
 }
 
-// passing are refusals after which the same statement may well work: a deadlock, a lock that took too
-// long, a row that changed meanwhile, a statement to be prepared anew, and what TiDB calls them.
+// passing are refusals after which the same statement may well work: a deadlock, a lock that took
+// too long, a row that changed meanwhile, a statement to be prepared anew, and what TiDB calls
+// them.
 var passing = map[uint16]bool{1213: true, 1205: true, 1020: true, 1615: true, 8002: true, 8022: true, 9007: true}
 
 // undone reports whether a refusal of COMMIT undid the transaction: those of clusters that find a

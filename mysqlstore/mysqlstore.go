@@ -21,8 +21,8 @@ type Store struct {
 var _ store.Store = (*Store)(nil)
 
 // New makes a Store on db, which the caller opened with github.com/go-sql-driver/mysql, in whatever
-// way, and will close after the last call. It opens nothing and creates nothing; see [Store.Migrate].
-// It fails if db is nil or an option has no meaning.
+// way, and will close after the last call. It opens nothing and creates nothing; see
+// [Store.Migrate]. It fails if db is nil or an option has no meaning.
 func New(db *sql.DB, opts *Options) (*Store, error) {
 	if db == nil {
 		return nil, errors.New("mysqlstore: New needs a database")
@@ -42,16 +42,16 @@ func newStore(db *sql.DB, opts *Options, close func() error) (*Store, error) {
 	return &Store{driver.New("mysqlstore", e), e, close}, nil
 }
 
-// Close closes the connections that [Open] made. It does nothing for a Store from [New]. No method may
-// be called after it.
+// Close closes the connections that [Open] made. It does nothing for a Store from [New]. No method
+// may be called after it.
 func (s *Store) Close() error { return s.close() }
 
-// Schema returns the statements that [Store.Migrate] executes, for those who run migrations of their
-// own.
+// Schema returns the statements that [Store.Migrate] executes, for those who run migrations of
+// their own.
 func (s *Store) Schema() string { return s.e.schema + ";\n" }
 
-// Migrate creates what is missing of the tables, and looks whether the server's settings will do. It
-// may run any number of times, in several processes at once too, and loses nothing. Errors:
+// Migrate creates what is missing of the tables, and looks whether the server's settings will do.
+// It may run any number of times, in several processes at once too, and loses nothing. Errors:
 // [store.ErrUnavailable], [store.ErrFull].
 func (s *Store) Migrate(ctx context.Context) error {
 	err := store.FromContext(ctx)

@@ -17,9 +17,9 @@ import (
 // Open makes a Store for the database at address, which is a URL
 // (mysql://user:password@host:port/database, with the driver's parameters after a question mark) or
 // the driver's own form of address. It does not connect yet: call Migrate before anything else, and
-// Close at the end. Its connections work at READ COMMITTED, where sign-ins of different users do not
-// hinder each other. It fails if the address cannot be read or an option has no meaning; the error
-// does not show the address.
+// Close at the end. Its connections work at READ COMMITTED, where sign-ins of different users do
+// not hinder each other. It fails if the address cannot be read or an option has no meaning; the
+// error does not show the address.
 func Open(address string, opts *Options) (*Store, error) {
 	conns := 32
 	if opts != nil && opts.Conns != 0 {
@@ -62,7 +62,8 @@ func parse(address string) (*mysql.Config, error) {
 	if err != nil || u.Scheme != "mysql" && u.Scheme != "mariadb" || u.Hostname() == "" || len(u.Path) < 2 || u.Fragment != "" {
 		return nil, bad
 	}
-	// The driver's form has no escapes but in the name of the database, so the rest is set and not spelled.
+	// The driver's form has no escapes but in the name of the database, so the rest is set and not
+	// spelled.
 	cfg, err := mysql.ParseDSN("/?" + u.RawQuery)
 	if err != nil {
 		return nil, fmt.Errorf("%w: its parameters are refused", bad)

@@ -8,12 +8,12 @@ import (
 
 // Options tunes a [Store]. The zero Options is good.
 type Options struct {
-	// Conns is how many connections [Open] makes at most. Zero means 32. [New] refuses it: the number
-	// is the caller's *sql.DB's.
+	// Conns is how many connections [Open] makes at most. Zero means 32. [New] refuses it: the
+	// number is the caller's *sql.DB's.
 	Conns int
 
-	// Lanes is how many Gets are under way at once, each in a statement of its own, before those that
-	// come wait and share the next one. Zero means 2. Below zero, none are shared.
+	// Lanes is how many Gets are under way at once, each in a statement of its own, before those
+	// that come wait and share the next one. Zero means 2. Below zero, none are shared.
 	Lanes int
 
 	// Table begins the names of the three tables, that of sessions being all of it: at most 40

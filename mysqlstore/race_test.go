@@ -86,6 +86,40 @@ func TestFirstLogins(t *testing.T) {
 	})
 }
 
+// TestFarClock has a store that is wrong about the server's clock by more than an answer can tell: the first Create asks,
+// and from then on it is right.
+func TestFarClock(t *testing.T) {
+	eachServer(t, func(t *testing.T, address string) {
+		s := openAt(t, address, nil)
+		for _, ahead := range []time.Duration{time.Hour, -time.Hour} {
+			for i, user := range []string{"ada", "", "ada"} {
+				if i < 2 {
+					mysqlstore.SetAhead(s, ahead)
+				}
+				rec := record(user)
+				r, err := s.Revoke(t.Context(), user, store.Selection{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				a, err := s.Create(t.Context(), rec, store.Admission{Max: 1})
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, _, err := s.Get(t.Context(), rec.Key)
+				if err != nil || !a.Now.Equal(got.Created) || !a.Revoked.Equal(r.At) {
+					t.Errorf("%v off, %q: admitted at %v, created at %v, %v; revoked at %v, want %v", ahead, user, a.Now, got.Created, err, a.Revoked, r.At)
+				}
+				dead := record(user)
+				dead.Created, dead.Lifetime = time.Unix(1, 0), time.Second
+				mysqlstore.SetAhead(s, ahead)
+				if _, err := s.Create(t.Context(), dead, store.Admission{}); err != nil {
+					t.Errorf("%v off, a record without life: %v", ahead, err)
+				}
+			}
+		}
+	})
+}
+
 // TestRevokeRaces renews and signs in while all of the user's sessions are ended, again and again: what was acknowledged
 // before a Revoke was called is dead when it returns, under whatever key.
 func TestRevokeRaces(t *testing.T) {

@@ -34,8 +34,8 @@ type got struct {
 	now time.Time
 }
 
-// scanRow reads a row: with its key if none is given, and with its data and the server's clock if data
-// says so. damaged is [store.ErrCorrupt], for a row that another program wrote.
+// scanRow reads a row: with its key if none is given, and with its data and the server's clock if
+// data says so. damaged is [store.ErrCorrupt], for a row that another program wrote.
 func scanRow(rows *sql.Rows, key *store.Key, data bool) (g got, damaged, err error) {
 	s := scans.Get().(*scan)
 	defer scans.Put(s)
@@ -191,7 +191,8 @@ func (e *engine) User(ctx context.Context, user string) iter.Seq2[store.Record, 
 // pageSize is how many rows a page of a walk has: half a megabyte at most.
 const pageSize = 256
 
-// All walks page by page in the order of keys, and holds neither lock nor transaction while it yields.
+// All walks page by page in the order of keys, and holds neither lock nor transaction while it
+// yields.
 func (e *engine) All(ctx context.Context) iter.Seq2[store.Record, error] {
 	return func(yield func(store.Record, error) bool) {
 		var last store.Key

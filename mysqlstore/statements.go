@@ -14,17 +14,18 @@ import (
 	"github.com/sojourn-go/sojourn/store/ticks"
 )
 
-// The statements, one file each, for a table named sojourn. A name after a colon is a value; :keys and
-// :tags are lists of them. A name in braces stands for what words says of it.
+// The statements, one file each, for a table named sojourn. A name after a colon is a value; :keys
+// and :tags are lists of them. A name in braces stands for what words says of it.
 //
-// A statement that changes something tells what it found by LAST_INSERT_ID(n), whose n comes back with
-// its answer: one of the outcomes below, or 0 if there was no row (or guard) to look at. It is not the
-// number of affected rows that tells, for what that counts depends on the connection. MariaDB evaluates
-// such a condition for a row that is not there, too, with NULL for its columns: that must give 0.
+// A statement that changes something tells what it found by LAST_INSERT_ID(n), whose n comes back
+// with its answer: one of the outcomes below, or 0 if there was no row (or guard) to look at. It is
+// not the number of affected rows that tells, for what that counts depends on the connection.
+// MariaDB evaluates such a condition for a row that is not there, too, with NULL for its columns:
+// that must give 0.
 //
-// Assignments read no column that was assigned before them: whether they would see the old or the new
-// value depends on the server. Bytes in a list of columns are CAST(... AS BINARY), or a temporary
-// table would have the connection's character set.
+// Assignments read no column that was assigned before them: whether they would see the old or the
+// new value depends on the server. Bytes in a list of columns are CAST(... AS BINARY), or a
+// temporary table would have the connection's character set.
 //
 //go:embed sql/*.sql
 var files embed.FS
@@ -54,7 +55,8 @@ var outcomes = map[int64]error{
 // costs no index, and the sweep files it anew when it comes by.
 const slot = 1 << 26
 
-// words are what names in braces stand for. clock packs two instants into an outcome; see toldClock.
+// words are what names in braces stand for. clock packs two instants into an outcome; see
+// toldClock.
 var words = strings.NewReplacer(
 	"{clock}", fmt.Sprintf("(LEAST(GREATEST({now} - :base + %d, 0), %d) << 34) | (LEAST(GREATEST({now} - g.revoked, 0), %d) << 4)", clockHalf, clockMost, revokedMost),
 	"{end}", "LEAST(GREATEST(seen, LEAST(:seen, {now})) + :idle_limit, created + :life_limit, {never})",

@@ -7,8 +7,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// sweep looks at some rows that may have expired. It returns how many it deleted, and whether there may
-// be more.
+// sweep looks at some rows that may have expired. It returns how many it deleted, and whether there
+// may be more.
 func (e *engine) sweep(ctx context.Context, limit int) (n int, more bool, err error) {
 	var over, living []store.Key
 	var away []int // rows beside those of over

@@ -53,8 +53,8 @@ func (e *engine) Delete(ctx context.Context, key store.Key) error {
 	return err
 }
 
-// guardKept is for how long a revocation is kept, in µs. An age of just GuardFor must still find it,
-// and a minute is left for rounding.
+// guardKept is for how long a revocation is kept, in µs. An age of just GuardFor must still find
+// it, and a minute is left for rounding.
 const guardKept = int64((store.GuardFor + time.Minute) / time.Microsecond)
 
 // Revoke ends records of user.

@@ -52,7 +52,8 @@ func outcome(word []byte) error {
 
 var errAnswer = errors.New("an answer that no statement gives")
 
-// ask runs a statement until it loses no race, and returns what scan makes of the rows of its answer.
+// ask runs a statement until it loses no race, and returns what scan makes of the rows of its
+// answer.
 func ask[T any](ctx context.Context, e *engine, name string, args []any, scan func(Rows) (T, error)) ([]T, error) {
 	began := time.Now()
 	for try := 1; ; try++ {
@@ -139,7 +140,8 @@ func (e *engine) judge(err error) error {
 	return driver.Fault(class, strings.TrimSuffix("PostgreSQL says "+code+": "+hint, ": "), err)
 }
 
-// meaning returns the sentinel for a SQLSTATE, or nil where nobody knows what became of the statement.
+// meaning returns the sentinel for a SQLSTATE, or nil where nobody knows what became of the
+// statement.
 func meaning(code string) (hint string, class error) {
 	switch code {
 	case "25006":

@@ -17,17 +17,17 @@ import (
 // Options tunes a [Store]. The zero Options is good.
 type Options struct {
 	// Table is the name of the table of sessions and the beginning of the names that belong to it:
-	// letters, digits and underscores, at most 40, not beginning with a digit. Empty means "sojourn".
-	// Several stores may share a database under different names.
+	// letters, digits and underscores, at most 40, not beginning with a digit. Empty means
+	// "sojourn". Several stores may share a database under different names.
 	Table string
 
 	// Wait is for how long a statement that loses a race against others is run again, unless its
 	// context ends before. It fails with [store.ErrUnavailable] then. Zero means 5 s.
 	Wait time.Duration
 
-	// Lanes is how many Gets, how many Updates and how many Touches are under way at once, each in a
-	// statement of its own, before those that come wait and share the next one. Zero means 2. Below
-	// zero, none are shared.
+	// Lanes is how many Gets, how many Updates and how many Touches are under way at once, each in
+	// a statement of its own, before those that come wait and share the next one. Zero means 2.
+	// Below zero, none are shared.
 	Lanes int
 }
 
@@ -39,7 +39,8 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-// A Driver sends statements to PostgreSQL in its own way; see [NewWith]. It is safe for concurrent use.
+// A Driver sends statements to PostgreSQL in its own way; see [NewWith]. It is safe for concurrent
+// use.
 type Driver interface {
 	// Query runs a statement on its own, outside of any transaction, and returns the rows of its
 	// answer. args are of type int64, []byte and string, never nil; Query does not hold on to them
@@ -63,8 +64,9 @@ type Rows interface {
 	Close()
 }
 
-// New makes a Store on db, which the caller made and will close after the last call. It opens nothing
-// and creates nothing; see [Store.Migrate]. It fails if db is nil or an option has no meaning.
+// New makes a Store on db, which the caller made and will close after the last call. It opens
+// nothing and creates nothing; see [Store.Migrate]. It fails if db is nil or an option has no
+// meaning.
 func New(db *sql.DB, opts *Options) (*Store, error) {
 	if db == nil {
 		return nil, errors.New("postgresstore: New needs a database")
@@ -98,12 +100,12 @@ func NewWith(d Driver, opts *Options) (*Store, error) {
 	return &Store{driver.New("postgresstore", e), e}, nil
 }
 
-// Schema returns the statements that [Store.Migrate] executes, for those who run migrations of their
-// own.
+// Schema returns the statements that [Store.Migrate] executes, for those who run migrations of
+// their own.
 func (s *Store) Schema() string { return s.e.text["schema"] + ";\n" }
 
-// Migrate creates what is missing of the tables. It may run any number of times, in several processes
-// at once too, and loses nothing. Errors: [store.ErrUnavailable], [store.ErrFull].
+// Migrate creates what is missing of the tables. It may run any number of times, in several
+// processes at once too, and loses nothing. Errors: [store.ErrUnavailable], [store.ErrFull].
 func (s *Store) Migrate(ctx context.Context) error {
 	err := store.FromContext(ctx)
 	if err == nil {
@@ -135,8 +137,8 @@ func (e *engine) migrate(ctx context.Context) error {
 	}
 }
 
-// pool is a [Driver] on database/sql. It prepares nothing, for a prepared statement does not outlive
-// its transaction behind some poolers; drivers that may, do it by themselves.
+// pool is a [Driver] on database/sql. It prepares nothing, for a prepared statement does not
+// outlive its transaction behind some poolers; drivers that may, do it by themselves.
 type pool struct{ db *sql.DB }
 
 func (p pool) Query(ctx context.Context, text string, args ...any) (Rows, error) {

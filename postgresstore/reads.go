@@ -21,8 +21,8 @@ func (r *row) columns() []any {
 	return []any{&r.user, &r.handle, &r.ver, &r.writer, &r.created, &r.seen, &r.idle, &r.life, &r.meta}
 }
 
-// record returns the record at a key. Its error is [store.ErrCorrupt], for a row that another program
-// wrote.
+// record returns the record at a key. Its error is [store.ErrCorrupt], for a row that another
+// program wrote.
 func (r *row) record(key store.Key) (store.Record, error) {
 	rec := store.Record{Key: key}
 	if len(r.handle) != len(rec.Handle) {
@@ -85,7 +85,8 @@ func (e *engine) User(ctx context.Context, user string) iter.Seq2[store.Record, 
 // pageSize is how many rows a page of a walk has: half a megabyte at most.
 const pageSize = 256
 
-// All walks page by page in the order of keys, and holds neither lock nor transaction while it yields.
+// All walks page by page in the order of keys, and holds neither lock nor transaction while it
+// yields.
 func (e *engine) All(ctx context.Context) iter.Seq2[store.Record, error] {
 	return func(yield func(store.Record, error) bool) {
 		last := listed{tag: []byte{}, id: []byte{}}

@@ -55,8 +55,8 @@ func (e *engine) sendGets(ctx context.Context, calls []*gather.Call[store.Key, g
 	}
 }
 
-// failed is for calls whose statement failed. One that a single record may have spoilt is sent again
-// for each call by itself.
+// failed is for calls whose statement failed. One that a single record may have spoilt is sent
+// again for each call by itself.
 func failed[Q, A any](ctx context.Context, calls []*gather.Call[Q, A], err error, send func(context.Context, []*gather.Call[Q, A])) {
 	if len(calls) == 1 || !spoilt(err) {
 		gather.Fail(calls, err)
@@ -127,7 +127,8 @@ func (e *engine) Update(ctx context.Context, r *store.Record, ifVersion uint64) 
 	return err
 }
 
-// mostBytes is how many bytes the updates of one statement carry at most, unless one alone has more.
+// mostBytes is how many bytes the updates of one statement carry at most, unless one alone has
+// more.
 const mostBytes = 1 << 20
 
 func (e *engine) sendUpdates(ctx context.Context, calls []*gather.Call[change, struct{}]) {

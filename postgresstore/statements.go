@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// The statements, one file each. A file is the statement as it is sent, for a table named sojourn; its
-// comments are not sent. Casts are explicit and nothing is NULL, so that a statement means the same in
-// each mode of each driver, prepared or not. The clock is clock_timestamp(), which goes on within a
-// statement: it must be read after a lock was waited for.
+// The statements, one file each. A file is the statement as it is sent, for a table named sojourn;
+// its comments are not sent. Casts are explicit and nothing is NULL, so that a statement means the
+// same in each mode of each driver, prepared or not. The clock is clock_timestamp(), which goes on
+// within a statement: it must be read after a lock was waited for.
 //
 //go:embed sql/*.sql
 var files embed.FS

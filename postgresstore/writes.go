@@ -111,8 +111,8 @@ func (e *engine) Revoke(ctx context.Context, user string, sel store.Selection) (
 // sweepSize is how many rows a statement of Sweep looks at: their locks are held until its end.
 const sweepSize = 256
 
-// guardKept is for how long a revocation is kept, in µs. An age of just GuardFor must still find it,
-// and a minute is left for rounding.
+// guardKept is for how long a revocation is kept, in µs. An age of just GuardFor must still find
+// it, and a minute is left for rounding.
 const guardKept = int64(store.GuardFor+60e9) / 1e3
 
 // Sweep deletes expired records, and then guards that nobody needs.

@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -44,6 +45,33 @@ func TestOvertaken(t *testing.T) {
 			t.Errorf("the same once more, %s: %v, revoked at %v, want %v", what, err, again.Revoked, revoked.At)
 		}
 	}
+}
+
+// TestInstants ends a user's sessions many times within a millisecond: each time has an instant of its own, so that a sign-in
+// which knows of one is refused for the next.
+func TestInstants(t *testing.T) {
+	each(t, func(t *testing.T, c rueidis.Client) {
+		s := open(t, c, redisstore.Options{})
+		const many = 64
+		var mu sync.Mutex
+		seen := map[time.Time]bool{}
+		var wg sync.WaitGroup
+		for range many {
+			wg.Go(func() {
+				r, err := s.Revoke(t.Context(), "somebody", store.Selection{})
+				if err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				seen[r.At] = true
+			})
+		}
+		wg.Wait()
+		if len(seen) != many {
+			t.Errorf("%d revocations have %d instants", many, len(seen))
+		}
+	})
 }
 
 // TestClockSkew signs in after a revocation. Where another server's clock may count, that is refused for so long.

@@ -13,33 +13,33 @@ import (
 
 // Options tunes a [Store]. The zero Options is good.
 type Options struct {
-	// Prefix begins the names of all keys. Stores with different prefixes in one database do not see
-	// each other. At most 64 bytes, without braces. Empty means "sojourn:".
+	// Prefix begins the names of all keys. Stores with different prefixes in one database do not
+	// see each other. At most 64 bytes, without braces. Empty means "sojourn:".
 	//
 	// The number of the database is the client's matter (rueidis: SelectDB, go-redis: DB; a cluster
 	// has only 0).
 	Prefix string
 
-	// CacheFor lets Get answer from rueidis's client-side cache, with what the server said at most so
-	// long ago, up to 1 minute. The server tells the client of changes, usually within a millisecond,
-	// but an ended session may be served until this time is over: it is the Lag of the store's Traits.
-	// See [Fresh]. 0 means no cache.
+	// CacheFor lets Get answer from rueidis's client-side cache, with what the server said at most
+	// so long ago, up to 1 minute. The server tells the client of changes, usually within a
+	// millisecond, but an ended session may be served until this time is over: it is the Lag of the
+	// store's Traits. See [Fresh]. 0 means no cache.
 	CacheFor time.Duration
 
-	// WaitReplicas is how many replicas must have a Revoke, Delete or Rotate before it is acknowledged.
-	// If they have not after WaitTimeout, the end stands in the master all the same, and the call fails
-	// with store.ErrIndeterminate; it may be sent again. It makes these calls as slow as the slowest of
-	// so many replicas. 0 means not to wait.
+	// WaitReplicas is how many replicas must have a Revoke, Delete or Rotate before it is
+	// acknowledged. If they have not after WaitTimeout, the end stands in the master all the same,
+	// and the call fails with store.ErrIndeterminate; it may be sent again. It makes these calls as
+	// slow as the slowest of so many replicas. 0 means not to wait.
 	WaitReplicas int
 
 	// WaitTimeout bounds the wait for replicas. 0 means 1 s.
 	WaitTimeout time.Duration
 
-	// ClockSkew is by how much the clock of a server that takes over may differ from that of the one
-	// before it, at most: the Skew of the store's Traits. A sign-in that began within so long after a
-	// Revoke is refused, too, unless it knows of it (store.Admission.Known). 0 means 1 s for a client
-	// of Sentinel or of a cluster, and none for a client of one server; set it where that one's address
-	// may move to another server.
+	// ClockSkew is by how much the clock of a server that takes over may differ from that of the
+	// one before it, at most: the Skew of the store's Traits. A sign-in that began within so long
+	// after a Revoke is refused, too, unless it knows of it (store.Admission.Known). 0 means 1 s
+	// for a client of Sentinel or of a cluster, and none for a client of one server; set it where
+	// that one's address may move to another server.
 	ClockSkew time.Duration
 }
 
@@ -60,7 +60,8 @@ func New(client rueidis.Client, opts *Options) (*Store, error) {
 	return NewWith(rueidisDriver{client}, opts)
 }
 
-// NewWith is [New] for any client that a [Driver] has been written for. CacheFor needs one that is a [Cacher].
+// NewWith is [New] for any client that a [Driver] has been written for. CacheFor needs one that is
+// a [Cacher].
 func NewWith(d Driver, opts *Options) (*Store, error) {
 	var o Options
 	if opts != nil {

@@ -141,12 +141,12 @@ func (e *engine) Delete(ctx context.Context, key store.Key) error {
 	return err
 }
 
-// guardFor is how long a revocation is remembered, besides ClockSkew. Age may be just store.GuardFor,
-// and clocks are whole milliseconds.
+// guardFor is how long a revocation is remembered, besides ClockSkew. Age may be just
+// store.GuardFor, and clocks are whole milliseconds.
 const guardFor = store.GuardFor + time.Minute
 
-// Revoke ends records of user, in one script whose length grows with their number. Without Only it also
-// deletes the damaged records among the user's, uncounted.
+// Revoke ends records of user, in one script whose length grows with their number. Without Only it
+// also deletes the damaged records among the user's, uncounted.
 func (e *engine) Revoke(ctx context.Context, user string, sel store.Selection) (r store.Revoked, err error) {
 	kind, only := "all", len(sel.Only) > 0
 	switch {

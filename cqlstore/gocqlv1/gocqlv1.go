@@ -22,8 +22,8 @@ import (
 // Options tunes a store; see [cql.Options]. The levels that it holds are in package cql.
 type Options = cql.Options
 
-// New makes a store on a session, as New of package cqlstore does. It fails if the session is missing
-// or an option has no meaning.
+// New makes a store on a session, as New of package cqlstore does. It fails if the session is
+// missing or an option has no meaning.
 func New(session *gocql.Session, opts *Options) (*cql.Store, error) {
 	if session == nil {
 		return cql.New(nil, opts)

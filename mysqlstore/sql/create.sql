@@ -1,5 +1,5 @@
--- Inserts a record, if its user's revocations and limit allow it. Needs the user's guard, whose lock
--- keeps all others out who change the set of that user's records.
+-- Inserts a record, if its user's revocations and limit allow it. Needs the user's guard, whose
+-- lock keeps all others out who change the set of that user's records.
 INSERT INTO sojourn (tag, id, usr, handle, ver, writer, created, seen, idle, life, exp, slot, meta, data, aside)
 SELECT CAST(:tag AS BINARY), CAST(:id AS BINARY), CAST(:user AS BINARY), CAST(:handle AS BINARY), 1, CAST(:writer AS BINARY),
   n.created, n.seen, n.idle, n.life, n.exp, n.exp DIV {slot}, CAST(:meta AS BINARY), CAST(:data AS BINARY), :aside

@@ -1,5 +1,5 @@
--- All instants are whole microseconds since 1970, and all lives whole microseconds: no session's time
--- zone reads them differently. User ids are bytes, without a collation.
+-- All instants are whole microseconds since 1970, and all lives whole microseconds: no session's
+-- time zone reads them differently. User ids are bytes, without a collation.
 CREATE TABLE IF NOT EXISTS sojourn (
   tag     BINARY(16) NOT NULL,     -- hash of the user id
   id      BINARY(32) NOT NULL,     -- hash of the client's secret

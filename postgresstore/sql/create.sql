@@ -2,11 +2,12 @@
 --   $1 to $11   tag, id, user, handle, writer, created, seen, idle, life, meta, data
 --   $12, $13    how many records the user may have, 0 = any number; 1 to evict the oldest
 --   $14, $15    age of the sign-in, 0 = it does not matter; revocation that it knows of
--- Answers with the outcome, the clock, the user's last revocation, and the handles that were evicted.
+-- Answers with the outcome, the clock, the user's last revocation, and the handles that were
+-- evicted.
 --
--- Everything is judged by the statement's snapshot. What makes that exact is the guard: whatever adds
--- to a user's records, moves or revokes them changes its gen, and here it is locked only if its gen is
--- still the snapshot's. Where it is not, nothing is written, and the answer is 'again'.
+-- Everything is judged by the statement's snapshot. What makes that exact is the guard: whatever
+-- adds to a user's records, moves or revokes them changes its gen, and here it is locked only if
+-- its gen is still the snapshot's. Where it is not, nothing is written, and the answer is 'again'.
 WITH clock AS MATERIALIZED (
   SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint t),
 new AS MATERIALIZED (

@@ -1,4 +1,5 @@
--- Deletes guards without records that guard nothing any more, among those that it is time to look at.
+-- Deletes guards without records that guard nothing any more, among those that it is time to look
+-- at.
 --   $1  how many to look at
 --   $2  for how long a revocation is kept
 -- A guard that has changed since the snapshot is left alone.

@@ -1,5 +1,5 @@
--- Touches records, each of another user, as update.sql changes them. Those that are not due are only
--- read, and wait for nobody.
+-- Touches records, each of another user, as update.sql changes them. Those that are not due are
+-- only read, and wait for nobody.
 --   $1  tag and id of each, 48 bytes
 --   $2  a list of numbers: how old the last touch must be
 WITH before AS MATERIALIZED (

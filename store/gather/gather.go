@@ -1,10 +1,10 @@
 // Package gather lets calls that wait at the same moment share one trip to an engine.
 //
-// It is for authors of stores whose engine is a server, where a trip costs far more than the work at
-// its end. A [Line] has a few lanes. A call that finds a lane free goes at once and alone, on its
-// caller's goroutine. Calls that come while all lanes are taken wait, and the next lane that comes
-// free takes all of them along in one send. So nothing waits for company, and batches grow with load
-// and by load alone. An idle Line holds neither a timer nor a goroutine.
+// It is for authors of stores whose engine is a server, where a trip costs far more than the work
+// at its end. A [Line] has a few lanes. A call that finds a lane free goes at once and alone, on
+// its caller's goroutine. Calls that come while all lanes are taken wait, and the next lane that
+// comes free takes all of them along in one send. So nothing waits for company, and batches grow
+// with load and by load alone. An idle Line holds neither a timer nor a goroutine.
 //
 //	reads := gather.New(nil, func(ctx context.Context, calls []*gather.Call[store.Key, store.Record]) {
 //		... // ask for all of them in one statement, and set each one's Answer or Err
@@ -76,9 +76,9 @@ type batch[Q, A any] struct {
 	staying int // callers that wait for it; guarded by Line.mu
 }
 
-// New makes a Line. send sets the Answer or the Err of each call that it is given. It runs on several
-// goroutines at once, must heed its context, and must not hold on to the calls. What it panics with
-// reaches the callers.
+// New makes a Line. send sets the Answer or the Err of each call that it is given. It runs on
+// several goroutines at once, must heed its context, and must not hold on to the calls. What it
+// panics with reaches the callers.
 //
 // A call that goes alone is sent with its own context. A batch has one of its own, without values,
 // that ends when the last of its callers has left; so at the latest of their deadlines.
