@@ -242,11 +242,12 @@ func (s *Session) touch(ctx context.Context, now time.Time) (shown bool) {
 	if s.rec.Idle > 0 {
 		every = min(every, s.rec.Idle/2)
 	}
-	least := max(every, time.Millisecond) // also where each use counts, the write that this request has just made is one
-	if s.w != nil {                       // what was seen since this request came includes it
-		least = max(least, s.began.ago())
+	least := every
+	if s.w != nil { // what was seen since this request came includes it
+		least = max(every, s.began.ago())
 	}
-	if s.peek || now.Sub(s.rec.Seen) < least {
+	if s.peek || s.standing >= renewed || now.Sub(s.rec.Seen) < least { // a token just made was a use, too
+
 		return false
 	}
 	if s.m.sealed != nil && s.stage > stageTold {

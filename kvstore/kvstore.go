@@ -156,8 +156,10 @@ func New(name string, db Driver, opts *Options) (*driver.Store, error) {
 // Traits is part of [embedded.Driver].
 func (e *engine) Traits() store.Traits { return store.Traits{} }
 
-// Now is part of [embedded.Driver].
-func (e *engine) Now() time.Time { return instantTime(e.now()) }
+// Clock is part of [embedded.Driver].
+func (e *engine) Clock(t time.Time) time.Time {
+	return instantTime(e.base + int64(t.Sub(e.start)))
+}
 
 // now must be read under the lock wherever it decides on a write: an instant from before the
 // wait could find a record live that was seen expired since.

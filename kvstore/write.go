@@ -37,9 +37,6 @@ func (e *engine) Write(ctx context.Context, tag store.Tag, decide func(embedded.
 // Now is part of [embedded.View].
 func (w *write) Now() time.Time { return instantTime(w.now) }
 
-// At is part of [embedded.View].
-func (w *write) At(t time.Time) time.Time { return instantTime(w.base + int64(t.Sub(w.start))) }
-
 // Find is part of [embedded.View].
 func (w *write) Find(id store.ID, rec *store.Record) (found bool, err error) {
 	e, err := w.read(&store.Key{Tag: w.tag, ID: id})

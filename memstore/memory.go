@@ -24,7 +24,7 @@ type memory struct {
 
 func (m *memory) Traits() store.Traits { return store.Traits{Volatile: true} }
 
-func (m *memory) Now() time.Time { return m.time(m.now()) }
+func (m *memory) Clock(t time.Time) time.Time { return m.time(m.offset(t)) }
 
 // now must be read under a shard's lock wherever a write depends on it: an instant from before the
 // wait could find a record live that was seen expired since.
@@ -144,9 +144,6 @@ type view struct {
 }
 
 func (v *view) Now() time.Time { return v.sh.m.time(v.now) }
-
-// At is part of [embedded.View].
-func (v *view) At(t time.Time) time.Time { return v.sh.m.time(int64(t.Sub(v.sh.m.base))) }
 
 // find is quick for what was found before.
 func (v *view) find(id *store.ID) uint32 {

@@ -35,7 +35,7 @@ func OpenTwice(t *testing.T, open func(dir string) (Closer, error)) {
 			t.Errorf("opened again: %v; %v", again, err)
 		}
 		_, err = open(dir)
-		if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), dir+": ") || !strings.Contains(err.Error(), "open already") {
+		if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "open "+dir) || !strings.Contains(err.Error(), "open already") {
 			t.Errorf("opened twice: %v", err)
 		}
 		if err := st.Close(); err != nil {

@@ -23,9 +23,10 @@ type Driver interface {
 	// Traits are those of the store; that it is Local need not be said.
 	Traits() store.Traits
 
-	// Now is the engine's clock. It never goes back, not over a restart either, and the clock of
-	// the machine may be set without moving it.
-	Now() time.Time
+	// Clock turns an instant of this process, as time.Now returns it, into one of the engine's
+	// clock. That clock never goes back, not over a restart either, and the machine's may be set
+	// without moving it.
+	Clock(time.Time) time.Time
 
 	// Read returns the record at a key, with its Data or without, as it was at one instant during
 	// the call. It should not wait for writers. Its bytes belong to the caller. Errors:
@@ -62,10 +63,6 @@ type View interface {
 	// Now is the engine's clock, read under the lock. It may move on when a record is read that
 	// another process has written.
 	Now() time.Time
-
-	// At turns an instant of this process's clock into one of the engine's: exactly, however long
-	// the lock and the reads took.
-	At(t time.Time) time.Time
 
 	// Find reads the record with an ID into rec, all but its Meta and Data, and reports whether
 	// there is one. Errors: [store.ErrCorrupt].
@@ -128,10 +125,14 @@ func (c *core) Create(ctx context.Context, rec *store.Record, adm store.Admissio
 	o := begin((*op).create)
 	defer o.end()
 	o.take(rec, nil)
-	o.adm = adm
+	if o.adm = adm; !adm.Began.IsZero() {
+		o.began = c.d.Clock(adm.Began)
+	}
 	err := c.d.Write(ctx, rec.Key.Tag, o.decide)
 	return o.admitted, err
 }
+
+func (c *core) now() time.Time { return c.d.Clock(time.Now()) }
 
 // Get reads a record without a lock. One that has expired is read once more: if it is the same, it
 // had ended in between; else a touch came just in time.
@@ -142,7 +143,7 @@ func (c *core) Get(ctx context.Context, key store.Key) (store.Record, time.Time,
 		if err != nil {
 			return store.Record{}, time.Time{}, err
 		}
-		now := c.d.Now()
+		now := c.now()
 		switch {
 		case rec.Live(now):
 			return rec, now, nil
@@ -170,7 +171,7 @@ func (c *core) Touch(ctx context.Context, rec *store.Record, every time.Duration
 	if err != nil {
 		return err
 	}
-	if now := c.d.Now(); old.Live(now) && !Due(old.Seen, now, every) {
+	if now := c.now(); old.Live(now) && !Due(old.Seen, now, every) {
 		return nil
 	}
 	o := begin((*op).touch)

@@ -28,6 +28,7 @@ type call struct {
 	version   uint64      // the expected one
 	from      store.ID
 	adm       store.Admission
+	began     time.Time // by the engine's clock
 	every     time.Duration
 	user      string
 	sel       store.Selection
@@ -133,7 +134,7 @@ func (o *op) create(v View) (c Change, err error) {
 		return c, nil
 	case live:
 		return c, store.ErrExists
-	case o.refused(v):
+	case o.refused():
 		return c, store.ErrRevoked
 	}
 	victims, err := o.admit(v)
@@ -164,9 +165,9 @@ func revokedAt(v View) (time.Time, error) {
 }
 
 // refused reports whether a revocation came after the sign-in began, or at that instant.
-func (o *op) refused(v View) bool {
+func (o *op) refused() bool {
 	at := o.admitted.Revoked
-	return at.After(o.adm.Known) && o.adm.Age() > 0 && !at.Before(v.At(o.adm.Began))
+	return o.adm.Age() > 0 && at.After(o.adm.Known) && !at.Before(o.began)
 }
 
 // victim is a record that may have to go.

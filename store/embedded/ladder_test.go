@@ -22,9 +22,9 @@ type stage struct {
 	again   bool // decide twice
 }
 
-func (s *stage) Traits() store.Traits     { return store.Traits{} }
-func (s *stage) Now() time.Time           { return time.Now() }
-func (s *stage) At(t time.Time) time.Time { return t }
+func (s *stage) Traits() store.Traits        { return store.Traits{} }
+func (s *stage) Clock(t time.Time) time.Time { return t }
+func (s *stage) Now() time.Time              { return time.Now() }
 
 func (s *stage) Read(_ context.Context, key store.Key, _ bool) (store.Record, error) {
 	rec, ok := s.recs[key.ID[0]]

@@ -27,7 +27,7 @@ func newToy() *toy {
 
 func (*toy) Traits() store.Traits { return store.Traits{Volatile: true} }
 
-func (*toy) Now() time.Time { return time.Now() }
+func (*toy) Clock(t time.Time) time.Time { return t }
 
 func (t *toy) Read(_ context.Context, key store.Key, _ bool) (store.Record, error) {
 	t.mu.Lock()
@@ -104,8 +104,6 @@ type toyView struct {
 }
 
 func (toyView) Now() time.Time { return time.Now() }
-
-func (toyView) At(t time.Time) time.Time { return t }
 
 func (v toyView) Find(id store.ID, rec *store.Record) (found bool, err error) {
 	*rec, found = v.t.recs[store.Key{Tag: v.tag, ID: id}]

@@ -26,7 +26,7 @@ func (c *core) walk(ctx context.Context, user string, keep func(*store.Record) b
 				bad = cmp.Or(bad, err)
 				return true
 			}
-			left = keep(r) && r.Live(c.d.Now()) && !yield(*r, nil)
+			left = keep(r) && r.Live(c.now()) && !yield(*r, nil)
 			return !left
 		})
 		if err == nil {
