@@ -247,7 +247,6 @@ func (s *Session) touch(ctx context.Context, now time.Time) (shown bool) {
 		least = max(every, s.began.ago())
 	}
 	if s.peek || s.standing >= renewed || now.Sub(s.rec.Seen) < least { // a token just made was a use, too
-
 		return false
 	}
 	if s.m.sealed != nil && s.stage > stageTold {
