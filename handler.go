@@ -5,15 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 )
 
 // visit is one request's part of one manager: its context, its writer and its session in one
 // allocation.
 type visit struct {
 	context.Context
-	m *Manager
-	s Session
-	w writer
+	m     *Manager
+	outer *http.Request // of which the handler has a copy
+	s     Session
+	w     writer
 }
 
 // Format hides the session in a context that is printed.
@@ -37,7 +39,7 @@ func (v *visit) Value(key any) any {
 // [ErrCrossSite].
 func (m *Manager) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v := &visit{Context: r.Context(), m: m}
+		v := &visit{Context: r.Context(), m: m, outer: r}
 		v.w = writer{w: w, v: v}
 		r = r.WithContext(v)
 		v.s.init(m, r)
@@ -54,6 +56,7 @@ func (m *Manager) Handler(next http.Handler) http.Handler {
 func (v *visit) serve(next http.Handler, r *http.Request) {
 	returned := false
 	defer func() {
+		v.tidy()
 		if !returned {
 			p := recover()
 			v.panicked(p)
@@ -70,6 +73,36 @@ func (v *visit) serve(next http.Handler, r *http.Request) {
 	}
 	v.w.start() // net/http sends the status 200 itself
 	v.close()
+}
+
+// reveal tells the outer handlers, such as logs and metrics, what a [http.ServeMux] below has noted in
+// its copy of their Request: the route.
+func (v *visit) reveal() {
+	in := v.s.r
+	if in.Pattern == v.outer.Pattern {
+		return
+	}
+	v.outer.Pattern = in.Pattern
+	for rest := in.Pattern; ; {
+		var name string
+		var more bool
+		if _, rest, more = strings.Cut(rest, "{"); !more {
+			return
+		}
+		name, rest, _ = strings.Cut(rest, "}")
+		if name = strings.TrimSuffix(name, "..."); name != "$" {
+			v.outer.SetPathValue(name, in.PathValue(name))
+		}
+	}
+}
+
+// tidy removes the temporary files of an upload that was parsed below: net/http looks for them in its
+// own Request only.
+func (v *visit) tidy() {
+	v.reveal()
+	if f := v.s.r.MultipartForm; f != nil && f != v.outer.MultipartForm {
+		_ = f.RemoveAll() // as net/http does
+	}
 }
 
 // finish commits and writes the session's part of the header. If the commit fails, what the acts on

@@ -117,11 +117,12 @@ func (s *Session) keepAlive() {
 	if left >= min(s.m.opts.LongestRequest, s.rec.Idle/2) {
 		return
 	}
+	ctx := s.r.Context()
 	s.alive = time.AfterFunc(left/2, func() {
 		s.lock()
 		defer s.mu.Unlock()
 		if s.stage < stageOver && s.standing.holds() {
-			s.touch(s.r.Context(), s.storeNow())
+			s.touch(ctx, s.storeNow())
 		}
 	})
 }

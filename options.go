@@ -111,6 +111,9 @@ type Options struct {
 	// TrustedOrigins are origins ("https://pay.example.com") besides the site's own whose unsafe
 	// requests are accepted.
 	TrustedOrigins []string
+	// CSRFBodyLimit is how many bytes of a form [Manager.RequireCSRFToken] reads, and keeps in memory,
+	// to find the field csrf_token. 0 means 64 KiB; at most 10 MiB.
+	CSRFBodyLimit int
 	// ClearSiteData is sent as Clear-Site-Data after a sign-out, for example
 	// {"cache", "storage"}. "cookies" clears the whole registrable
 	// domain, sister subdomains too. Empty sends nothing.
@@ -180,6 +183,12 @@ func (o *Options) complete() error {
 	}
 	if o.AtLimit != EvictOldest && o.AtLimit != RefuseNew {
 		return bad("AtLimit %d is no policy", o.AtLimit)
+	}
+	if o.CSRFBodyLimit == 0 {
+		o.CSRFBodyLimit = 64 << 10
+	}
+	if o.CSRFBodyLimit < 0 || o.CSRFBodyLimit > 10<<20 {
+		return bad("CSRFBodyLimit %d is not within 0 and 10 MiB", o.CSRFBodyLimit)
 	}
 	o.TrustedProxies = slices.Clone(o.TrustedProxies)
 	o.TrustedOrigins = slices.Clone(o.TrustedOrigins)

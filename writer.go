@@ -34,6 +34,7 @@ func (w *writer) start() bool {
 		return w.page == pageOwn
 	}
 	w.page = pageOwn // also for what OnError writes
+	w.v.reveal()
 	if err := w.v.finish(w.w.Header()); err != nil {
 		w.page = pageError
 		w.v.m.opts.OnError(w.w, w.v.s.r, err)
