@@ -14,6 +14,7 @@ type visit struct {
 	context.Context
 	m     *Manager
 	outer *http.Request // of which the handler has a copy
+	found http.Header   // as it was before the handler
 	s     Session
 	w     writer
 }
@@ -33,7 +34,8 @@ func (v *visit) Value(key any) any {
 // before the response's first byte, or when next returns; changes made after the first byte
 // are committed at the end, but for those that need a new token, which are refused and
 // reported to the observer. A commit that fails is answered by [Options.OnError] in place of the
-// handler's page; the token of a sign-in or renewal that succeeded before goes with that answer.
+// handler's page, with the header that Handler found, and with the token of a sign-in or renewal that
+// succeeded before.
 // When next panics before the first byte nothing is committed. Unsafe requests (POST and so on) that
 // carry the session's cookie must come from this site; others are refused with status 403, see
 // [ErrCrossSite].
@@ -48,6 +50,9 @@ func (m *Manager) Handler(next http.Handler) http.Handler {
 			v.s.stage = stageOver
 			m.opts.OnError(w, r, err)
 			return
+		}
+		if h := w.Header(); len(h) > 0 {
+			v.found = h.Clone()
 		}
 		v.serve(next, r)
 	})
@@ -121,7 +126,12 @@ func (v *visit) finish(h http.Header) error {
 	}
 	s.event(v.Context, StoreFailed, "commit", err)
 	s.dropChanges()
-	clearHeader(h, v.m.jar.Name)
+	restoreHeader(h, v.found, v.m.jar.Name)
+	if s.stage == stageTold && s.standing.holds() && v.m.opts.Custom != nil {
+		if err := s.writeToken(h); err != nil { // its line is not known among the handler's
+			s.event(v.Context, ChangeLost, "the client cannot be told", err)
+		}
+	}
 	if s.stage == stageUpgrading {
 		s.stage = stageOpen // the answer is a page, then
 	}

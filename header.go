@@ -2,7 +2,9 @@ package sojourn
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -178,12 +180,14 @@ func (s *Session) Token() (Token, error) {
 	return newToken(text), nil
 }
 
-// clearHeader drops what the handler said about a page that will not be sent. The session's own cookie stays: it is
-// there only from an earlier Commit or Save of this request, whose act stands.
-func clearHeader(h http.Header, cookie string) {
-	own := h["Set-Cookie"][:0:0]
+// restoreHeader takes back what the handler said about a page that will not be sent: h is as it was
+// found. The session's own cookie stays, which is there only from an earlier Commit or Save of this
+// request, whose act stands; and so does what is said of the site and the connection.
+func restoreHeader(h, found http.Header, cookie string) {
+	var own []string
 	for _, line := range h["Set-Cookie"] {
-		if name, _, _ := strings.Cut(line, "="); name == cookie || strings.HasPrefix(name, cookie+".") {
+		name, _, _ := strings.Cut(line, "=")
+		if (name == cookie || strings.HasPrefix(name, cookie+".")) && !slices.Contains(found["Set-Cookie"], line) {
 			own = append(own, line)
 		}
 	}
@@ -194,7 +198,8 @@ func clearHeader(h http.Header, cookie string) {
 			delete(h, name)
 		}
 	}
-	if len(own) > 0 {
-		h["Set-Cookie"] = own
+	maps.Copy(h, found)
+	if own != nil {
+		h["Set-Cookie"] = append(h["Set-Cookie"], own...)
 	}
 }
