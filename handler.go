@@ -36,9 +36,15 @@ func (v *visit) Value(key any) any {
 // reported to the observer. A commit that fails is answered by [Options.OnError] in place of the
 // handler's page, with the header that Handler found, and with the token of a sign-in or renewal that
 // succeeded before.
-// When next panics before the first byte nothing is committed. Unsafe requests (POST and so on) that
-// carry the session's cookie must come from this site; others are refused with status 403, see
-// [ErrCrossSite].
+//
+// What a handler does half is not committed unasked: nothing where next panics before the first byte,
+// and no values where it answers with a status of 5xx, which is also what a recoverer or an
+// [http.TimeoutHandler] below Handler does for it. Messages that it took are there again for the next
+// page. Acts on identity stand, [Session.Commit] counts, and tokens are renewed and sent as ever.
+// [Options.CommitOn5xx] turns this off.
+//
+// Unsafe requests (POST and so on) that carry the session's cookie must come from this site; others are
+// refused with status 403, see [ErrCrossSite].
 func (m *Manager) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v := &visit{Context: r.Context(), m: m, outer: r}
@@ -76,7 +82,7 @@ func (v *visit) serve(next http.Handler, r *http.Request) {
 		v.finishLate()
 		return
 	}
-	v.w.start() // net/http sends the status 200 itself
+	v.w.start(http.StatusOK) // net/http sends it itself
 	v.close()
 }
 
@@ -116,6 +122,7 @@ func (v *visit) finish(h http.Header) error {
 	s := &v.s
 	s.lock()
 	defer s.mu.Unlock()
+	v.forgo()
 	err := s.commit(v.Context)
 	if err == nil {
 		err = s.writeHeader(v.Context, h)
@@ -144,6 +151,19 @@ func (v *visit) finish(h http.Header) error {
 	return opError("commit", err)
 }
 
+// forgo drops the changes of values where the handler says by its status that it failed: what it has
+// done half is not committed unasked.
+func (v *visit) forgo() {
+	s := &v.s
+	if v.w.page != pageFailed || !s.standing.known() {
+		return
+	}
+	if len(s.ops) > 0 {
+		s.event(v.Context, ChangeLost, "the handler answered with a status of 5xx", nil)
+	}
+	s.dropChanges()
+}
+
 // upgrade notes that the header may never leave, unless it did already. It fails, and nothing has
 // happened, where the client would have to be told of a token. Errors: [ErrNoToken].
 func (v *visit) upgrade() error {
@@ -166,6 +186,7 @@ func (v *visit) finishLate() {
 	s.lock()
 	defer s.mu.Unlock()
 	if s.stage == stageSent {
+		v.forgo()
 		if err := s.commit(v.Context); err != nil {
 			s.event(v.Context, ChangeLost, "too late for the response", err)
 		}

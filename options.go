@@ -88,6 +88,8 @@ type Options struct {
 	// OnStale answers for [Manager.RequireFresh] and [Manager.RequireLevel] when the sign-in is too old or too
 	// weak. nil means status 401 with a hint (RFC 9470).
 	OnStale http.Handler
+	// CommitOn5xx commits values also where the handler answers with a status of 5xx.
+	CommitOn5xx bool
 
 	// Timeout bounds each act on the store, retries included. 0 means 5 s.
 	Timeout time.Duration

@@ -58,6 +58,27 @@ func TestRouteAndUploads(t *testing.T) {
 	}
 }
 
+// As in the older library, a page of any status writes what its handler has set.
+func TestFailedPageIsWritten(t *testing.T) {
+	o := NewStorageOverseer(NewCookieOptions(), must(NewDefaultMemoryStorer()))
+	mux := http.NewServeMux()
+	mux.HandleFunc("/broken", func(w http.ResponseWriter, r *http.Request) {
+		Set(w, "a", "1")
+		w.WriteHeader(http.StatusInternalServerError)
+	})
+	mux.HandleFunc("/get", func(w http.ResponseWriter, r *http.Request) {
+		v, _ := Get(r.Context(), "a")
+		io.WriteString(w, v)
+	})
+	c := sojourntest.NewClient(t, NewOverseeingMiddleware(o).Wrap(mux))
+	if resp := c.Get("/broken"); resp.StatusCode != http.StatusInternalServerError {
+		t.Errorf("status %s", resp.Status)
+	}
+	if got := sojourntest.Body(t, c.Get("/get")); got != "1" {
+		t.Errorf("the next page reads %q", got)
+	}
+}
+
 // wrapped is a middleware's own writer.
 type wrapped struct{ http.ResponseWriter }
 
