@@ -226,31 +226,3 @@ func (v *visit) panicked(p any) {
 	}
 	s.over()
 }
-
-// DefaultOnError answers 503 to outages, 401 where nobody is signed in, 409 to conflicts and refused sign-ins, 400 to requests with several tokens,
-// 403 to cross-site requests, 413 where data do not fit, and 500 to the rest, in plain
-// words and without the cause. It leaves the client's cookie alone.
-func DefaultOnError(w http.ResponseWriter, _ *http.Request, err error) {
-	w.Header().Set("Cache-Control", "no-store")
-	switch {
-	case errors.Is(err, ErrEnded), errors.Is(err, ErrRevoked):
-		http.Error(w, "Your session ended while this request ran. Please sign in and try again.", http.StatusConflict)
-	case outage(err), errors.Is(err, ErrFull), errors.Is(err, ErrCorrupt):
-		w.Header().Set("Retry-After", "5")
-		http.Error(w, "Your session cannot be reached just now. You are still signed in; please try again shortly.", http.StatusServiceUnavailable)
-	case errors.Is(err, ErrConflict):
-		http.Error(w, "Your session was changed by another request. Please try again.", http.StatusConflict)
-	case errors.Is(err, ErrLimit):
-		http.Error(w, "You are signed in on too many devices. Please sign out on one of them first.", http.StatusConflict)
-	case errors.Is(err, ErrNoUser), errors.Is(err, ErrNotFresh):
-		http.Error(w, "Please sign in.", http.StatusUnauthorized)
-	case errors.Is(err, ErrAmbiguous):
-		http.Error(w, "The request carries more than one session token.", http.StatusBadRequest)
-	case errors.Is(err, ErrCrossSite):
-		http.Error(w, "Cross-site request refused.", http.StatusForbidden)
-	case errors.Is(err, ErrTooLarge):
-		http.Error(w, "Your session cannot hold any more.", http.StatusRequestEntityTooLarge)
-	default:
-		http.Error(w, "Internal Server Error", http.StatusInternalServerError)
-	}
-}

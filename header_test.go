@@ -54,6 +54,7 @@ func sameHeader(t *testing.T, name string, got, want http.Header) {
 // the handler's.
 func TestErrorPageHeader(t *testing.T) {
 	errorPage := outerHeader.Clone()
+	errorPage.Add("Vary", "Accept")
 	errorPage.Set("Cache-Control", "no-store")
 	errorPage.Set("Content-Type", "text/plain; charset=utf-8")
 	errorPage.Set("X-Content-Type-Options", "nosniff")

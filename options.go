@@ -83,10 +83,10 @@ type Options struct {
 	OnError func(http.ResponseWriter, *http.Request, error)
 
 	// OnAnonymous answers for [Manager.RequireUser] when nobody is signed in, for
-	// example with a redirect to the sign-in page. nil means status 401.
+	// example with a redirect to the sign-in page. nil means status 401, as [DefaultOnError] writes it.
 	OnAnonymous http.Handler
 	// OnStale answers for [Manager.RequireFresh] and [Manager.RequireLevel] when the sign-in is too old or too
-	// weak. nil means status 401 with a hint (RFC 9470).
+	// weak. nil means status 401, as [DefaultOnError] writes it, with a hint (RFC 9470).
 	OnStale http.Handler
 	// CommitOn5xx commits values also where the handler answers with a status of 5xx.
 	CommitOn5xx bool
