@@ -182,7 +182,7 @@ func (s *Session) Token() (Token, error) {
 
 // restoreHeader takes back what the handler said about a page that will not be sent: h is as it was
 // found. The session's own cookie stays, which is there only from an earlier Commit or Save of this
-// request, whose act stands; and so does what is said of the site and the connection.
+// request, whose act stands; and so does what is said of the site.
 func restoreHeader(h, found http.Header, cookie string) {
 	var own []string
 	for _, line := range h["Set-Cookie"] {
@@ -193,7 +193,7 @@ func restoreHeader(h, found http.Header, cookie string) {
 	}
 	for name := range h {
 		switch name {
-		case "Strict-Transport-Security", "Content-Security-Policy", "Date", "Connection":
+		case "Strict-Transport-Security", "Content-Security-Policy":
 		default:
 			delete(h, name)
 		}

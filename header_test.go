@@ -78,6 +78,7 @@ func TestErrorPageHeader(t *testing.T) {
 			h.Set("Content-Length", "4")
 			h.Set("Location", "/welcome")
 			h.Set("Etag", `"1"`)
+			h.Set("Connection", "Upgrade")
 			h.Set("Access-Control-Expose-Headers", "X-Page")
 			h.Add("Set-Cookie", "page=1")
 			fmt.Fprint(w, "page")
