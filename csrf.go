@@ -121,16 +121,20 @@ func (s *Session) VerifyCSRF(text string) error {
 	return nil
 }
 
-// RequireCSRFToken loads the session and refuses unsafe requests whose header X-CSRF-Token or form field csrf_token does
-// not hold its [Session.CSRFToken]. Requests with a bearer token need none.
+// RequireCSRFToken loads the session and refuses unsafe requests whose header X-CSRF-Token or form
+// field csrf_token does not hold its [Session.CSRFToken]. Requests with a bearer token need none.
+//
+// A stranger's body is not read. That of a session is read up to [Options.CSRFBodyLimit], and given
+// back: the handler parses it as if nobody had read it. In a form with files the field stands before
+// them.
 func (m *Manager) RequireCSRFToken(next http.Handler) http.Handler {
 	return m.require(next, func(s *Session, r *http.Request) error {
 		if safe(r.Method) || s.got.from == fromBearer {
 			return nil
 		}
 		token := r.Header.Get("X-CSRF-Token")
-		if token == "" {
-			token = r.PostFormValue("csrf_token")
+		if token == "" && s.Exists() {
+			token = formField(r, "csrf_token", m.opts.CSRFBodyLimit)
 		}
 		if err := s.VerifyCSRF(token); err != nil {
 			return fmt.Errorf("%w: no valid CSRF token", err)

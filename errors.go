@@ -18,8 +18,8 @@ var (
 	ErrFull = store.ErrFull
 	// ErrCorrupt: the session's stored bytes are damaged.
 	ErrCorrupt = store.ErrCorrupt
-	// ErrClock: the record comes from the future by more than the tolerated
-	// skew. It matches ErrUnavailable too.
+	// ErrClock: the record comes from the future by more than the tolerated skew, as after the store's
+	// clock was put right. Signing in and out work all the same. It matches ErrUnavailable too.
 	ErrClock = errors.New("sojourn: record is from the future; check the clocks")
 )
 

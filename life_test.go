@@ -39,16 +39,16 @@ var rules = []struct {
 		return from != unread || to.known() && to.holds() == in(t, turnShown, turnMoved) || t == turnFailed
 	}},
 	{"nothing more is read of a session that is not held", func(from standing, t turn, _ standing) bool {
-		return !reads(t) || from == unread || from.holds() || from == unreadable && t == turnNothing || from == ended && t == turnEnded
+		return !reads(t) || !from.known() || from.holds() || from == ended && t == turnEnded
 	}},
 	{"where nothing was found there is a visitor, and nothing is found only of what is not held", func(from standing, t turn, to standing) bool {
 		return t != turnNothing || to == visiting && !from.known()
 	}},
-	{"what could not be read is known only by putting the record away", func(from standing, t turn, to standing) bool {
-		return from != unreadable || t == turnNothing && to == visiting
+	{"what could not be read is known only by a sign-out or sign-in that looks again", func(from standing, t turn, to standing) bool {
+		return from != unreadable || reads(t) && to.known() && to == turns[unread][t]
 	}},
 	{"a record is held only after the store showed or acknowledged it", func(from standing, t turn, to standing) bool {
-		return from.holds() || !to.holds() || t == turnIssued || from == unread && in(t, turnShown, turnMoved)
+		return from.holds() || !to.holds() || t == turnIssued || !from.known() && in(t, turnShown, turnMoved)
 	}},
 	{"a held record stays held until it ends", func(from standing, t turn, to standing) bool {
 		return !from.holds() || to.holds() != in(t, turnEnded, turnLeft, turnReleased)
@@ -71,7 +71,7 @@ var rules = []struct {
 		return !reads(t) || !to.binds() || from.binds()
 	}},
 	{"a record that is shown where it was looked for changes no debt", func(from standing, t turn, to standing) bool {
-		return t != turnShown || to == from || from == unread && !to.owes()
+		return t != turnShown || to == from || !from.known() && !to.owes()
 	}},
 	{"a token that was led elsewhere is owed", func(_ standing, t turn, to standing) bool {
 		return t != turnMoved || to.owes()

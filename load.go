@@ -83,20 +83,24 @@ func (s *Session) look(ctx context.Context, t ticket) error {
 	t, a, err := s.find(ctx, t, false)
 	if err != nil {
 		s.event(ctx, StoreFailed, "load", err)
-		err = s.refuse(err)
-		s.damaged = &store.Key{Tag: t.key.Tag, ID: t.key.ID}
-		return err
+		at := t
+		s.stuck = &at
+		return s.refuse(err)
 	}
+	s.answered(a)
+	return nil
+}
+
+// answered takes up what find has found.
+func (s *Session) answered(a answer) {
 	if a == liveHere && s.got.reissue {
 		a = liveElsewhere
 	}
 	s.turn(turnOf[a])
-	if !s.standing.holds() {
-		return nil
+	if s.standing.holds() {
+		s.resetView()
+		s.keepAlive()
 	}
-	s.resetView()
-	s.keepAlive()
-	return nil
 }
 
 func (s *Session) refuse(err error) error {
@@ -117,11 +121,12 @@ func (s *Session) keepAlive() {
 	if left >= min(s.m.opts.LongestRequest, s.rec.Idle/2) {
 		return
 	}
+	ctx := s.r.Context()
 	s.alive = time.AfterFunc(left/2, func() {
 		s.lock()
 		defer s.mu.Unlock()
 		if s.stage < stageOver && s.standing.holds() {
-			s.touch(s.r.Context(), s.storeNow())
+			s.touch(ctx, s.storeNow())
 		}
 	})
 }
@@ -149,8 +154,9 @@ var turnOf = [...]turn{nothing: turnNothing, over: turnEnded, liveHere: turnShow
 const maxHops = 16
 
 // find reads the record that t leads to, and follows renewals. If there is one it becomes the
-// session's, and its ticket is returned. late says that the request held the session before: however
-// slow it is, it goes on with it.
+// session's, and its ticket is returned; with an error, that of the record that it met. late says that
+// the request held the session before, or ends it: then it goes on, however slow it is, and whatever
+// became of the store's clock.
 func (s *Session) find(ctx context.Context, t ticket, late bool) (ticket, answer, error) {
 	a := [...]answer{nothing, liveHere} // where no renewal was followed
 	for range maxHops {
@@ -162,7 +168,7 @@ func (s *Session) find(ctx context.Context, t ticket, late bool) (ticket, answer
 		if err != nil {
 			return t, nothing, err
 		}
-		if skew := s.m.opts.ClockSkew; rec.Created.Sub(now) > skew || rec.Seen.Sub(now) > skew {
+		if skew := s.m.opts.ClockSkew; !late && (rec.Created.Sub(now) > skew || rec.Seen.Sub(now) > skew) {
 			return t, nothing, errors.Join(ErrUnavailable, ErrClock)
 		}
 		if !rec.Live(now) { // the store leaves this to its engine's sweeper

@@ -135,7 +135,7 @@ func (s *Session) Login(ctx context.Context, user string, opts ...LoginOption) e
 	s.lock()
 	defer s.mu.Unlock()
 	ctx = detached(ctx)
-	if err := s.loadOrErase(ctx); err != nil {
+	if err := s.loadToLeave(ctx); err != nil {
 		return opError("login", err)
 	}
 	if err := s.unreachable(); err != nil {

@@ -83,11 +83,13 @@ type Options struct {
 	OnError func(http.ResponseWriter, *http.Request, error)
 
 	// OnAnonymous answers for [Manager.RequireUser] when nobody is signed in, for
-	// example with a redirect to the sign-in page. nil means status 401.
+	// example with a redirect to the sign-in page. nil means status 401, as [DefaultOnError] writes it.
 	OnAnonymous http.Handler
 	// OnStale answers for [Manager.RequireFresh] and [Manager.RequireLevel] when the sign-in is too old or too
-	// weak. nil means status 401 with a hint (RFC 9470).
+	// weak. nil means status 401, as [DefaultOnError] writes it, with a hint (RFC 9470).
 	OnStale http.Handler
+	// CommitOn5xx commits values also where the handler answers with a status of 5xx.
+	CommitOn5xx bool
 
 	// Timeout bounds each act on the store, retries included. 0 means 5 s.
 	Timeout time.Duration
@@ -111,6 +113,9 @@ type Options struct {
 	// TrustedOrigins are origins ("https://pay.example.com") besides the site's own whose unsafe
 	// requests are accepted.
 	TrustedOrigins []string
+	// CSRFBodyLimit is how many bytes of a form [Manager.RequireCSRFToken] reads, and keeps in memory,
+	// to find the field csrf_token. 0 means 64 KiB; at most 10 MiB.
+	CSRFBodyLimit int
 	// ClearSiteData is sent as Clear-Site-Data after a sign-out, for example
 	// {"cache", "storage"}. "cookies" clears the whole registrable
 	// domain, sister subdomains too. Empty sends nothing.
@@ -180,6 +185,12 @@ func (o *Options) complete() error {
 	}
 	if o.AtLimit != EvictOldest && o.AtLimit != RefuseNew {
 		return bad("AtLimit %d is no policy", o.AtLimit)
+	}
+	if o.CSRFBodyLimit == 0 {
+		o.CSRFBodyLimit = 64 << 10
+	}
+	if o.CSRFBodyLimit < 0 || o.CSRFBodyLimit > 10<<20 {
+		return bad("CSRFBodyLimit %d is not within 0 and 10 MiB", o.CSRFBodyLimit)
 	}
 	o.TrustedProxies = slices.Clone(o.TrustedProxies)
 	o.TrustedOrigins = slices.Clone(o.TrustedOrigins)

@@ -44,6 +44,8 @@ func TestOptionsOutOfRange(t *testing.T) {
 		{"Lifetime", o{Assurance: sojourn.AAL3, Lifetime: 13 * time.Hour, Deviation: "because"}},
 		{"MaxSessions", o{MaxSessions: -1}},
 		{"MaxSessions", o{MaxSessions: 10001}},
+		{"CSRFBodyLimit", o{CSRFBodyLimit: -1}},
+		{"CSRFBodyLimit", o{CSRFBodyLimit: 10<<20 + 1}},
 		{"AtLimit", o{AtLimit: 2}},
 		{"AtLimit", o{AtLimit: -1}},
 		{"Timeout", o{Timeout: -1}},
