@@ -16,7 +16,8 @@ import (
 // read from there only: never from the URL or a form.
 type BearerOptions struct {
 	// Prefix begins every bearer token, so that secret scanners find leaked
-	// ones, for example "acme_". At most 20 letters, digits, "-", "_".
+	// ones, for example "acme_". At most 20 letters, digits, "-", "_". An Authorization header
+	// without it is somebody else's, such as a gateway's, and is not looked at.
 	Prefix string
 	// Realm is named in WWW-Authenticate. "" leaves it out.
 	Realm string
@@ -148,9 +149,7 @@ func (m *Manager) receive(r *http.Request) (got received, err error) {
 		return received{}, ErrAmbiguous
 	}
 	got = received{arrival: arrival{from: fromBearer}}
-	if rest, ok := strings.CutPrefix(bearer, m.opts.Bearer.Prefix); ok {
-		got.ticket, got.genuine = m.openToken(rest, true)
-	}
+	got.ticket, got.genuine = m.openToken(bearer, true)
 	return got, nil
 }
 
@@ -186,20 +185,26 @@ func (m *Manager) receiveCookie(r *http.Request, got *received) {
 	}
 }
 
-// bearerToken reads the Authorization header.
-func (m *Manager) bearerToken(r *http.Request) (string, bool, error) {
-	lines := r.Header["Authorization"]
-	if m.opts.Bearer == nil || len(lines) == 0 {
+// bearerToken returns the token in the Authorization header, without its prefix. ok is false where
+// there is none that could be ours. Errors: [ErrAmbiguous].
+func (m *Manager) bearerToken(r *http.Request) (token string, ok bool, err error) {
+	if m.opts.Bearer == nil {
 		return "", false, nil
 	}
-	if len(lines) > 1 {
+	lines := r.Header["Authorization"]
+	for _, line := range lines {
+		scheme, rest, _ := strings.Cut(line, " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			continue
+		}
+		if rest, ours := strings.CutPrefix(strings.TrimLeft(rest, " "), m.opts.Bearer.Prefix); ours {
+			token, ok = rest, true
+		}
+	}
+	if len(lines) > 1 && (ok || m.opts.Bearer.Prefix == "") {
 		return "", false, ErrAmbiguous
 	}
-	scheme, token, _ := strings.Cut(lines[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return "", false, nil
-	}
-	return strings.TrimLeft(token, " "), true, nil
+	return token, ok, nil
 }
 
 // secure tells whether a session may travel with this request.
