@@ -41,12 +41,16 @@ type Options struct {
 	// RenewAfter gives a signed-in session a new token when its present one is that
 	// old. 0 means 1 h; Unlimited means never. At least RenewGrace. Only cookies are renewed unasked.
 	RenewAfter time.Duration
-	// RenewGrace is how long the token before a renewal still leads to the
-	// session, for requests under way. 0 means 30 s, which is also the most.
+	// RenewGrace is how long the token before a renewal still leads to the session after the new one
+	// first came back from the client: for requests under way. 0 means 30 s, which is also the most.
 	RenewGrace time.Duration
-	// EndReused ends a session when a token that was renewed comes back after RenewGrace: either its
-	// thief or its owner is late (RFC 9700 section 4.14.2 does so with refresh tokens). The event
-	// SessionReuse tells of it in any case.
+	// RenewGraceMost is how long the token before a renewal leads to the session at most. It matters
+	// where the new one never comes back, since the answer that carried it was lost. 0 means 10 min,
+	// which is also the most; at least RenewGrace.
+	RenewGraceMost time.Duration
+	// EndReused ends a session when a token that was renewed comes back more than RenewGrace after
+	// the new one did, or after RenewGraceMost: either its thief or its owner is late (RFC 9700
+	// section 4.14.2 does so with refresh tokens). The event SessionReuse tells of it in any case.
 	EndReused bool
 
 	// Assurance bounds Lifetime and Idle by a level of NIST SP 800-63B-4
@@ -272,6 +276,9 @@ func (o *Options) durations() error {
 		if err != nil {
 			return err
 		}
+	}
+	if err := setDuration("RenewGraceMost", &o.RenewGraceMost, 10*time.Minute, o.RenewGrace, 10*time.Minute); err != nil {
+		return err
 	}
 	if o.RenewAfter < o.RenewGrace {
 		return bad("RenewAfter %v is shorter than RenewGrace %v: a token would be renewed while the one before still leads to it",

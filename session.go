@@ -69,7 +69,7 @@ type held struct {
 	rec     store.Record
 	facts   meta.Facts // of rec.Meta
 	secret  secret
-	unsaved bool // rec.Meta is not what the store has: the level of the sign-in has lapsed
+	unsaved bool // rec.Meta is not what the store has: see note
 }
 
 // view is the session as this request has changed it.
