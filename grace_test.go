@@ -230,6 +230,9 @@ func TestGraceWriteFails(t *testing.T) {
 			b.ok("user")
 			g.store.setBefore(fail(fault), opUpdate)
 			b.wants("user", "ada")
+			if n := g.log.count(sojourn.StoreFailed); (n == 0) != (fault == store.ErrConflict) { // which is another request's having done it
+				t.Errorf("%v: %d events of failure", fault, n)
+			}
 			g.store.heal()
 			time.Sleep(5 * time.Minute)
 			old.copy().wants("user", "ada")

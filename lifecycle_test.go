@@ -224,7 +224,7 @@ func TestR17RenewalGrace(t *testing.T) {
 		}
 		time.Sleep(29 * time.Second) // conflicts wait a little, too
 		late.wants("user", "ada")    // its answer was lost: it gets the successor's token
-		late.wants("user", "ada") // … and comes back with it
+		late.wants("user", "ada")    // … and comes back with it
 		time.Sleep(30 * time.Second)
 		thief.copy().wants("user", "ada")
 		if g.log.count(sojourn.SessionReuse) != 0 {
