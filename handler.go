@@ -32,9 +32,8 @@ func (v *visit) Value(key any) any {
 // are committed at the end, but for those that need a new token, which are refused and
 // reported to the observer. A commit that fails is answered by [Options.OnError] in place of the
 // handler's page; the token of a sign-in or renewal that succeeded before goes with that answer.
-// When next panics before the first byte nothing is committed. Unsafe requests (POST and so on) that
-// carry the session's cookie must come from this site; others are refused with status 403, see
-// [ErrCrossSite].
+// When next panics before the first byte nothing is committed. Unsafe requests (POST and so on) must
+// come from this site; others are refused with status 403, see [ErrCrossSite].
 func (m *Manager) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v := &visit{Context: r.Context(), m: m}
@@ -42,7 +41,8 @@ func (m *Manager) Handler(next http.Handler) http.Handler {
 		r = r.WithContext(v)
 		v.s.init(m, r)
 		v.s.w = &v.w
-		if err := m.checkSite(r); err != nil {
+		var err error
+		if v.s.site, err = m.checkSite(r); err != nil {
 			v.s.stage = stageOver
 			m.opts.OnError(w, r, err)
 			return
@@ -182,6 +182,9 @@ func DefaultOnError(w http.ResponseWriter, _ *http.Request, err error) {
 		http.Error(w, "Please sign in.", http.StatusUnauthorized)
 	case errors.Is(err, ErrAmbiguous):
 		http.Error(w, "The request carries more than one session token.", http.StatusBadRequest)
+	case errors.Is(err, errNoOrigin):
+		http.Error(w, "Request refused: it has a session cookie and does not say where it comes from. A client that is no "+
+			"browser sends this header with it: "+sameOriginHeader, http.StatusForbidden)
 	case errors.Is(err, ErrCrossSite):
 		http.Error(w, "Cross-site request refused.", http.StatusForbidden)
 	case errors.Is(err, ErrTooLarge):

@@ -28,7 +28,7 @@ func (s *Session) writeHeader(ctx context.Context, h http.Header) error {
 		return nil
 	}
 	s.vary(h)
-	if s.standing.owes() {
+	if s.standing.owes() && s.site == siteOwn {
 		if err := s.tell(h); err != nil {
 			s.abandon(ctx)
 			return err

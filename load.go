@@ -33,9 +33,15 @@ func (m *Manager) Load(r *http.Request) (*Session, error) {
 
 // Open is Load without [Manager.Handler], for frameworks that are not net/http: build a request from
 // what they have (Method, URL, Host, Header, RemoteAddr, TLS), call Open once for it, and when the
-// handler is done call [Session.Commit] and copy the header that it returns. Errors: those of Load.
+// handler is done call [Session.Commit] and copy the header that it returns. It checks where the
+// request comes from, as Handler does. Errors: [ErrCrossSite], to be answered with status 403, and
+// those of Load.
 func (m *Manager) Open(ctx context.Context, r *http.Request) (*Session, error) {
-	s := &Session{}
+	site, err := m.checkSite(r)
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{site: site}
 	s.init(m, r)
 	if err := s.load(ctx); err != nil {
 		return nil, err

@@ -113,7 +113,8 @@ type Options struct {
 	// are believed.
 	TrustedProxies []netip.Prefix
 	// TrustedOrigins are origins ("https://pay.example.com") besides the site's own whose unsafe
-	// requests are accepted.
+	// requests are accepted. Where the browser withholds its cookie from them (SameSite, other sites'
+	// origins), nothing that would send one succeeds: [ErrCrossSite].
 	TrustedOrigins []string
 	// ClearSiteData is sent as Clear-Site-Data after a sign-out, for example
 	// {"cache", "storage"}. "cookies" clears the whole registrable
@@ -123,9 +124,11 @@ type Options struct {
 	// InsecureLoopbackHTTP lets sessions travel over plain HTTP between
 	// loopback addresses, for development. The cookie then loses its prefix and Secure.
 	InsecureLoopbackHTTP bool
-	// InsecureCSRFBypass, if not nil, exempts the requests that it accepts from
-	// the cross-site check.
-	InsecureCSRFBypass func(*http.Request) bool
+	// InsecureCrossSite exempts routes from the check that unsafe requests come from this site, at
+	// one of two levels. Its keys are patterns of [http.ServeMux], such as "POST /saml/acs", for the
+	// requests as [Manager.Handler] gets them. What such a route does, other sites' pages can do with
+	// their visitors' browsers.
+	InsecureCrossSite map[string]CrossSite
 }
 
 // Unlimited stands for "no such limit" where 0 means a default.

@@ -35,6 +35,7 @@ type Session struct {
 	changing atomic.Bool // a function of the program runs under mu
 	standing standing
 	stage    stage
+	site     site
 	peek     bool
 	got      arrival
 

@@ -4,7 +4,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"strings"
 	"time"
 	"unicode"
@@ -28,8 +27,8 @@ type BearerOptions struct {
 	Idle bool
 }
 
-// CustomTransport carries tokens some other way than a cookie. All three are
-// required and may run at the same time for many requests.
+// CustomTransport carries tokens some other way than [CookieOptions] describe. All three functions
+// are required and may run at the same time for many requests.
 type CustomTransport struct {
 	// Receive finds the token in a request; "" means that there is none.
 	Receive func(r *http.Request) string
@@ -38,6 +37,10 @@ type CustomTransport struct {
 	Send func(h http.Header, token Token, life time.Duration) error
 	// Delete takes the token away from the client.
 	Delete func(h http.Header) error
+	// Explicit says that no browser sends the token by itself, as it does with cookies: a script or
+	// a program puts it there, such as into a header of its own. Without it requests must come from
+	// this site as with a cookie, whose SameSite is that of Options.Cookie.
+	Explicit bool
 }
 
 // source says where a request's token came from.
@@ -88,9 +91,8 @@ func (o *Options) transports() error {
 
 func (o *Options) origins() error {
 	for _, s := range o.TrustedOrigins {
-		u, err := url.Parse(s)
-		scheme := err == nil && (u.Scheme == "https" || u.Scheme == "http" && o.InsecureLoopbackHTTP)
-		if !scheme || u.Host == "" || u.Scheme+"://"+u.Host != s || strings.ToLower(s) != s {
+		w, ok := parseOrigin(s)
+		if !ok || w.scheme != "https" && !o.InsecureLoopbackHTTP || strings.ToLower(s) != s {
 			return bad("TrustedOrigins: %q is not of the form https://host, in lower case", s)
 		}
 	}
@@ -183,6 +185,12 @@ func (m *Manager) receiveCookie(r *http.Request, got *received) {
 		}
 		got.ticket, got.genuine, last = t, true, v
 	}
+}
+
+// cookieCame reports whether the request has a cookie of a name that is read.
+func (m *Manager) cookieCame(r *http.Request) bool {
+	var values [cookie.Max]string
+	return cookie.Values(r.Header, m.jar.Name, &values) > 0
 }
 
 // bearerToken returns the token in the Authorization header, without its prefix. ok is false where

@@ -124,9 +124,10 @@ func newManaged(keep store.Store, sealer sojourn.Sealer, bound string, maxAge in
 		OmitClient: true,
 		Codec:      door.Binary,
 		Custom: &sojourn.CustomTransport{
-			Receive: func(r *http.Request) string { return r.Context().Value(actKey{}).(*act).token },
-			Send:    func(http.Header, sojourn.Token, time.Duration) error { return nil }, // Session.Token gives it
-			Delete:  func(http.Header) error { return nil },
+			Receive:  func(r *http.Request) string { return r.Context().Value(actKey{}).(*act).token },
+			Send:     func(http.Header, sojourn.Token, time.Duration) error { return nil }, // Session.Token gives it
+			Delete:   func(http.Header) error { return nil },
+			Explicit: true, // it comes from the program; where requests come from is the program's to check
 		},
 		OnDecodeError: sojourn.RefuseValue,
 		Observe: func(ctx context.Context, ev sojourn.Event) {
