@@ -12,13 +12,17 @@ import (
 // Logout ends the session on the server and takes the token away. If the store fails, nothing has
 // changed for the client and the error says so: the user is still signed in.
 // Errors: outages; [ErrNoToken] where only the response could end the session, which is gone (a
-// sealed session without a record in a store). Logging nobody out is no error and writes nothing.
+// sealed session without a record in a store); [ErrCrossSite]. Logging nobody out is no error and
+// writes nothing.
 func (s *Session) Logout(ctx context.Context) error {
 	s.lock()
 	defer s.mu.Unlock()
 	ctx = detached(ctx) // a closed tab does not cancel its own sign-out
 	if err := s.loadToLeave(ctx); err != nil {
 		return opError("logout", err)
+	}
+	if s.site != siteOwn && s.got.from != fromNowhere {
+		return opError("logout", errWithheld)
 	}
 	if s.standing.holds() {
 		if s.stage > stageTold && s.m.sealed != nil && (s.m.store == nil || s.rec.User == "") {

@@ -56,8 +56,9 @@ var (
 var (
 	// ErrAmbiguous: the request carries tokens in two transports, or two Authorization headers.
 	ErrAmbiguous = errors.New("sojourn: more than one token in the request")
-	// ErrCrossSite: an unsafe request did not prove that it comes from this site, or would send a
-	// cookie in answer to a request from which the browser withholds the one that it may have.
+	// ErrCrossSite: an unsafe request comes from a page of another site, or carries a cookie and does
+	// not say where it comes from; or it would change the cookie of a browser whose page is another
+	// site's.
 	ErrCrossSite = errors.New("sojourn: cross-site request refused")
 	// ErrNotFresh: the sign-in is too old, or too weak, for this route.
 	ErrNotFresh = errors.New("sojourn: sign-in is not fresh enough")

@@ -43,8 +43,8 @@ func (v *visit) Value(key any) any {
 // page. Acts on identity stand, [Session.Commit] counts, and tokens are renewed and sent as ever.
 // [Options.CommitOn5xx] turns this off.
 //
-// Unsafe requests (POST and so on) that carry the session's cookie must come from this site; others are
-// refused with status 403, see [ErrCrossSite].
+// Unsafe requests (POST and so on) must come from this site; others are refused with status 403, see
+// [ErrCrossSite].
 func (m *Manager) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v := &visit{Context: r.Context(), m: m, outer: r}
@@ -52,7 +52,8 @@ func (m *Manager) Handler(next http.Handler) http.Handler {
 		r = r.WithContext(v)
 		v.s.init(m, r)
 		v.s.w = &v.w
-		if err := m.checkSite(r); err != nil {
+		var err error
+		if v.s.site, err = m.checkSite(r); err != nil {
 			v.s.stage = stageOver
 			m.opts.OnError(w, r, err)
 			return

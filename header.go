@@ -31,7 +31,7 @@ func (s *Session) writeHeader(ctx context.Context, h http.Header) error {
 	}
 	s.vary(h)
 	s.takeBack(h)
-	if s.standing.owes() {
+	if s.standing.owes() && s.site == siteOwn {
 		if err := s.tell(h); err != nil {
 			s.abandon(ctx)
 			return err

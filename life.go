@@ -129,9 +129,8 @@ func (s *Session) unreachable() error {
 		return ErrInsecure
 	case s.stage > stageTold, s.got.from == fromBearer:
 		return ErrNoToken
-	case s.got.from == fromNowhere && s.m.cookieWithheld(s.r):
-		return fmt.Errorf("%w: the browser withholds the session cookie from a request of another site, "+
-			"so a new one could replace a signed-in user's", ErrCrossSite)
+	case s.site != siteOwn:
+		return errWithheld
 	}
 	return nil
 }

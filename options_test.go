@@ -35,6 +35,8 @@ func TestOptionsOutOfRange(t *testing.T) {
 		{"RenewAfter", o{RenewAfter: -2}},
 		{"RenewGrace", o{RenewGrace: -1}},
 		{"RenewGrace", o{RenewGrace: 31 * time.Second}},
+		{"RenewGraceMost", o{RenewGraceMost: 29 * time.Second}},
+		{"RenewGraceMost", o{RenewGraceMost: 10*time.Minute + 1}},
 		{"Assurance", o{Assurance: -1}},
 		{"Assurance", o{Assurance: 4}},
 		{"Lifetime", o{Assurance: sojourn.AAL1, Lifetime: 31 * day}},

@@ -53,6 +53,9 @@ func problemOf(err error) problem {
 		return newProblem(http.StatusUnauthorized, "ErrNotFresh", "Please confirm that it is you: sign in again.")
 	case errors.Is(err, ErrAmbiguous):
 		return newProblem(http.StatusBadRequest, "ErrAmbiguous", "The request carries more than one session token.")
+	case errors.Is(err, errNoOrigin):
+		return newProblem(http.StatusForbidden, "ErrCrossSite", "The request has a session cookie and does not say where it comes from. "+
+			"A client that is no browser sends this header with it: "+sameOriginHeader)
 	case errors.Is(err, ErrCrossSite):
 		return newProblem(http.StatusForbidden, "ErrCrossSite", "Cross-site request refused.")
 	case errors.Is(err, ErrTooLarge):

@@ -35,6 +35,7 @@ type Session struct {
 	changing atomic.Bool // a function of the program runs under mu
 	standing standing
 	stage    stage
+	site     site
 	peek     bool
 	got      arrival
 
@@ -69,7 +70,7 @@ type held struct {
 	rec     store.Record
 	facts   meta.Facts // of rec.Meta
 	secret  secret
-	unsaved bool // rec.Meta is not what the store has: the level of the sign-in has lapsed
+	unsaved bool // rec.Meta is not what the store has: see note
 }
 
 // view is the session as this request has changed it.
