@@ -85,6 +85,9 @@ func (m *Manager) Sessions(ctx context.Context, user string) ([]Info, error) {
 	slices.SortFunc(list, func(a, b Info) int {
 		return cmp.Or(b.Seen.Compare(a.Seen), b.Created.Compare(a.Created), slices.Compare(a.Handle[:], b.Handle[:]))
 	})
+	if err != nil {
+		m.event(ctx, StoreFailed, store.Handle{}, user, "list", err)
+	}
 	return list, opError("list", err)
 }
 
@@ -204,7 +207,7 @@ func (m *Manager) IssueBearer(r *http.Request, user string, opts ...LoginOption)
 	}
 	ctx := detached(r.Context())
 	if err := s.insert(ctx, rec, mt, m.admission(s, user, &l)); err != nil {
-		return Token{}, Info{}, opError("login", err)
+		return Token{}, Info{}, s.report(ctx, "login", err)
 	}
 	cred := m.credential(s.ticket())
 	text, err := token.Seal(m.keys, m.aad.bearer, &cred)

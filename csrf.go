@@ -9,7 +9,6 @@ import (
 
 	"github.com/sojourn-go/sojourn/internal/cookie"
 	"github.com/sojourn-go/sojourn/internal/token"
-	"github.com/sojourn-go/sojourn/store"
 )
 
 // checkSite refuses unsafe requests that carry the session's cookie but do not come
@@ -27,7 +26,7 @@ func (m *Manager) checkSite(r *http.Request) error {
 	if m.sameSite(r) || m.opts.InsecureCSRFBypass != nil && m.opts.InsecureCSRFBypass(r) {
 		return nil
 	}
-	m.event(r.Context(), CrossSiteRefused, store.Handle{}, "", "", nil)
+	m.refused(r, CrossSiteRefused, "cookie", crossSiteHint(r), ErrCrossSite)
 	return &Error{Op: "load", Err: ErrCrossSite}
 }
 
@@ -75,7 +74,7 @@ func (m *Manager) sameSite(r *http.Request) bool {
 	if err != nil || u.Host == "" || u.Host != r.Host {
 		return false
 	}
-	return u.Scheme == "https" || m.opts.InsecureLoopbackHTTP // what plain HTTP serves under our name may be anybody's
+	return u.Scheme == "https" || m.opts.insecure() // what plain HTTP serves under our name may be anybody's
 }
 
 // csrfPlain is what a CSRF token seals: which session, and which of its sign-ins.

@@ -86,7 +86,7 @@ func (v *visit) finish(h http.Header) error {
 		s.stage = stageSent
 		return nil
 	}
-	s.event(v.Context, StoreFailed, "commit", err)
+	err = s.report(v.Context, "commit", err)
 	s.dropChanges()
 	clearHeader(h, v.m.jar.Name)
 	s.takeBack(h)
@@ -99,7 +99,7 @@ func (v *visit) finish(h http.Header) error {
 		}
 	}
 	s.stage = stageOver
-	return opError("commit", err)
+	return err
 }
 
 // upgrade notes that the header may never leave, unless it did already. It fails, and nothing has
@@ -185,6 +185,8 @@ func DefaultOnError(w http.ResponseWriter, _ *http.Request, err error) {
 		http.Error(w, "The request carries more than one session token.", http.StatusBadRequest)
 	case errors.Is(err, ErrCrossSite):
 		http.Error(w, "Cross-site request refused.", http.StatusForbidden)
+	case errors.Is(err, ErrInsecure):
+		http.Error(w, "Nobody can sign in over this connection, because it is not secure. The operator of this site finds in its log what to change.", http.StatusInternalServerError)
 	case errors.Is(err, ErrTooLarge):
 		http.Error(w, "Your session cannot hold any more.", http.StatusRequestEntityTooLarge)
 	default:

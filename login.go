@@ -138,15 +138,14 @@ func (s *Session) Login(ctx context.Context, user string, opts ...LoginOption) e
 	if err := s.loadOrErase(ctx); err != nil {
 		return opError("login", err)
 	}
-	if err := s.unreachable(); err != nil {
-		return opError("login", err)
+	if err = s.unreachable(); err == nil {
+		if s.standing.holds() && s.rec.User == user {
+			err = s.confirm(ctx, &l)
+		} else {
+			err = s.signIn(ctx, user, &l)
+		}
 	}
-	if s.standing.holds() && s.rec.User == user {
-		err = s.confirm(ctx, &l)
-	} else {
-		err = s.signIn(ctx, user, &l)
-	}
-	return opError("login", err)
+	return s.report(ctx, "login", err)
 }
 
 // loginRecord is the record and metadata of a fresh sign-in.
