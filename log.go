@@ -3,6 +3,7 @@ package sojourn
 import (
 	"context"
 	"log/slog"
+	"regexp"
 	"sync"
 	"time"
 
@@ -53,7 +54,7 @@ func LogEvents(l *slog.Logger) func(context.Context, Event) {
 			attrs = append(attrs, slog.String("session", e.Handle.String()))
 		}
 		if e.Err != nil {
-			attrs = append(attrs, slog.String("error", e.Err.Error()))
+			attrs = append(attrs, slog.String("error", withoutPasswords(e.Err.Error())))
 		}
 		if e.Hint != "" {
 			attrs = append(attrs, slog.String("change", e.Hint))
@@ -68,6 +69,12 @@ func LogEvents(l *slog.Logger) func(context.Context, Event) {
 		to.LogAttrs(ctx, about.level, about.text, attrs...)
 	}
 }
+
+// passwords are the usual ways to write one in the address of a server. Our own stores show none; a
+// store of somebody else's may quote its client's errors.
+var passwords = regexp.MustCompile(`(?i)(://[^/?#\s]*:)[^/?#\s]*(@)|((?:password|passwd|pwd|secret|token)\s*[=:]\s*)\S+`)
+
+func withoutPasswords(text string) string { return passwords.ReplaceAllString(text, "$1$3…$2") }
 
 // pace keeps what repeats from filling a log.
 type pace struct {

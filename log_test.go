@@ -215,3 +215,18 @@ func TestRefusalsSayWhatToChange(t *testing.T) {
 		}
 	}
 }
+
+// The log of a store that is not ours shows no password either.
+func TestLogShowsNoPassword(t *testing.T) {
+	var log bytes.Buffer
+	observe := sojourn.LogEvents(slog.New(slog.NewTextHandler(&log, nil)))
+	for i, text := range []string{
+		"dial postgres://app:hunter2@db:5432/shop: refused", "dial redis://:hunter2@db: refused", "failed: host=db password=hunter2 user=app",
+		"failed: Password: hunter2", errDriver.Error(), "redis://a:hunt@er2@db:1/",
+	} {
+		observe(t.Context(), sojourn.Event{Name: sojourn.StoreFailed, Reason: fmt.Sprint(i), Time: time.Now(), Err: errors.New(text)})
+	}
+	if strings.Count(log.String(), "\n") != 6 || strings.Contains(log.String(), "hunt") || strings.Contains(log.String(), "er2") || !strings.Contains(log.String(), "@db:5432/shop: refused") {
+		t.Errorf("%s", &log)
+	}
+}
