@@ -28,8 +28,8 @@ func (m *Manager) insecurity(r *http.Request) string {
 		return "the trusted proxy does not say whether its client spoke TLS: let it set X-Forwarded-Proto " + settings
 	case m.opts.InsecureLoopbackHTTP && peer.IsLoopback() && loopbackHost(r.Host):
 		return fmt.Sprintf("Options.InsecureLoopbackHTTP is for development, and the browser's page is at %q: a proxy on this machine forwarded "+
-			"the request without the name that was asked for. Let it pass on Host and set X-Forwarded-Proto %s, %s, "+
-			"and drop InsecureLoopbackHTTP", cut(r.Header.Get("Origin")), settings, trust(peer))
+			"the request without the name that was asked for. Let it pass on Host %s and set X-Forwarded-Proto %s, %s, "+
+			"and drop InsecureLoopbackHTTP", cut(r.Header.Get("Origin")), keepHost, settings, trust(peer))
 	case overUnixSocket(r):
 		return "the request came by a Unix socket, where no address tells who it is: set Options.TrustUnixSockets if only your proxy " +
 			"can open the socket, and let it set X-Forwarded-Proto " + settings
@@ -49,6 +49,9 @@ func (m *Manager) insecurity(r *http.Request) string {
 
 // settings are how the header is set where the proxy does not by itself.
 const settings = `(nginx: "proxy_set_header X-Forwarded-Proto $scheme;", HAProxy: "http-request set-header X-Forwarded-Proto https if { ssl_fc }"; Caddy and Traefik do by themselves)`
+
+// keepHost is how the name that was asked for is passed on where the proxy does not by itself.
+const keepHost = `(nginx: "proxy_set_header Host $http_host;")`
 
 // trust is the line that makes a proxy a trusted one.
 func trust(peer netip.Addr) string {
@@ -85,7 +88,7 @@ func crossSiteHint(r *http.Request) string {
 		return "a browser says where its page comes from, and this client does not: let it send the header Sec-Fetch-Site: same-origin, or use bearer tokens"
 	case site == "":
 		return fmt.Sprintf("the page is at %q, and the request asks for the host %q: if a proxy changed the name, let it pass on the browser's "+
-			`(nginx: "proxy_set_header Host $host;"); if the page is another of your sites, add it to Options.TrustedOrigins`, cut(origin), cut(r.Host))
+			keepHost+"; if the page is another of your sites, add it to Options.TrustedOrigins", cut(origin), cut(r.Host))
 	}
 	return fmt.Sprintf("the browser says that the request is %s, of a page at %q: if that is one of your sites, add it to Options.TrustedOrigins",
 		cut(site), cut(origin))

@@ -183,6 +183,26 @@ func TestClientAddress(t *testing.T) {
 	}
 }
 
+// TestTraefikHeaders has the headers that Traefik v3 sets, as its source has them: it could not be run
+// here. A WebSocket's scheme is its own.
+func TestTraefikHeaders(t *testing.T) {
+	common := []string{"X-Forwarded-For", "203.0.113.9", "X-Forwarded-Host", "example.com", "X-Forwarded-Port", "443", "X-Forwarded-Server", "edge", "X-Real-Ip", "203.0.113.9"}
+	for name, c := range map[string]struct {
+		head []string
+		ok   bool
+	}{
+		"page":            {[]string{"X-Forwarded-Proto", "https"}, true},
+		"websocket":       {[]string{"X-Forwarded-Proto", "wss", "Connection", "Upgrade", "Upgrade", "websocket"}, true},
+		"plain page":      {[]string{"X-Forwarded-Proto", "http"}, false},
+		"plain websocket": {[]string{"X-Forwarded-Proto", "ws", "Connection", "Upgrade", "Upgrade", "websocket"}, false},
+	} {
+		in, _, _ := signsIn(t, sojourn.Options{TrustedProxies: proxies}, way{peer: "10.1.2.3:1", head: pairs(append(c.head, common...)...)})
+		if (in != nil) != c.ok || in != nil && in.Network != "203.0.113.0/24" {
+			t.Errorf("%s: %+v", name, in)
+		}
+	}
+}
+
 // A program in a container sees its developer's browser at the bridge's gateway. The option for that
 // serves nothing else, so that whoever deploys it sees it at the first request.
 func TestContainerDevelopment(t *testing.T) {

@@ -32,6 +32,9 @@ var Packages = map[Program]Package{
 	MariaDBCreate: {OwnDeb, []string{"mariadb-server-core", "mariadb-client-core"}},
 	Valkey:        {NextDeb, []string{"valkey-server"}},
 	MySQL:         {NextDeb, []string{"mysql-server-core"}},
+	Nginx:         {OwnDeb, []string{"nginx"}},
+	HAProxy:       {OwnDeb, []string{"haproxy"}},
+	Caddy:         {OwnDeb, []string{"caddy"}},
 }
 
 // Needs are the programs that each server needs to run. Cassandra also needs its jars.

@@ -30,7 +30,13 @@ const (
 	Maven         Program = "mvn"
 	Chromium      Program = "chromium"
 	CC            Program = "cc"
+	Nginx         Program = "nginx"
+	HAProxy       Program = "haproxy"
+	Caddy         Program = "caddy"
 )
+
+// Proxies are the reverse proxies, which tests start in front of a program of theirs.
+var Proxies = []Program{Nginx, HAProxy, Caddy}
 
 // CassandraVersion is the release of Cassandra whose jars the cache holds.
 const CassandraVersion = "5.0.6"
