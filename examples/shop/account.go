@@ -102,7 +102,7 @@ func (sh *shop) account(w http.ResponseWriter, r *http.Request, s *sojourn.Sessi
 		Address string
 		Orders  []purchase
 		Fresh   string
-	}{address, orders, inWords(sh.fresh)})
+	}{address, orders, strings.TrimPrefix(inWords(sh.fresh), "1 ")})
 }
 
 func (sh *shop) setAddress(w http.ResponseWriter, r *http.Request, s *sojourn.Session) error {

@@ -13,7 +13,10 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
+	"github.com/sojourn-go/sojourn/memstore"
 	testservers "github.com/sojourn-go/sojourn/servers"
+	"github.com/sojourn-go/sojourn/sojourntest"
+	"github.com/sojourn-go/sojourn/store"
 )
 
 // sizes are the screens that pages are looked at on.
@@ -25,19 +28,10 @@ var sizes = []struct {
 // TestPages looks at every page on a large and a small screen, by day and by night: axe finds nothing that keeps people out, and
 // nothing stands outside the screen or breaks where it must not.
 func TestPages(t *testing.T) {
-	script, err := testservers.Axe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	axe, err := os.ReadFile(script)
-	if err != nil {
-		t.Fatal(err)
-	}
 	_, base := serveShop(t, "memory", time.Hour)
 	_, sealed := serveShop(t, "cookie", time.Hour)
 	_, strict := serveShop(t, "memory", time.Nanosecond) // each sign-in is too old
-	browser := chromium(t)
-	l := &looker{t: t, axe: string(axe)}
+	l, browser := newLooker(t), chromium(t)
 
 	visitor := newTab(t, browser, base)
 	l.look(visitor, "shelf", "/", http.StatusOK)
@@ -105,10 +99,40 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// TestTroublePages does so with the pages of what went wrong.
+func TestTroublePages(t *testing.T) {
+	st := &sojourntest.Faulty{Store: memstore.New(nil)}
+	_, base := serveBackend(t, backend{store: st, close: func() error { return nil }}, time.Hour)
+	l, browser := newLooker(t), chromium(t)
+	ada := newTab(t, browser, base)
+	ada.open("/signin")
+	ada.signIn("ada", "bernoulli", false)
+	st.Fail(store.ErrUnavailable)
+	l.look(ada, "outage", "/cart", http.StatusServiceUnavailable)
+	st.Heal()
+	st.Fail(store.ErrConflict, sojourntest.OpUpdate, sojourntest.OpRotate)
+	ada.open("/")
+	ada.click("#add-tea")
+	l.here(ada, "conflict")
+}
+
 // A looker looks at pages.
 type looker struct {
 	t   *testing.T
 	axe string
+}
+
+func newLooker(t *testing.T) *looker {
+	t.Helper()
+	file, err := testservers.Axe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	script, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &looker{t, string(script)}
 }
 
 func (l *looker) look(b *tab, name, path string, status int) {

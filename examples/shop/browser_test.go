@@ -208,6 +208,11 @@ func serveShop(t *testing.T, mode string, fresh time.Duration) (*shop, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serveBackend(t, b, fresh)
+}
+
+func serveBackend(t *testing.T, b backend, fresh time.Duration) (*shop, string) {
+	t.Helper()
 	t.Cleanup(func() {
 		if err := b.close(); err != nil {
 			t.Errorf("close: %v", err)
