@@ -38,6 +38,9 @@ func said(cause error) string {
 	if text := saidByTLS(cause); text != "" {
 		return text
 	}
+	if text := saidPlainly(cause); text != "" {
+		return text
+	}
 	var (
 		dns     *net.DNSError
 		errno   syscall.Errno
@@ -75,6 +78,39 @@ func saidByTLS(cause error) string {
 		return "the server does not speak TLS: " + record.Msg
 	}
 	return ""
+}
+
+// plain are what clients say of connections in errors without a type, which quote nothing.
+var plain = map[string]bool{
+	"server refused TLS connection":                                    true, // pgx
+	"TLS requested but server does not support TLS":                    true, // go-sql-driver/mysql
+	"pq: SSL is not enabled on the server":                             true,
+	"gocql: connection closed waiting for response":                    true,
+	"gocql: no control connection available":                           true,
+	"gocql: no streams available on connection":                        true,
+	"gocql: too many query timeouts on the connection":                 true,
+	"gocql: no hosts available in the pool":                            true,
+	"gocql: no response received from cassandra within timeout period": true,
+	"rueidis client is closing or unable to connect redis":             true,
+}
+
+// saidPlainly looks for one of these, as a whole error, among all that cause wraps.
+func saidPlainly(cause error) string {
+	switch e := cause.(type) {
+	case nil:
+		return ""
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			if text := saidPlainly(inner); text != "" {
+				return text
+			}
+		}
+		return ""
+	}
+	if text := cause.Error(); plain[text] {
+		return text
+	}
+	return saidPlainly(errors.Unwrap(cause))
 }
 
 func saidByDNS(dns *net.DNSError) string {

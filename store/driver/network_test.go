@@ -44,6 +44,7 @@ func TestCausesAreShown(t *testing.T) {
 		"no TLS there":      {noTLS(t), "does not speak TLS", new(tls.RecordHeaderError)},
 		"closed":            {&net.OpError{Op: "read", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 5432}, Err: syscall.ECONNRESET}, "read 10.0.0.1:5432: connection reset by peer", new(*net.OpError)},
 		"timeout":           {late(t), "timeout", new(net.Error)},
+		"a client's words":  {errors.Join(errors.New("x"), fmt.Errorf("y: %w", errors.New("server refused TLS connection"))), "server refused TLS connection", nil},
 		"context":           {context.DeadlineExceeded, "context deadline exceeded", nil},
 	} {
 		for how, err := range map[string]error{
