@@ -48,10 +48,12 @@ func (s *Session) commitTo(ctx context.Context, h http.Header) error {
 	if err == nil {
 		err = s.writeHeader(ctx, h)
 	}
-	if err != nil {
-		s.dropChanges()
+	if err == nil {
+		return nil
 	}
-	return opError("commit", err)
+	err = s.report(ctx, "commit", err)
+	s.dropChanges()
+	return err
 }
 
 // commit brings store and view together.

@@ -29,8 +29,7 @@ func (s *Session) Logout(ctx context.Context) error {
 			return opError("logout", ErrNoToken)
 		}
 		if err := s.end(ctx, func(s *Session, ctx context.Context) error { return s.endStep(ctx, markSignedOut) }); err != nil {
-			s.event(ctx, StoreFailed, "logout", err)
-			return opError("logout", err)
+			return s.report(ctx, "logout", err)
 		}
 		s.event(ctx, SessionExpired, "logout", nil)
 	}
@@ -78,6 +77,7 @@ func (s *Session) loadFuture(ctx context.Context) error {
 func (s *Session) eraseDamaged(ctx context.Context) error {
 	key := s.stuck.key
 	if err := s.m.calls.Do(detached(ctx), func(ctx context.Context) error { return s.st.Delete(ctx, key) }); err != nil {
+		s.event(ctx, StoreFailed, "erase", err)
 		return err
 	}
 	s.err = nil
@@ -140,11 +140,11 @@ func (s *Session) RevokeOthers(ctx context.Context) (int, error) {
 	if err == nil && s.rec.User == "" {
 		err = ErrNoUser
 	}
-	if err == nil {
-		err = s.unreachable() // before anything ends
-	}
 	if err != nil {
 		return 0, opError("revoke", err)
+	}
+	if err := s.unreachable(); err != nil { // before anything ends
+		return 0, s.report(ctx, "revoke", err)
 	}
 	user := s.rec.User
 	done, err := s.m.revoke(ctx, user, store.Selection{Except: []store.Handle{s.rec.Handle}})
@@ -152,5 +152,5 @@ func (s *Session) RevokeOthers(ctx context.Context) (int, error) {
 		return done.N, opError("revoke", err)
 	}
 	s.known = &revocation{user, done.At}
-	return done.N, opError("renew", s.renew(ctx, atOnce))
+	return done.N, s.report(ctx, "renew", s.renew(ctx, atOnce))
 }

@@ -64,6 +64,9 @@ var (
 	ErrNotFresh = errors.New("sojourn: sign-in is not fresh enough")
 )
 
+// ErrKeys: another process on the store has keys that do not go with this one's, see [Manager.CheckKeys].
+var ErrKeys = errors.New("sojourn: processes on one store have different keys")
+
 // ErrOptions: New refuses the options; the text says what to change.
 var ErrOptions = errors.New("sojourn: bad options")
 
@@ -77,7 +80,7 @@ func outage(err error) bool { return call.Outage(err) && !errors.Is(err, ErrEnde
 // Error says which act failed. Err matches one of this package's sentinels, or is the
 // store's own. It never holds a token, a key or data.
 type Error struct {
-	Op  string // "load", "commit", "login", "logout", "renew", "revoke", "list"
+	Op  string // "load", "commit", "login", "logout", "renew", "revoke", "list", "sweep", "keys"
 	Err error
 }
 

@@ -132,7 +132,7 @@ func (v *visit) finish(h http.Header) error {
 		s.stage = stageSent
 		return nil
 	}
-	s.event(v.Context, StoreFailed, "commit", err)
+	err = s.report(v.Context, "commit", err)
 	s.dropChanges()
 	restoreHeader(h, v.found, v.m.jar.Name)
 	s.takeBack(h)
@@ -150,7 +150,7 @@ func (v *visit) finish(h http.Header) error {
 		}
 	}
 	s.stage = stageOver
-	return opError("commit", err)
+	return err
 }
 
 // forgo drops the changes of values where the handler says by its status that it failed: what it has

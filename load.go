@@ -66,6 +66,7 @@ func (s *Session) load(ctx context.Context) error {
 	got, err := s.m.receive(s.r)
 	s.got = got.arrival
 	if err != nil {
+		s.m.refused(s.r, AmbiguousRefused, "", "a client sends one token: the cookie, or one Authorization header", err)
 		return s.refuse(err)
 	}
 	if s.got.reissue {
@@ -76,7 +77,7 @@ func (s *Session) load(ctx context.Context) error {
 	}
 	if !s.got.genuine {
 		if s.got.from != fromNowhere {
-			s.event(ctx, TokenRefused, "", nil)
+			s.m.refused(s.r, TokenRefused, s.got.from.String(), tokenHint, nil)
 		}
 		s.turn(turnNothing)
 		return nil

@@ -152,7 +152,7 @@ func (s *Session) Login(ctx context.Context, user string, opts ...LoginOption) e
 	if err != nil {
 		s.site = at
 	}
-	return opError("login", err)
+	return s.report(ctx, "login", err)
 }
 
 // loginRecord is the record and metadata of a fresh sign-in.

@@ -59,7 +59,7 @@ func newManager(st store.Store, sealed *SealedOptions, opts *Options) (*Manager,
 		m.traits = st.Traits()
 	}
 	m.calls.Timeout, m.calls.Known = m.opts.Timeout, ErrTooLarge
-	m.jar = cookie.New(m.opts.Cookie.cookie(m.opts.InsecureLoopbackHTTP))
+	m.jar = cookie.New(m.opts.Cookie.cookie(m.opts.insecure()))
 	m.aad.cookie = token.AAD(token.Cookie, m.opts.Name, m.jar.Name)
 	m.aad.bearer = token.AAD(token.Bearer, m.opts.Name, "")
 	m.aad.sealed = token.AAD(token.Sealed, m.opts.Name, m.jar.Name)

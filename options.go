@@ -80,7 +80,7 @@ type Options struct {
 	OnDecodeError DecodeErrorFunc
 
 	// Observe is called for each [Event], on the goroutine of the request, which waits for it. It must not
-	// use the request's session. nil discards events.
+	// use the request's session. nil means LogEvents(nil): what an operator should see goes to slog.
 	Observe func(context.Context, Event)
 	// OnError writes the answer to a request that failed in a way that its handler
 	// could not report: an outage, a failed commit. nil means [DefaultOnError].
@@ -111,9 +111,17 @@ type Options struct {
 	// means 30 days.
 	ClientRetention time.Duration
 
-	// TrustedProxies are the peers whose X-Forwarded-Proto and X-Forwarded-For
-	// are believed.
+	// TrustedProxies are the peers whose X-Forwarded-Proto, X-Forwarded-For and Forwarded (RFC 7239) are
+	// believed: the addresses from which your own proxies connect, and no others. Of several values the
+	// last counts, which is the nearest proxy's. docs/http.md has tested settings for usual proxies.
 	TrustedProxies []netip.Prefix
+	// TrustUnixSockets believes every peer on a Unix socket as TrustedProxies does. The mode of the
+	// socket's folder decides who that is.
+	TrustUnixSockets bool
+	// HTTPS, if not nil, reports whether the client of a request spoke TLS where neither the request nor
+	// a trusted proxy says so: behind a proxy of layer 4 that ends TLS, with the PROXY protocol or
+	// without. It is called several times a request.
+	HTTPS func(*http.Request) bool
 	// TrustedOrigins are origins ("https://pay.example.com") besides the site's own whose unsafe
 	// requests are accepted. Where the browser withholds its cookie from them (SameSite, other sites'
 	// origins), nothing that would send one succeeds: [ErrCrossSite].
@@ -126,9 +134,16 @@ type Options struct {
 	// domain, sister subdomains too. Empty sends nothing.
 	ClearSiteData []string
 
-	// InsecureLoopbackHTTP lets sessions travel over plain HTTP between
-	// loopback addresses, for development. The cookie then loses its prefix and Secure.
+	// InsecureLoopbackHTTP lets sessions travel over plain HTTP between loopback addresses, for
+	// development: to http://localhost, from pages of this machine. The cookie then loses its prefix,
+	// and Secure on such a connection.
 	InsecureLoopbackHTTP bool
+	// InsecureContainerHTTP does so for a program in a container whose port is published on the
+	// developer's machine, where the peer is the bridge's gateway, not loopback. So that it cannot
+	// reach production unseen, it serves nothing else: a request by another name than localhost, from
+	// an address that is not private, or over TLS has no session, and an event says why. New refuses
+	// it beside TrustedProxies, TrustUnixSockets and HTTPS.
+	InsecureContainerHTTP bool
 	// InsecureCrossSite exempts routes from the check that unsafe requests come from this site, at
 	// one of two levels. Its keys are patterns of [http.ServeMux], such as "POST /saml/acs", for the
 	// requests as [Manager.Handler] gets them. What such a route does, other sites' pages can do with
@@ -209,7 +224,7 @@ func (o *Options) complete() error {
 		o.OnDecodeError = DropValue
 	}
 	if o.Observe == nil {
-		o.Observe = func(context.Context, Event) {}
+		o.Observe = LogEvents(nil)
 	}
 	if o.OnError == nil {
 		o.OnError = DefaultOnError
@@ -218,6 +233,9 @@ func (o *Options) complete() error {
 		return bad("Name has %d bytes, at most 64", len(o.Name))
 	}
 	if err := o.origins(); err != nil {
+		return err
+	}
+	if err := o.proxies(); err != nil {
 		return err
 	}
 	return o.transports()

@@ -58,6 +58,9 @@ func problemOf(err error) problem {
 			"A client that is no browser sends this header with it: "+sameOriginHeader)
 	case errors.Is(err, ErrCrossSite):
 		return newProblem(http.StatusForbidden, "ErrCrossSite", "Cross-site request refused.")
+	case errors.Is(err, ErrInsecure):
+		return newProblem(http.StatusInternalServerError, "ErrInsecure", "Nobody can sign in over this connection, because it is not secure. "+
+			"The operator of this site finds in its log what to change.")
 	case errors.Is(err, ErrTooLarge):
 		return newProblem(http.StatusRequestEntityTooLarge, "ErrTooLarge", "Your session cannot hold any more.")
 	}

@@ -67,13 +67,17 @@ func (s *Session) Renew(ctx context.Context) error {
 	s.lock()
 	defer s.mu.Unlock()
 	ctx = detached(ctx)
-	err := s.load(ctx)
-	if err == nil && s.standing.holds() {
-		if err = s.unreachable(); err == nil {
-			err = s.renew(ctx, withGrace)
-		}
+	if err := s.load(ctx); err != nil {
+		return opError("renew", err)
 	}
-	return opError("renew", err)
+	if !s.standing.holds() {
+		return nil
+	}
+	err := s.unreachable()
+	if err == nil {
+		err = s.renew(ctx, withGrace)
+	}
+	return s.report(ctx, "renew", err)
 }
 
 // renew rotates the held session as it is in the store; the request's changes wait for the commit.

@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-
-	"github.com/sojourn-go/sojourn/store"
 )
 
 // CrossSite says what the handlers of a route may do for pages of other sites; see
@@ -71,7 +69,7 @@ func (m *Manager) checkSite(r *http.Request) (site, error) {
 }
 
 func (m *Manager) refuseSite(r *http.Request, err error) error {
-	m.event(r.Context(), CrossSiteRefused, store.Handle{}, "", "", err)
+	m.refused(r, CrossSiteRefused, "cookie", crossSiteHint(r), err)
 	return &Error{Op: "load", Err: err}
 }
 
@@ -185,7 +183,7 @@ func (m *Manager) originOf(r *http.Request) origin {
 		return originForeign
 	case text == "": // no browser of today sends an unsafe request without it
 		return originUnsaid
-	case !known, from.scheme != "https" && !m.opts.InsecureLoopbackHTTP: // what plain HTTP serves under our name may be anybody's
+	case !known, from.scheme != "https" && !m.opts.insecure(): // what plain HTTP serves under our name may be anybody's
 		return originForeign
 	}
 	if own, ok := parseOrigin(from.scheme + "://" + r.Host); !ok || own != from {

@@ -1,9 +1,7 @@
 package sojourn
 
 import (
-	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 	"time"
 	"unicode"
@@ -53,6 +51,8 @@ const (
 	fromCustom
 )
 
+func (s source) String() string { return [...]string{"", "cookie", "bearer", "custom"}[s] }
+
 func (o *Options) transports() error {
 	if o.Custom != nil {
 		c := *o.Custom
@@ -61,7 +61,7 @@ func (o *Options) transports() error {
 		}
 		o.Custom = &c
 	}
-	if err := o.Cookie.complete(o.InsecureLoopbackHTTP); err != nil {
+	if err := o.Cookie.complete(o.insecure()); err != nil {
 		return err
 	}
 	if o.Bearer == nil {
@@ -92,18 +92,13 @@ func (o *Options) transports() error {
 func (o *Options) origins() error {
 	for _, s := range o.TrustedOrigins {
 		w, ok := parseOrigin(s)
-		if !ok || w.scheme != "https" && !o.InsecureLoopbackHTTP || strings.ToLower(s) != s {
+		if !ok || w.scheme != "https" && !o.insecure() || strings.ToLower(s) != s {
 			return bad("TrustedOrigins: %q is not of the form https://host, in lower case", s)
 		}
 	}
 	for _, s := range o.ClearSiteData {
 		if s == "" || strings.Trim(s, "*-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
 			return bad("ClearSiteData: %q is not a bare type name", s)
-		}
-	}
-	for _, p := range o.TrustedProxies {
-		if !p.IsValid() || p.Addr().Is4In6() {
-			return bad("TrustedProxies: %v is no network that a peer can be in", p)
 		}
 	}
 	return nil
@@ -128,6 +123,9 @@ type arrival struct {
 // a token that does not open is none.
 func (m *Manager) receive(r *http.Request) (got received, err error) {
 	if !m.secure(r) {
+		if came := m.carries(r); came != fromNowhere {
+			m.refused(r, InsecureRefused, came.String(), m.insecurity(r), ErrInsecure)
+		}
 		return got, nil
 	}
 	bearer, hasBearer, err := m.bearerToken(r)
@@ -153,6 +151,21 @@ func (m *Manager) receive(r *http.Request) (got received, err error) {
 	got = received{arrival: arrival{from: fromBearer}}
 	got.ticket, got.genuine = m.openToken(bearer, true)
 	return got, nil
+}
+
+// carries says in what a request brings something that may be a token of ours.
+func (m *Manager) carries(r *http.Request) source {
+	switch _, bearer, err := m.bearerToken(r); {
+	case err == nil && bearer:
+		return fromBearer
+	case m.opts.Custom != nil:
+		if m.opts.Custom.Receive(r) != "" {
+			return fromCustom
+		}
+	case m.cookieCame(r):
+		return fromCookie
+	}
+	return fromNowhere
 }
 
 // receiveCookie accepts one cookie, or the one of several that opens: another site
@@ -215,52 +228,6 @@ func (m *Manager) bearerToken(r *http.Request) (token string, ok bool, err error
 	return token, ok, nil
 }
 
-// secure tells whether a session may travel with this request.
-func (m *Manager) secure(r *http.Request) bool {
-	return m.https(r) || m.opts.InsecureLoopbackHTTP && peerAddr(r).IsLoopback() && loopbackHost(r.Host)
-}
-
-// https tells whether the client spoke TLS, with us or with a trusted proxy; that a proxy speaks it with us does
-// not say that the client did.
-func (m *Manager) https(r *http.Request) bool {
-	if len(m.opts.TrustedProxies) > 0 {
-		if p := r.Header["X-Forwarded-Proto"]; len(p) > 0 && m.trusted(peerAddr(r)) {
-			return len(p) == 1 && strings.EqualFold(p[0], "https")
-		}
-	}
-	return r.TLS != nil
-}
-
-func peerAddr(r *http.Request) netip.Addr {
-	ap, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return ap.Addr().Unmap()
-}
-
-func (m *Manager) trusted(a netip.Addr) bool {
-	for _, p := range m.opts.TrustedProxies {
-		if a.IsValid() && p.Contains(a) {
-			return true
-		}
-	}
-	return false
-}
-
-func loopbackHost(hostport string) bool {
-	host := hostport
-	if h, _, err := net.SplitHostPort(hostport); err == nil {
-		host = h
-	}
-	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	a, err := netip.ParseAddr(host)
-	return err == nil && a.IsLoopback()
-}
-
 const maxAgent = 256
 
 // client describes where a sign-in came from: a network, not an address, and the browser's own
@@ -283,22 +250,8 @@ func (m *Manager) client(r *http.Request) (addr, agent string) {
 	if a.Is4() {
 		bits = 24
 	}
-	if p, err := a.Prefix(bits); err == nil {
+	if p, err := a.Prefix(bits); err == nil && a.IsValid() {
 		addr = p.String()
 	}
 	return addr, agent
-}
-
-// clientAddr is the last address that no trusted proxy vouches for.
-func (m *Manager) clientAddr(r *http.Request) netip.Addr {
-	a := peerAddr(r)
-	hops := strings.Split(strings.Join(r.Header["X-Forwarded-For"], ","), ",")
-	for i := len(hops) - 1; i >= 0 && m.trusted(a); i-- {
-		next, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
-		if err != nil {
-			break
-		}
-		a = next.Unmap()
-	}
-	return a
 }
