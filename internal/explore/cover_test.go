@@ -58,9 +58,9 @@ func (cov coverage) close(w *world, add func(*run)) {
 	planned := map[spot]map[fault]bool{}
 	todo := [][]choice{nil, {{1, 3}}} // both requests at once, and one after the other
 	for len(todo) > 0 {
-		c := &choices{all: true, path: todo[0]}
+		c := &choices{all: true, faults: 2, path: todo[0]}
 		todo = todo[1:]
-		r := w.try(c, 2)
+		r := w.try(c)
 		cov.note(r)
 		add(r)
 		for _, q := range r.reqs {

@@ -152,9 +152,9 @@ func exploreAll(t *testing.T) {
 	defer a.progress()()
 	each(t, scenes, func(t *testing.T, s *scene) {
 		inBubble(t, s, func(w *world) {
-			c := &choices{all: true}
+			c := &choices{all: true, faults: 1}
 			for more := true; more; more = c.next() {
-				a.add(w.try(c, 1))
+				a.add(w.try(c))
 			}
 		})
 		a.scene()
@@ -209,7 +209,7 @@ func sample(t *testing.T, a *tally, seed uint64, n int) {
 	each(t, jobs, func(t *testing.T, j job) {
 		inBubble(t, j.scene, func(w *world) {
 			for range j.n {
-				a.add(w.try(&choices{rng: j.rng}, 2))
+				a.add(w.try(&choices{rng: j.rng, faults: 2}))
 			}
 		})
 		a.scene()
@@ -250,10 +250,29 @@ func tellStory(t *testing.T, text string) {
 		t.Fatal(err)
 	}
 	inBubble(t, s, func(w *world) {
-		r := w.try(c, 2)
+		r := w.try(c)
 		t.Log(r.story())
 		for _, f := range r.findings {
 			t.Errorf("%s: %s", f.law, f.text)
 		}
 	})
+}
+
+// A schedule's string makes the same run again.
+func TestReplay(t *testing.T) {
+	dice := rand.New(rand.NewPCG(1, 1))
+	for range 50 {
+		inBubble(t, randomScene(dice), func(w *world) {
+			for _, c := range []*choices{{rng: dice, faults: 2}, {all: true, faults: 1, path: []choice{{1, 2}, {1, 9}, {0, 9}, {1, 9}}}} {
+				want := w.try(c).story()
+				again, err := parseChoices(c.String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := w.try(again).story(); got != want {
+					t.Errorf("%v tells another story:\n%s\nthan the run from which it is:\n%s", c, got, want)
+				}
+			}
+		})
+	}
 }

@@ -210,7 +210,7 @@ func (r *run) follow(t *token, tick int) *store.Record {
 // end is the tick after everything.
 func (r *run) end() int { return len(r.trace) }
 
-// sessions lists the live sessions' records at the end, eve's aside.
+// sessions lists the live sessions' records at the end, the oldest first, eve's aside.
 func (r *run) sessions() (recs []*store.Record) {
 	now := time.Now()
 	for _, rec := range r.records {
@@ -218,6 +218,7 @@ func (r *run) sessions() (recs []*store.Record) {
 			recs = append(recs, rec)
 		}
 	}
+	slices.SortFunc(recs, func(a, b *store.Record) int { return a.Created.Compare(b.Created) })
 	return recs
 }
 

@@ -83,9 +83,9 @@ type requestKey struct{}
 const step = 10 * time.Millisecond
 
 // try carries out one schedule of the world's scene and judges it.
-func (w *world) try(c *choices, faults int) *run {
+func (w *world) try(c *choices) *run {
 	w.ready()
-	r := &run{world: w, choices: c, faults: faults, parked: make(chan *request)}
+	r := &run{world: w, choices: c, faults: c.faults, parked: make(chan *request)}
 	r.perform()
 	if !r.redundant {
 		r.judge()

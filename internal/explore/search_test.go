@@ -10,10 +10,11 @@ import (
 // number of the way that it took. They come from a search of all runs, from chance, or from
 // a replay.
 type choices struct {
-	path []choice
-	at   int
-	rng  *rand.Rand // beyond path; nil takes the first way
-	all  bool       // a search: leave out runs that differ from another only in the order of calls that do not see each other
+	path   []choice
+	at     int
+	rng    *rand.Rand // beyond path; nil takes the first way
+	faults int        // how many may happen in the run
+	all    bool       // a search: leave out runs that differ from another only in the order of calls that do not see each other
 }
 
 type choice struct{ took, of int }
@@ -78,20 +79,20 @@ func (c *choices) String() string {
 	for _, ch := range c.path[:c.at] {
 		b.WriteByte(digits[ch.took])
 	}
-	s := strings.TrimRight(b.String(), "0")
+	kind := "r"
 	if c.all {
-		return "x" + s
+		kind = "x"
 	}
-	return "r" + s
+	return fmt.Sprint(kind, c.faults, strings.TrimRight(b.String(), "0"))
 }
 
 // parseChoices reads what String wrote.
 func parseChoices(s string) (*choices, error) {
-	if s == "" || s[0] != 'x' && s[0] != 'r' {
-		return nil, fmt.Errorf("a schedule begins with x or r, not %q", s)
+	if len(s) < 2 || s[0] != 'x' && s[0] != 'r' || s[1] < '0' || s[1] > '9' {
+		return nil, fmt.Errorf("a schedule begins with x or r and the number of faults, not with %q", s)
 	}
-	c := &choices{all: s[0] == 'x'}
-	for _, d := range s[1:] {
+	c := &choices{all: s[0] == 'x', faults: int(s[1] - '0')}
+	for _, d := range s[2:] {
 		n := strings.IndexRune(digits, d)
 		if n < 0 {
 			return nil, fmt.Errorf("a schedule has no character %q", d)
