@@ -198,6 +198,9 @@ const maxTails = 16
 // follow gives the session's record to which a token leads at a tick; nil for none.
 func (r *run) follow(t *token, tick int) *store.Record {
 	now := r.timeAt(tick)
+	if t == nil {
+		return nil
+	}
 	var last *store.Record // the tail that led here
 	for range maxTails + 1 {
 		if t.sealed != nil && (t.sealed.Created.After(now.Add(skew)) || !t.sealed.Live(now)) {
