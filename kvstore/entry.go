@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/driver"
 )
 
 // inlineMax is the longest Data that lies in the record's own entry: below it a second
@@ -139,9 +140,9 @@ func (e *entry) decode(key, b []byte) error {
 // corrupt names the handle as far as the bytes tell it.
 func corrupt(b []byte) error {
 	if len(b) < atWriter || b[atFormat] != format {
-		return fmt.Errorf("%w: no handle can be read", store.ErrCorrupt)
+		return driver.Corrupt(store.Handle{})
 	}
-	return fmt.Errorf("%w: session %v", store.ErrCorrupt, store.Handle(b[atHandle:atWriter]))
+	return driver.Corrupt(store.Handle(b[atHandle:atWriter]))
 }
 
 // record gives what the store hands out, but for the bytes that it owns: Meta and
