@@ -62,7 +62,7 @@ func FuzzFolder(f *testing.F) {
 		if at == "" {
 			return
 		}
-		again, err := New(dir, nil) // as after a restart
+		again, err := Open(dir, nil) // as after a restart
 		if err == nil {
 			defer again.Close()
 			callAll(t, again, live)

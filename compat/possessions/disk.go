@@ -60,7 +60,7 @@ func tempFolder(sub string) (string, error) {
 
 // NewDiskStorer opens or makes a storer in folder, whose parent exists. Sessions end maxAge after their last use, exactly then, cleaner or
 // not; with StartCleaner their files are removed every cleanInterval. Both zero: they persist. Whatever else is in the folder is
-// left alone. The caller ends with Close. Errors: as diskstore.New; one of both durations zero, or a negative one.
+// left alone. The caller ends with Close. Errors: as diskstore.Open; one of both durations zero, or a negative one.
 func NewDiskStorer(folder string, maxAge, cleanInterval time.Duration) (*DiskStorer, error) {
 	if err := checkAges(maxAge, cleanInterval); err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func NewDiskStorer(folder string, maxAge, cleanInterval time.Duration) (*DiskSto
 	if err != nil {
 		return nil, fail("open key", err)
 	}
-	st, err := diskstore.New(filepath.Join(folder, storeFolder), nil)
+	st, err := diskstore.Open(filepath.Join(folder, storeFolder), nil)
 	if err != nil {
 		return nil, fail("open store", err)
 	}

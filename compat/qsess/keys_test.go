@@ -64,7 +64,7 @@ func TestOneTable(t *testing.T) {
 
 // TestHooks: a matching pair round-trips (P22: Decrypt used to get another text), and the keys do not count.
 func TestHooks(t *testing.T) {
-	disk, err := diskstore.New(t.TempDir(), nil)
+	disk, err := diskstore.Open(t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

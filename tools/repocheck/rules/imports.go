@@ -50,7 +50,7 @@ var rooms = []room{
 	{"store", nil, []string{"store/storetest", "memstore"}, "the contract imports nothing of ours"},
 	{"memstore", forStores, []string{"store/storetest"}, "a store imports the contract only"},
 	{"diskstore", forStores, []string{"store/storetest"}, "a store imports the contract only"},
-	{"sqlstore", forStores, []string{"store/storetest"}, "a store imports the contract only"},
+	{"sqlite", forStores, []string{"store/storetest"}, "a store imports the contract only"},
 	{"kvstore", forStores, []string{"store/storetest"}, "a store imports the contract only"},
 	{"postgresstore", forStores, []string{"store/storetest"}, "a store imports the contract only"},
 	{"sojourntest", []string{".", "store", "memstore"}, []string{"*"}, "users' test helpers know the root package, store and memstore"},
