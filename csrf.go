@@ -47,7 +47,7 @@ func (s *Session) CSRFToken() string {
 	}
 	sealed, err := s.m.keys.Seal([]byte{token.Version}, plain, aad)
 	if err != nil {
-		s.event(s.r.Context(), StoreFailed, "seal", err)
+		s.event(s.r.Context(), SealFailed, "csrf", err)
 		return ""
 	}
 	return token.Encoding.EncodeToString(sealed)
@@ -180,7 +180,9 @@ func (m *Manager) RequireCSRFToken(next http.Handler) http.Handler {
 			token = formField(r, "csrf_token", m.opts.CSRFBodyLimit)
 		}
 		if err := s.VerifyCSRF(token); err != nil {
-			return fmt.Errorf("%w: no valid CSRF token", err)
+			err = fmt.Errorf("%w: no valid CSRF token", err)
+			m.refused(r, CrossSiteRefused, "csrf token", csrfHint, err)
+			return err
 		}
 		return nil
 	})
