@@ -55,8 +55,8 @@ func managersOfBothKinds(t *testing.T, o sojourn.Options) map[string]*webRig {
 	}
 }
 
-// run serves a request whose handler does act and then ends as told. It gives the answer and the cookie
-// that the browser has after it.
+// run serves a request whose handler does act and then ends as told. It gives the answer and the
+// cookie that the browser has after it.
 func (g *webRig) run(wrap func(http.Handler) http.Handler, cookie string, act func(*sojourn.Session, *http.Request), end func(http.ResponseWriter, *http.Request)) (*httptest.ResponseRecorder, string) {
 	var h http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s, err := g.m.Load(r)
@@ -78,8 +78,8 @@ func (g *webRig) run(wrap func(http.Handler) http.Handler, cookie string, act fu
 	return w, cookie
 }
 
-// A handler that ends in a 5xx, in a panic or in a time-out commits no values, keeps the messages that it
-// took, and makes no record of a visitor. All else does.
+// A handler that ends in a 5xx, in a panic or in a time-out commits no values, keeps the messages
+// that it took, and makes no record of a visitor. All else does.
 func TestFailedPageCommitsNoValues(t *testing.T) {
 	for _, on := range []bool{false, true} {
 		for _, tt := range endings {
@@ -176,8 +176,8 @@ func TestFailedPageRenews(t *testing.T) {
 	})
 }
 
-// A status of 5xx that comes too late for the response, as a recoverer's does after the first byte, still
-// keeps what came after that byte from being committed; what was committed before it stays.
+// A status of 5xx that comes too late for the response, as a recoverer's does after the first byte,
+// still keeps what came after that byte from being committed; what was committed before it stays.
 func TestFailedPageLate(t *testing.T) {
 	for _, want := range []string{"first", "half"} {
 		g := newWebRig(t, nil, sojourn.Options{CommitOn5xx: want == "half"})

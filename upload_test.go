@@ -33,7 +33,8 @@ func multipartBody(t testing.TB, file int, fields ...[2]string) (body *bytes.Buf
 }
 
 // net/http removes the temporary files of its own Request only, and below Handler there is a copy:
-// nothing of an upload is left, whatever order the middlewares stand in and however the handler ends.
+// nothing of an upload is left, whatever order the middlewares stand in and however the handler
+// ends.
 func TestUploadsLeaveNoFile(t *testing.T) {
 	g, other := newWebRig(t, nil, sojourn.Options{}), newWebRig(t, nil, sojourn.Options{Name: "other"})
 	type wrap = func(http.Handler) http.Handler
@@ -129,8 +130,8 @@ func (c *counted) Read(p []byte) (n int, err error) {
 
 func (c *counted) Close() error { return nil }
 
-// RequireCSRFToken reads nothing of a stranger's body, or of one that brought its token in the header,
-// and of the others no more than it may.
+// RequireCSRFToken reads nothing of a stranger's body, or of one that brought its token in the
+// header, and of the others no more than it may.
 func TestCSRFBodyLimit(t *testing.T) {
 	multi := "--b\r\nContent-Disposition: form-data; name=file; filename=a\r\n\r\n"
 	for _, limit := range []int{0, 1 << 10} {
@@ -287,8 +288,8 @@ func TestCSRFGivesBodyBack(t *testing.T) {
 	}
 }
 
-// What ServeMux notes in its Request, the route and its wildcards, is there for logs and metrics outside
-// Handler, too, at the first byte and after the last.
+// What ServeMux notes in its Request, the route and its wildcards, is there for logs and metrics
+// outside Handler, too, at the first byte and after the last.
 func TestPatternOutside(t *testing.T) {
 	g, other := newWebRig(t, nil, sojourn.Options{}), newWebRig(t, nil, sojourn.Options{Name: "other"})
 	mux := http.NewServeMux()

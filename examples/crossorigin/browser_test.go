@@ -17,8 +17,8 @@ import (
 	"github.com/sojourn-go/sojourn/memstore"
 )
 
-// chromium starts a browser to which all hosts are this machine, with any certificate. Without one the test
-// fails: it would prove nothing.
+// chromium starts a browser to which all hosts are this machine, with any certificate. Without one
+// the test fails: it would prove nothing.
 func chromium(t *testing.T) context.Context {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
@@ -54,8 +54,8 @@ func serve(t *testing.T, host string, h func(origin string) http.Handler) (origi
 	return origin
 }
 
-// A real browser signs in, writes and signs out across origins of one site, and across sites, where the
-// cookie needs SameSite=None, and is partitioned: other sites' pages have another or none.
+// A real browser signs in, writes and signs out across origins of one site, and across sites, where
+// the cookie needs SameSite=None, and is partitioned: other sites' pages have another or none.
 func TestBrowser(t *testing.T) {
 	browser := chromium(t)
 	for _, tt := range []struct {

@@ -1,5 +1,6 @@
-// Command crossorigin is a page on one origin whose script uses an API on another: sign-in, the cookie, the
-// CSRF token and error answers, with what each side must say for a browser to let it happen.
+// Command crossorigin is a page on one origin whose script uses an API on another: sign-in, the
+// cookie, the CSRF token and error answers, with what each side must say for a browser to let it
+// happen.
 package main
 
 import (
@@ -56,8 +57,8 @@ var (
 
 var notes = sojourn.NewValue[[]string]("notes")
 
-// api is what the page at origin calls. CORS stands outside Handler, so that a script can read Handler's own
-// answers, too: a refusal, an outage.
+// api is what the page at origin calls. CORS stands outside Handler, so that a script can read
+// Handler's own answers, too: a refusal, an outage.
 func api(sessions *sojourn.Manager, origin string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /sign-in", func(w http.ResponseWriter, r *http.Request) {
@@ -97,16 +98,16 @@ func api(sessions *sojourn.Manager, origin string) http.Handler {
 	return cors(origin, sessions.Handler(mux))
 }
 
-// state tells the page who is signed in, and the CSRF token for its next requests. It is safe to say: scripts of
-// other origins cannot read the answer.
+// state tells the page who is signed in, and the CSRF token for its next requests. It is safe to
+// say: scripts of other origins cannot read the answer.
 func state(w http.ResponseWriter, s *sojourn.Session) {
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(map[string]any{"user": s.User(), "notes": notes.Get(s), "csrf": s.CSRFToken()})
 }
 
-// cors lets scripts of one origin send requests with the cookie and read the answers (Fetch standard, section
-// 3.2). It names the origin, for "*" is not allowed where cookies go along, and says what else than plain forms
-// the scripts may send.
+// cors lets scripts of one origin send requests with the cookie and read the answers (Fetch
+// standard, section 3.2). It names the origin, for "*" is not allowed where cookies go along, and
+// says what else than plain forms the scripts may send.
 func cors(origin string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()

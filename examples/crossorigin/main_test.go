@@ -111,7 +111,8 @@ func TestPreflight(t *testing.T) {
 	}
 }
 
-// Other origins do nothing in the user's name, sister domains included, whose requests carry the cookie.
+// Other origins do nothing in the user's name, sister domains included, whose requests carry the
+// cookie.
 func TestForeignPage(t *testing.T) {
 	_, browser := newAPI(t)
 	s := &script{T: t, from: browser.From(page)}
