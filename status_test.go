@@ -1,6 +1,7 @@
 package sojourn_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -196,4 +197,37 @@ func TestFailedPageLate(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What a handler does after its time-out is lost, and told so; nothing of it is committed.
+func TestFailedPageTimedOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newWebRig(t, nil, sojourn.Options{})
+		cookie := g.login("")
+		done := make(chan struct{})
+		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer close(done)
+			s, err := g.m.Load(r)
+			rigOK(t, err)
+			rigOK(t, rigNote.Set(s, "half"))
+			time.Sleep(2 * time.Second)
+			if err := rigNote.Set(s, "late"); !errors.Is(err, sojourn.ErrOver) {
+				t.Errorf("a late change: %v", err)
+			}
+			if err := s.Login(r.Context(), "eve"); !errors.Is(err, sojourn.ErrNoToken) {
+				t.Errorf("a late sign-in: %v", err)
+			}
+		})
+		w := httptest.NewRecorder()
+		g.m.Handler(http.TimeoutHandler(h, time.Second, "slow")).ServeHTTP(w, rigRequest("POST", cookie))
+		<-done
+		if w.Code != 503 || w.Header()["Set-Cookie"] != nil {
+			t.Errorf("status %d, %v", w.Code, w.Header())
+		}
+		g.do(cookie, func(s *sojourn.Session) {
+			if s.User() != "ada" || rigNote.Has(s) {
+				t.Errorf("user %q, note %q", s.User(), rigNote.Get(s))
+			}
+		})
+	})
 }
