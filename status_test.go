@@ -38,7 +38,7 @@ var endings = []struct {
 	{"return", true, nil, func(http.ResponseWriter, *http.Request) {}},
 	{"status 204", true, nil, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }},
 	{"redirect", true, nil, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", http.StatusSeeOther) }},
-	{"status 422", true, nil, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", 422) }},
+	{"status 422", true, nil, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusUnprocessableEntity) }},
 	{"status 500", false, nil, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "broken", 500) }},
 	{"status 503", false, nil, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }},
 	{"status 599", false, nil, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(599) }},
