@@ -29,7 +29,7 @@ const (
 	ValueDropped          EventName = "session_value_dropped"    // a stored value did not decode; Reason names it
 	StoreFailed           EventName = "session_store_failed"     // the store answered with an error: an outage, ErrFull or ErrCorrupt
 	CommitFailed          EventName = "session_commit_failed"    // a request's changes were not written, for a reason that is not the store's
-	ChangeLost            EventName = "session_change_lost"      // a change came too late for its response
+	ChangeLost            EventName = "session_change_lost"      // a change came too late for its response, or its handler failed
 	KeysDiffer            EventName = "session_keys_differ"      // processes on one store have other keys: ErrKeys
 )
 
