@@ -30,7 +30,7 @@ const (
 	StoreFailed           EventName = "session_store_failed"     // the store answered with an error: an outage, ErrFull or ErrCorrupt
 	CommitFailed          EventName = "session_commit_failed"    // a request's changes were not written, for a reason that is not the store's
 	SealFailed            EventName = "session_seal_failed"      // a Sealer of the program's own failed; Reason says at what
-	ChangeLost            EventName = "session_change_lost"      // a change came too late for its response
+	ChangeLost            EventName = "session_change_lost"      // a change came too late for its response, or its handler failed
 	KeysDiffer            EventName = "session_keys_differ"      // processes on one store have other keys: ErrKeys
 )
 
