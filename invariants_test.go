@@ -59,16 +59,20 @@ var steps = map[string]func(g *site, s *sojourn.Session, r *http.Request) error{
 	"abort": func(*site, *sojourn.Session, *http.Request) error { panic(http.ErrAbortHandler) },
 }
 
+func runSteps(g *site, s *sojourn.Session, r *http.Request, list string) error {
+	for step := range strings.SplitSeq(list, ".") {
+		if err := steps[step](g, s, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // chain adds the route "do?steps=ada.set", and a page of the program's own for panics around
 // everything. net/http answers http.ErrAbortHandler to nobody.
 func (g *site) chain() *site {
 	g.on("do", func(s *sojourn.Session, r *http.Request) (string, error) {
-		for step := range strings.SplitSeq(r.FormValue("steps"), ".") {
-			if err := steps[step](g, s, r); err != nil {
-				return "", err
-			}
-		}
-		return "", nil
+		return "", runSteps(g, s, r, r.FormValue("steps"))
 	})
 	inner := g.handler
 	g.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

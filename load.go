@@ -114,7 +114,7 @@ func (s *Session) keepAlive() {
 		return
 	}
 	left := s.rec.Seen.Add(s.rec.Idle).Sub(s.now)
-	if left >= min(s.m.opts.LongestRequest, s.rec.Idle/2) {
+	if left > min(s.m.opts.LongestRequest, s.rec.Idle/2) {
 		return
 	}
 	s.alive = time.AfterFunc(left/2, func() {
@@ -153,7 +153,7 @@ const maxHops = 16
 // slow it is, it goes on with it.
 func (s *Session) find(ctx context.Context, t ticket, late bool) (ticket, answer, error) {
 	a := [...]answer{nothing, liveHere} // where no renewal was followed
-	for range maxHops {
+	for range maxHops + 1 {
 		rec, now, err := s.get(ctx, t.key)
 		if errors.Is(err, store.ErrNotFound) {
 			s.event(ctx, SessionUseAfterExpire, "", nil)
