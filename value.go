@@ -107,7 +107,7 @@ func (v Value[T]) Update(s *Session, f func(*T) error) error {
 
 // Take returns the value and deletes it, once: of two overlapping requests that take
 // the same value, one fails to commit with [ErrConflict]. ok is false if there is none, or
-// none that decodes; that one stays.
+// none that decodes, and after the handler's end; the value stays then.
 func (v Value[T]) Take(s *Session) (x T, ok bool) {
 	s.ready()
 	defer s.mu.Unlock()
@@ -120,7 +120,7 @@ func (v Value[T]) Take(s *Session) (x T, ok bool) {
 		return x, false
 	}
 	taken := string(raw)
-	_ = s.apply(func(w *view) error { // the first run cannot fail: raw is what the view has
+	err = s.apply(func(w *view) error { // the first run cannot fail: raw is what the view has
 		now, ok := w.Get(v.name)
 		if !ok || string(now) != taken {
 			return fmt.Errorf("%w: another request took or changed value %s", ErrConflict, v.name)
@@ -128,6 +128,10 @@ func (v Value[T]) Take(s *Session) (x T, ok bool) {
 		w.Delete(v.name)
 		return nil
 	})
+	if err != nil { // the request is over
+		var zero T
+		return zero, false
+	}
 	return x, true
 }
 
