@@ -26,7 +26,7 @@ func (f Flash[T]) Name() string { return f.name }
 func (f Flash[T]) Add(s *Session, message T) error {
 	s.ready()
 	defer s.mu.Unlock()
-	raw, err := encode(s.m.opts.Codec, message)
+	raw, err := encode(s, message)
 	if err != nil {
 		return fmt.Errorf("sojourn: encode flash %s: %w", f.name, err)
 	}
