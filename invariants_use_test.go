@@ -1,6 +1,6 @@
 package sojourn_test
 
-// The invariants of a session's life, L4 to L9; L1 to L3 are in invariants_test.go.
+// The invariants of a session's life, L4 to L7: what nobody asked for, bad clients, ends, and data.
 
 import (
 	"context"

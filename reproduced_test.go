@@ -209,7 +209,11 @@ func TestTwoSignInsOfOneVisitor(t *testing.T) {
 			if err := count.Update(s, func(n *int) error { *n++; return nil }); err != nil || !login {
 				return text, err
 			}
-			return text, s.Login(r.Context(), "ada", sojourn.KeepAll())
+			keep := sojourn.KeepAll()
+			if take {
+				keep = sojourn.Keep(count, code)
+			}
+			return text, s.Login(r.Context(), "ada", keep)
 		}
 	}
 	both := 0
