@@ -410,6 +410,7 @@ func TestReuse(t *testing.T) {
 			mine := b.ok("handle")
 			thief := b.copy()
 			b.ok("renew")
+			b.ok("peek") // the new token has come back
 			time.Sleep(31 * time.Second)
 			thief.wants("user", "")
 			var told []sojourn.Event
