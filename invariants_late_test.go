@@ -119,6 +119,15 @@ func TestL8SlowThroughRenewals(t *testing.T) {
 			confirmed.wants("get?k=list", "")
 		}, func(o *sojourn.Options) { o.Idle, o.LongestRequest = 3*time.Hour, longest })
 	}
+	bubble(t, func(t *testing.T, g *site) { // also where the engine's clock is another node's by then
+		b := g.signedIn("ada")
+		finish := b.copy().start("append?v=x")
+		b.ok("renew")
+		g.store.skew = 59 * time.Second
+		g.status(finish(), 200)
+		g.store.heal()
+		b.wants("get?k=list", "x")
+	})
 	for n, status := range map[int]int{1: 200, 4: 200, 5: 200, 16: 200, 17: 409} { // in a row
 		bubble(t, func(t *testing.T, g *site) {
 			b := g.signedIn("ada")
