@@ -12,7 +12,7 @@ export FUZZTIME ?= 30s
 # Servers that are left out, such as mysql,cassandra; see docs/servers.md.
 export SKIP ?=
 
-.PHONY: help demo setup servers test bench older fuzz lint vuln tidy
+.PHONY: help demo setup servers test explore bench older fuzz lint vuln tidy
 
 help: ## list the targets (this is the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s%s\n", $$1, $$2}' Makefile
@@ -30,6 +30,9 @@ servers: setup ## bring up every server that the tests need, until Ctrl-C
 test: setup ## test every module on real servers with the race detector, JOBS=3 at a time; ARGS='-run X' are passed on
 	@GOWORK=off go build -C tools -o ../bin/ ./testlines
 	@JOBS=$(or $(JOBS),3) ALONE='./servers ./faults' bin/servers run -- scripts/each.sh go test -race -shuffle=on -timeout 20m -json $(ARGS) ./... | bin/testlines
+
+explore: ## try every order in which two requests can meet the store, with every fault; ARGS='-explore.seed 7' are passed on
+	@GOWORK=off go test ./internal/explore -run '^TestExplore$$' -count 1 -timeout 0 -v -explore.all $(ARGS)
 
 bench: setup ## run every benchmark; ARGS='-bench X' chooses
 	@bin/servers run -- scripts/each.sh go test -run '^$$' -bench . -benchmem $(ARGS) ./...

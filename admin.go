@@ -85,6 +85,9 @@ func (m *Manager) Sessions(ctx context.Context, user string) ([]Info, error) {
 	slices.SortFunc(list, func(a, b Info) int {
 		return cmp.Or(b.Seen.Compare(a.Seen), b.Created.Compare(a.Created), slices.Compare(a.Handle[:], b.Handle[:]))
 	})
+	if err != nil {
+		m.event(ctx, StoreFailed, store.Handle{}, user, "list", err)
+	}
 	return list, opError("list", err)
 }
 
@@ -156,6 +159,8 @@ func (m *Manager) RevokeEveryone(ctx context.Context) (n int, err error) {
 			return n, opError("revoke", err)
 		}
 		switch mt, err := meta.DecodeFacts(rec.Meta); {
+		case rec.Key.Tag == store.Reserved:
+			continue // no session
 		case rec.User == "" && err == nil && mt.Tail != nil:
 			continue // it leads to a session or to none, and is no session itself
 		case rec.User == "":
@@ -204,7 +209,7 @@ func (m *Manager) IssueBearer(r *http.Request, user string, opts ...LoginOption)
 	}
 	ctx := detached(r.Context())
 	if err := s.insert(ctx, rec, mt, m.admission(s, user, &l)); err != nil {
-		return Token{}, Info{}, opError("login", err)
+		return Token{}, Info{}, s.report(ctx, "login", err)
 	}
 	cred := m.credential(s.ticket())
 	text, err := token.Seal(m.keys, m.aad.bearer, &cred)
@@ -221,20 +226,27 @@ const sweepBatch = 1000
 
 // RunSweeper deletes expired records about every so often until ctx ends, whose error it returns. Run it in one
 // goroutine of each process; failures go to the observer, and the next round tries again. Stores whose engine
-// expires records by itself make it cheap. every below 1 s counts as 1 s.
+// expires records by itself make it cheap. every below 1 s counts as 1 s. It also calls [Manager.CheckKeys], at once and
+// every few minutes.
 func (m *Manager) RunSweeper(ctx context.Context, every time.Duration) error {
 	every = max(every, time.Second)
+	// Jitter keeps the processes of a cluster from acting in step.
+	pause := func(d time.Duration) time.Duration { return d/2 + call.Jitter(d) }
+	sweep, keys := time.NewTimer(pause(every)), time.NewTimer(0)
+	defer sweep.Stop()
+	defer keys.Stop()
 	for {
-		// Jitter keeps the processes of a cluster from sweeping in step.
-		t := time.NewTimer(every/2 + call.Jitter(every))
 		select {
 		case <-ctx.Done():
-			t.Stop()
 			return ctx.Err()
-		case <-t.C:
-		}
-		if _, err := m.Sweep(ctx); err != nil && ctx.Err() == nil {
-			m.event(ctx, StoreFailed, store.Handle{}, "", "sweep", err)
+		case <-keys.C:
+			m.tellKeys(ctx)
+			keys.Reset(pause(ringRests))
+		case <-sweep.C:
+			if _, err := m.Sweep(ctx); err != nil && ctx.Err() == nil {
+				m.event(ctx, StoreFailed, store.Handle{}, "", "sweep", err)
+			}
+			sweep.Reset(pause(every))
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 const MaxCookieAge = cookie.MaxAge
 
 // CookieOptions describe the session cookie. It is always HttpOnly, and
-// always Secure but for [Options.InsecureLoopbackHTTP]. The zero value is
+// always Secure but for [Options.InsecureLoopbackHTTP] and its like. The zero value is
 // "__Host-session; Path=/; Secure; HttpOnly; SameSite=Lax" until the browser closes.
 type CookieOptions struct {
 	// Name is the cookie's name. It begins with "__Host-" (or "__Host-Http-"), or,
@@ -104,7 +104,7 @@ func (c *CookieOptions) checkName(plainHTTP, hostOnly bool) error {
 		return bad("Cookie.Name %q has no __Host- or __Secure- prefix: add one, or set InsecureName", c.Name)
 	}
 	if plainHTTP {
-		return bad("Cookie.Name %q promises Secure, which InsecureLoopbackHTTP cannot keep: leave Name empty", c.Name)
+		return bad("Cookie.Name %q promises Secure, which InsecureLoopbackHTTP and InsecureContainerHTTP cannot keep: leave Name empty", c.Name)
 	}
 	return nil
 }

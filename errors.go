@@ -18,8 +18,8 @@ var (
 	ErrFull = store.ErrFull
 	// ErrCorrupt: the session's stored bytes are damaged.
 	ErrCorrupt = store.ErrCorrupt
-	// ErrClock: the record comes from the future by more than the tolerated
-	// skew. It matches ErrUnavailable too.
+	// ErrClock: the record comes from the future by more than the tolerated skew, as after the store's
+	// clock was put right. Signing in and out work all the same. It matches ErrUnavailable too.
 	ErrClock = errors.New("sojourn: record is from the future; check the clocks")
 )
 
@@ -56,12 +56,16 @@ var (
 var (
 	// ErrAmbiguous: the request carries tokens in two transports, or two Authorization headers.
 	ErrAmbiguous = errors.New("sojourn: more than one token in the request")
-	// ErrCrossSite: an unsafe request did not prove that it comes from this site, or would send a
-	// cookie in answer to a request from which the browser withholds the one that it may have.
+	// ErrCrossSite: an unsafe request comes from a page of another site, or carries a cookie and does
+	// not say where it comes from; or it would change the cookie of a browser whose page is another
+	// site's.
 	ErrCrossSite = errors.New("sojourn: cross-site request refused")
 	// ErrNotFresh: the sign-in is too old, or too weak, for this route.
 	ErrNotFresh = errors.New("sojourn: sign-in is not fresh enough")
 )
+
+// ErrKeys: another process on the store has keys that do not go with this one's, see [Manager.CheckKeys].
+var ErrKeys = errors.New("sojourn: processes on one store have different keys")
 
 // ErrOptions: New refuses the options; the text says what to change.
 var ErrOptions = errors.New("sojourn: bad options")
@@ -76,7 +80,7 @@ func outage(err error) bool { return call.Outage(err) && !errors.Is(err, ErrEnde
 // Error says which act failed. Err matches one of this package's sentinels, or is the
 // store's own. It never holds a token, a key or data.
 type Error struct {
-	Op  string // "load", "commit", "login", "logout", "renew", "revoke", "list"
+	Op  string // "load", "commit", "login", "logout", "renew", "revoke", "list", "sweep", "keys"
 	Err error
 }
 

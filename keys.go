@@ -84,6 +84,10 @@ func (k *KeyRing) keys() *keys.Ring {
 	return k.ring
 }
 
+// KeyIDs are the names of the ring's keys, that of the active one first. They say nothing about the
+// keys, and may be logged.
+func (k *KeyRing) KeyIDs() []string { return k.keys().IDs() }
+
 // Seal is part of [Sealer].
 func (k *KeyRing) Seal(dst, plaintext, aad []byte) ([]byte, error) {
 	return k.keys().Seal(dst, plaintext, aad)

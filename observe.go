@@ -2,6 +2,8 @@ package sojourn
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"time"
 
 	"github.com/sojourn-go/sojourn/store"
@@ -20,24 +22,57 @@ const (
 	SessionReuse          EventName = "session_token_reuse"      // a renewed token came back after its grace
 	SessionLimit          EventName = "session_limit"            // a sign-in was refused, or evicted this session
 	TokenRefused          EventName = "session_token_refused"    // a token that this manager never made
+	AmbiguousRefused      EventName = "session_ambiguous"        // a request with several tokens: ErrAmbiguous
+	InsecureRefused       EventName = "session_insecure"         // a token was ignored, or an act refused, over what is taken for plain HTTP: ErrInsecure
 	DuplicateCookie       EventName = "session_duplicate_cookie" // several cookies of the session's name
-	CrossSiteRefused      EventName = "session_cross_site"       // an unsafe request from elsewhere
+	CrossSiteRefused      EventName = "session_cross_site"       // an unsafe request from elsewhere: ErrCrossSite
 	ValueDropped          EventName = "session_value_dropped"    // a stored value did not decode; Reason names it
-	StoreFailed           EventName = "session_store_failed"     // the store answered with an error
+	StoreFailed           EventName = "session_store_failed"     // the store answered with an error: an outage, ErrFull or ErrCorrupt
+	CommitFailed          EventName = "session_commit_failed"    // a request's changes were not written, for a reason that is not the store's
 	ChangeLost            EventName = "session_change_lost"      // a change came too late for its response
+	KeysDiffer            EventName = "session_keys_differ"      // processes on one store have other keys: ErrKeys
 )
 
 // Event is one entry for a log or a metric. It never holds a token, a key or data.
-// User and Reason may hold text that a client chose: encode them.
+// User, Reason, Hint and Err may hold text that a client chose: encode them.
 type Event struct {
 	Name   EventName
 	Time   time.Time
 	Handle store.Handle // zero if unknown
 	User   string
-	Reason string // "logout", "revoked", "limit", "idle", "lifetime", an operation or a value's name
+	Reason string // "logout", "revoked", "limit", "idle", "lifetime", an operation or a value's name; of a refusal what came: "cookie", "bearer", "custom"
+	Hint   string // what an operator can change, in words; "" if the library cannot tell
 	Err    error
 }
 
 func (m *Manager) event(ctx context.Context, name EventName, h store.Handle, user, reason string, err error) {
 	m.opts.Observe(ctx, Event{Name: name, Time: time.Now(), Handle: h, User: user, Reason: reason, Err: err})
+}
+
+// refused tells of a request that is turned away, or whose token is.
+func (m *Manager) refused(r *http.Request, name EventName, reason, hint string, err error) {
+	m.opts.Observe(r.Context(), Event{Name: name, Time: time.Now(), Reason: reason, Hint: hint, Err: err})
+}
+
+// report names the act that failed in its error, and tells of what an operator can do something about:
+// the store's failures and the refusals of the request. The rest is the caller's to see; a commit's may
+// have no caller.
+func (s *Session) report(ctx context.Context, op string, err error) error {
+	switch {
+	case err == nil:
+	case storeFailed(err):
+		s.event(ctx, StoreFailed, op, err)
+	case errors.Is(err, ErrInsecure):
+		s.m.refused(s.r, InsecureRefused, op, s.m.insecurity(s.r), err)
+	case errors.Is(err, ErrCrossSite):
+		s.m.refused(s.r, CrossSiteRefused, op, crossSiteHint(s.r), err)
+	case op == "commit":
+		s.event(ctx, CommitFailed, op, err)
+	}
+	return opError(op, err)
+}
+
+// storeFailed reports whether err is the store's, and not what the program or the request did.
+func storeFailed(err error) bool {
+	return outage(err) || errors.Is(err, ErrFull) || errors.Is(err, ErrCorrupt)
 }

@@ -1,10 +1,7 @@
 package sojourn
 
 import (
-	"net"
 	"net/http"
-	"net/netip"
-	"net/url"
 	"strings"
 	"time"
 	"unicode"
@@ -16,7 +13,8 @@ import (
 // read from there only: never from the URL or a form.
 type BearerOptions struct {
 	// Prefix begins every bearer token, so that secret scanners find leaked
-	// ones, for example "acme_". At most 20 letters, digits, "-", "_".
+	// ones, for example "acme_". At most 20 letters, digits, "-", "_". An Authorization header
+	// without it is somebody else's, such as a gateway's, and is not looked at.
 	Prefix string
 	// Realm is named in WWW-Authenticate. "" leaves it out.
 	Realm string
@@ -27,8 +25,8 @@ type BearerOptions struct {
 	Idle bool
 }
 
-// CustomTransport carries tokens some other way than a cookie. All three are
-// required and may run at the same time for many requests.
+// CustomTransport carries tokens some other way than [CookieOptions] describe. All three functions
+// are required and may run at the same time for many requests.
 type CustomTransport struct {
 	// Receive finds the token in a request; "" means that there is none.
 	Receive func(r *http.Request) string
@@ -37,6 +35,10 @@ type CustomTransport struct {
 	Send func(h http.Header, token Token, life time.Duration) error
 	// Delete takes the token away from the client.
 	Delete func(h http.Header) error
+	// Explicit says that no browser sends the token by itself, as it does with cookies: a script or
+	// a program puts it there, such as into a header of its own. Without it requests must come from
+	// this site as with a cookie, whose SameSite is that of Options.Cookie.
+	Explicit bool
 }
 
 // source says where a request's token came from.
@@ -49,6 +51,8 @@ const (
 	fromCustom
 )
 
+func (s source) String() string { return [...]string{"", "cookie", "bearer", "custom"}[s] }
+
 func (o *Options) transports() error {
 	if o.Custom != nil {
 		c := *o.Custom
@@ -57,7 +61,7 @@ func (o *Options) transports() error {
 		}
 		o.Custom = &c
 	}
-	if err := o.Cookie.complete(o.InsecureLoopbackHTTP); err != nil {
+	if err := o.Cookie.complete(o.insecure()); err != nil {
 		return err
 	}
 	if o.Bearer == nil {
@@ -87,20 +91,14 @@ func (o *Options) transports() error {
 
 func (o *Options) origins() error {
 	for _, s := range o.TrustedOrigins {
-		u, err := url.Parse(s)
-		scheme := err == nil && (u.Scheme == "https" || u.Scheme == "http" && o.InsecureLoopbackHTTP)
-		if !scheme || u.Host == "" || u.Scheme+"://"+u.Host != s || strings.ToLower(s) != s {
+		w, ok := parseOrigin(s)
+		if !ok || w.scheme != "https" && !o.insecure() || strings.ToLower(s) != s {
 			return bad("TrustedOrigins: %q is not of the form https://host, in lower case", s)
 		}
 	}
 	for _, s := range o.ClearSiteData {
 		if s == "" || strings.Trim(s, "*-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
 			return bad("ClearSiteData: %q is not a bare type name", s)
-		}
-	}
-	for _, p := range o.TrustedProxies {
-		if !p.IsValid() || p.Addr().Is4In6() {
-			return bad("TrustedProxies: %v is no network that a peer can be in", p)
 		}
 	}
 	return nil
@@ -125,6 +123,9 @@ type arrival struct {
 // a token that does not open is none.
 func (m *Manager) receive(r *http.Request) (got received, err error) {
 	if !m.secure(r) {
+		if came := m.carries(r); came != fromNowhere {
+			m.refused(r, InsecureRefused, came.String(), m.insecurity(r), ErrInsecure)
+		}
 		return got, nil
 	}
 	bearer, hasBearer, err := m.bearerToken(r)
@@ -148,10 +149,23 @@ func (m *Manager) receive(r *http.Request) (got received, err error) {
 		return received{}, ErrAmbiguous
 	}
 	got = received{arrival: arrival{from: fromBearer}}
-	if rest, ok := strings.CutPrefix(bearer, m.opts.Bearer.Prefix); ok {
-		got.ticket, got.genuine = m.openToken(rest, true)
-	}
+	got.ticket, got.genuine = m.openToken(bearer, true)
 	return got, nil
+}
+
+// carries says in what a request brings something that may be a token of ours.
+func (m *Manager) carries(r *http.Request) source {
+	switch _, bearer, err := m.bearerToken(r); {
+	case err == nil && bearer:
+		return fromBearer
+	case m.opts.Custom != nil:
+		if m.opts.Custom.Receive(r) != "" {
+			return fromCustom
+		}
+	case m.cookieCame(r):
+		return fromCookie
+	}
+	return fromNowhere
 }
 
 // receiveCookie accepts one cookie, or the one of several that opens: another site
@@ -186,66 +200,32 @@ func (m *Manager) receiveCookie(r *http.Request, got *received) {
 	}
 }
 
-// bearerToken reads the Authorization header.
-func (m *Manager) bearerToken(r *http.Request) (string, bool, error) {
-	lines := r.Header["Authorization"]
-	if m.opts.Bearer == nil || len(lines) == 0 {
+// cookieCame reports whether the request has a cookie of a name that is read.
+func (m *Manager) cookieCame(r *http.Request) bool {
+	var values [cookie.Max]string
+	return cookie.Values(r.Header, m.jar.Name, &values) > 0
+}
+
+// bearerToken returns the token in the Authorization header, without its prefix. ok is false where
+// there is none that could be ours. Errors: [ErrAmbiguous].
+func (m *Manager) bearerToken(r *http.Request) (token string, ok bool, err error) {
+	if m.opts.Bearer == nil {
 		return "", false, nil
 	}
-	if len(lines) > 1 {
+	lines := r.Header["Authorization"]
+	for _, line := range lines {
+		scheme, rest, _ := strings.Cut(line, " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			continue
+		}
+		if rest, ours := strings.CutPrefix(strings.TrimLeft(rest, " "), m.opts.Bearer.Prefix); ours {
+			token, ok = rest, true
+		}
+	}
+	if len(lines) > 1 && (ok || m.opts.Bearer.Prefix == "") {
 		return "", false, ErrAmbiguous
 	}
-	scheme, token, _ := strings.Cut(lines[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return "", false, nil
-	}
-	return strings.TrimLeft(token, " "), true, nil
-}
-
-// secure tells whether a session may travel with this request.
-func (m *Manager) secure(r *http.Request) bool {
-	return m.https(r) || m.opts.InsecureLoopbackHTTP && peerAddr(r).IsLoopback() && loopbackHost(r.Host)
-}
-
-// https tells whether the client spoke TLS, with us or with a trusted proxy; that a proxy speaks it with us does
-// not say that the client did.
-func (m *Manager) https(r *http.Request) bool {
-	if len(m.opts.TrustedProxies) > 0 {
-		if p := r.Header["X-Forwarded-Proto"]; len(p) > 0 && m.trusted(peerAddr(r)) {
-			return len(p) == 1 && strings.EqualFold(p[0], "https")
-		}
-	}
-	return r.TLS != nil
-}
-
-func peerAddr(r *http.Request) netip.Addr {
-	ap, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return ap.Addr().Unmap()
-}
-
-func (m *Manager) trusted(a netip.Addr) bool {
-	for _, p := range m.opts.TrustedProxies {
-		if a.IsValid() && p.Contains(a) {
-			return true
-		}
-	}
-	return false
-}
-
-func loopbackHost(hostport string) bool {
-	host := hostport
-	if h, _, err := net.SplitHostPort(hostport); err == nil {
-		host = h
-	}
-	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	a, err := netip.ParseAddr(host)
-	return err == nil && a.IsLoopback()
+	return token, ok, nil
 }
 
 const maxAgent = 256
@@ -270,22 +250,8 @@ func (m *Manager) client(r *http.Request) (addr, agent string) {
 	if a.Is4() {
 		bits = 24
 	}
-	if p, err := a.Prefix(bits); err == nil {
+	if p, err := a.Prefix(bits); err == nil && a.IsValid() {
 		addr = p.String()
 	}
 	return addr, agent
-}
-
-// clientAddr is the last address that no trusted proxy vouches for.
-func (m *Manager) clientAddr(r *http.Request) netip.Addr {
-	a := peerAddr(r)
-	hops := strings.Split(strings.Join(r.Header["X-Forwarded-For"], ","), ",")
-	for i := len(hops) - 1; i >= 0 && m.trusted(a); i-- {
-		next, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
-		if err != nil {
-			break
-		}
-		a = next.Unmap()
-	}
-	return a
 }

@@ -1,6 +1,6 @@
 // Package servers brings up the real servers that the tests of this repository need, and takes
 // them down: Redis, a Redis Cluster, a Sentinel trio, Valkey, PostgreSQL, PgBouncer, MySQL, MariaDB,
-// Cassandra. Each runs on loopback, on a port or an address of its own, with its data in a temporary
+// Cassandra; and the reverse proxies nginx, HAProxy and Caddy. Each runs on loopback, on a port or an address of its own, with its data in a temporary
 // folder, and dies with the process that started it. The programs come from the machine or from
 // the cache that the command servers fills ("servers install").
 //

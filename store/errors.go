@@ -6,8 +6,14 @@ import (
 	"fmt"
 )
 
-// Outcomes of a write. A store returns nil (applied) or an error that matches
-// exactly one of the sentinels of this file with [errors.Is].
+// Outcomes of a write. A store returns nil (applied) or an error that matches exactly one of the
+// sentinels of this file with [errors.Is].
+//
+// Its text names the store, the operation and what the network, TLS or the operating system said,
+// such as "connection refused". It holds nothing that a client or an engine quotes, and so neither
+// keys nor the password of an address. What the client itself returned can be had by [errors.As], of
+// its own type: *pgconn.PgError, *mysql.MySQLError, *net.OpError and so on. Do not show that to
+// strangers.
 var (
 	// ErrNotFound: there is no live record at the key. An expired record is
 	// not found, swept or not.

@@ -101,8 +101,8 @@ func (sh *shop) account(w http.ResponseWriter, r *http.Request, s *sojourn.Sessi
 	return sh.render(w, r, s, "account.html", "Your account", struct {
 		Address string
 		Orders  []purchase
-		Fresh   time.Duration
-	}{address, orders, sh.fresh})
+		Fresh   string
+	}{address, orders, strings.TrimPrefix(inWords(sh.fresh), "1 ")})
 }
 
 func (sh *shop) setAddress(w http.ResponseWriter, r *http.Request, s *sojourn.Session) error {

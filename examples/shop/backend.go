@@ -23,6 +23,7 @@ import (
 // backend says where sessions are kept.
 type backend struct {
 	name  string // for people: without password
+	kept  string // where, in words for visitors
 	store store.Store
 	// sealed keeps the sessions' values in encrypted cookies. The store then has one small record
 	// for each signed-in session, so that it can be listed and ended.
@@ -30,6 +31,13 @@ type backend struct {
 	// keys seal the tokens. A store that outlives the process needs them, in a file.
 	keys  sojourn.Sealer
 	close func() error
+}
+
+// keptIn is how the shop's pages call what an address begins with.
+var keptIn = map[string]string{
+	"memory": "the server's memory", "cookie": "an encrypted cookie", "disk": "files on the server", "leveldb": "LevelDB", "pebble": "Pebble",
+	"sqlite": "SQLite", "redis": "Redis", "rediss": "Redis", "redis-cluster": "a Redis Cluster", "redis-sentinel": "Redis with Sentinel",
+	"postgres": "PostgreSQL", "postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB", "cassandra": "Cassandra",
 }
 
 const storeUsage = "`where` sessions are kept: memory, cookie, disk:DIR, leveldb:DIR, pebble:DIR, sqlite:FILE, or the URL of a server: redis://, redis-cluster://, redis-sentinel://, postgres://, mysql://, cassandra://"
@@ -71,13 +79,13 @@ func openBackend(ctx context.Context, where, data string) (backend, error) {
 	none := func() error { return nil }
 	switch where {
 	case "memory":
-		return backend{name: where, store: memstore.New(nil), close: none}, nil
+		return backend{name: where, kept: keptIn[where], store: memstore.New(nil), close: none}, nil
 	case "cookie":
-		return backend{name: where, store: memstore.New(nil), sealed: true, close: none}, nil
+		return backend{name: where, kept: keptIn[where], store: memstore.New(nil), sealed: true, close: none}, nil
 	}
-	b, keys := backend{name: where}, ""
-	var open func() (store.Store, func() error, error)
 	kind, path, _ := strings.Cut(where, ":")
+	b, keys := backend{name: where, kept: keptIn[kind]}, ""
+	var open func() (store.Store, func() error, error)
 	if connect := servers[kind]; connect != nil && strings.HasPrefix(path, "//") {
 		a, err := parseAddress(where)
 		if err != nil {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/rand"
+	"errors"
 	"net/http"
 	"net/url"
 	"os"
@@ -8,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sojourn-go/sojourn"
 	"github.com/sojourn-go/sojourn/sojourntest"
 )
 
@@ -163,4 +166,45 @@ func TestParseAddress(t *testing.T) {
 	if a, err = parseAddress("redis://[::1],h:7"); err != nil || strings.Join(a.at("6379"), " ") != "[::1]:6379 h:7" {
 		t.Errorf("%q, %v", a.at("6379"), err)
 	}
+}
+
+// Two processes with other keys on one store find out, on every store.
+func TestOtherKeysAreFound(t *testing.T) {
+	everywhere(t, func(t *testing.T, where string) {
+		b, err := openBackend(t.Context(), where, t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := b.close(); err != nil {
+				t.Error(err)
+			}
+		})
+		name := rand.Text() // nobody else's, also where another run has used the store
+		process := func() *sojourn.Manager {
+			keys, err := sojourn.NewKeyRing(sojourn.NewKey())
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := sojourn.New(b.store, &sojourn.Options{Name: name, Keys: keys})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return m
+		}
+		one, two := process(), process()
+		for range 2 {
+			if err := one.CheckKeys(t.Context()); err != nil {
+				t.Errorf("alone: %v", err)
+			}
+		}
+		for who, m := range map[string]*sojourn.Manager{"the second": two, "the first": one} {
+			if who == "the first" {
+				_ = two.CheckKeys(t.Context()) // it has said that it is there
+			}
+			if err := m.CheckKeys(t.Context()); !errors.Is(err, sojourn.ErrKeys) {
+				t.Errorf("%s: %v", who, err)
+			}
+		}
+	})
 }

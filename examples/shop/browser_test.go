@@ -186,15 +186,19 @@ func (b *tab) shoot(name string, width, height int64) {
 	if dir == "" {
 		return
 	}
+	run1(b, "viewport", chromedp.EmulateViewport(width, height))
+	b.write(dir, name, run1(b, "screenshot", chromedp.CaptureScreenshot()))
+	run1(b, "viewport", chromedp.EmulateViewport(1280, 800))
+}
+
+func (b *tab) write(dir, name string, png []byte) {
+	b.t.Helper()
 	if err := os.MkdirAll(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		b.t.Fatal(err)
 	}
-	run1(b, "viewport", chromedp.EmulateViewport(width, height))
-	png := run1(b, "screenshot", chromedp.CaptureScreenshot())
 	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
 		b.t.Fatal(err)
 	}
-	run1(b, "viewport", chromedp.EmulateViewport(1280, 800))
 }
 
 // serveShop runs the shop as main does, on a port of its own, and gives its URL.
@@ -204,6 +208,11 @@ func serveShop(t *testing.T, mode string, fresh time.Duration) (*shop, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serveBackend(t, b, fresh)
+}
+
+func serveBackend(t *testing.T, b backend, fresh time.Duration) (*shop, string) {
+	t.Helper()
 	t.Cleanup(func() {
 		if err := b.close(); err != nil {
 			t.Errorf("close: %v", err)

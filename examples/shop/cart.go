@@ -94,8 +94,7 @@ func (sh *shop) showCart(w http.ResponseWriter, r *http.Request, s *sojourn.Sess
 func (sh *shop) addToCart(w http.ResponseWriter, r *http.Request, s *sojourn.Session) error {
 	p, ok := productByID(r.PostFormValue("product"))
 	if !ok {
-		http.Error(w, "There is no such product.", http.StatusBadRequest)
-		return nil
+		return sh.badRequest(w, r, "There is no such product.")
 	}
 	if err := add(s, p.ID, 1); err != nil {
 		return err

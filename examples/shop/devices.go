@@ -23,7 +23,7 @@ type device struct {
 type deviceList struct {
 	Devices  []device
 	Others   bool
-	NewToken string // shown once, on the page that answers its form
+	NewToken string // shown once
 	Address  string
 }
 
@@ -49,14 +49,14 @@ func (sh *shop) devices(w http.ResponseWriter, r *http.Request, s *sojourn.Sessi
 	if err != nil {
 		return err
 	}
+	list.NewToken = takeNewToken(w, r)
 	return sh.render(w, r, s, "devices.html", "Your devices", list)
 }
 
 func (sh *shop) endDevice(w http.ResponseWriter, r *http.Request, s *sojourn.Session) error {
 	h, err := store.ParseHandle(r.PostFormValue("session"))
 	if err != nil {
-		http.Error(w, "There is no such device.", http.StatusBadRequest)
-		return nil
+		return sh.badRequest(w, r, "There is no such device.")
 	}
 	notice := "The device is signed out."
 	switch err := sh.web.Revoke(r.Context(), s.User(), h); {
@@ -81,8 +81,7 @@ func (sh *shop) endOtherDevices(w http.ResponseWriter, r *http.Request, s *sojou
 	return back(w, r, "/devices")
 }
 
-// issueToken makes a token for programs and shows it on this one page. It does not redirect, because
-// the token would have to be kept somewhere on the way.
+// issueToken makes a token for programs. The next page shows it.
 func (sh *shop) issueToken(w http.ResponseWriter, r *http.Request, s *sojourn.Session) error {
 	label := strings.ToValidUTF8(strings.TrimSpace(r.PostFormValue("label")), "")
 	if label == "" || len(label) > 64 {
@@ -92,13 +91,29 @@ func (sh *shop) issueToken(w http.ResponseWriter, r *http.Request, s *sojourn.Se
 	if err != nil {
 		return err
 	}
-	list, err := sh.deviceList(r, s)
-	if err != nil {
-		return err
+	http.SetCookie(w, newTokenCookie(r, token.Reveal(), 60))
+	return back(w, r, "/devices")
+}
+
+// newTokenCookie carries a new token over the redirect to the page that shows it, so that reloading that page makes no
+// second one. The token goes to this browser in any case; kept in the session it would be in the store, which
+// has nothing else that opens anything.
+func newTokenCookie(r *http.Request, token string, seconds int) *http.Cookie {
+	return &http.Cookie{
+		Name: "shop-new-token", Value: token, Path: "/devices", MaxAge: seconds,
+		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil,
 	}
-	list.NewToken = token.Reveal()
+}
+
+// takeNewToken gives the token that was just made, once.
+func takeNewToken(w http.ResponseWriter, r *http.Request) string {
+	c, err := r.Cookie("shop-new-token")
+	if err != nil {
+		return ""
+	}
+	http.SetCookie(w, newTokenCookie(r, "", -1))
 	w.Header().Set("Cache-Control", "no-store")
-	return sh.render(w, r, s, "devices.html", "Your devices", list)
+	return c.Value
 }
 
 // me is the API: it tells a program whose token it has.

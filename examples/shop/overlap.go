@@ -45,7 +45,7 @@ func (sh *shop) overlapFrame(w http.ResponseWriter, r *http.Request, s *sojourn.
 	side := r.PathValue("side")
 	p, ok := productByID(sides[side])
 	if !ok {
-		http.NotFound(w, r)
+		sh.problem(w, r, http.StatusNotFound, "Nothing here", "The shop has no such page.")
 		return nil
 	}
 	together := r.FormValue("together")
@@ -59,7 +59,7 @@ func (sh *shop) overlapAdd(w http.ResponseWriter, r *http.Request, s *sojourn.Se
 	side := r.PathValue("side")
 	id, ok := sides[side]
 	if !ok {
-		http.NotFound(w, r)
+		sh.problem(w, r, http.StatusNotFound, "Nothing here", "The shop has no such page.")
 		return nil
 	}
 	name := s.Handle().String()

@@ -18,7 +18,7 @@ var web embed.FS
 var templates = func() map[string]*template.Template {
 	funcs := template.FuncMap{
 		"ago":   func(t time.Time) string { return ago(time.Since(t)) },
-		"money": func(cents int) string { return fmt.Sprintf("€ %d.%02d", cents/100, cents%100) },
+		"money": func(cents int) string { return fmt.Sprintf("€\u00a0%d.%02d", cents/100, cents%100) },
 	}
 	layout := template.Must(template.New("layout.html").Funcs(funcs).ParseFS(web, "web/layout.html"))
 	files, err := web.ReadDir("web")
@@ -42,8 +42,9 @@ type view struct {
 	InCart  int
 	Notices []string
 	Sealed  bool
-	Bare    bool // without menu
-	Data    any  // the page's own
+	Kept    string // where sessions are, in words
+	Bare    bool   // without menu
+	Data    any    // the page's own
 }
 
 // render writes a page with the session's part: who is signed in, the cart's size, and what the last request left to be
@@ -51,7 +52,7 @@ type view struct {
 func (sh *shop) render(w http.ResponseWriter, r *http.Request, s *sojourn.Session, file, title string, data any) error {
 	writePage(w, http.StatusOK, file, view{
 		Title: title, Path: r.URL.Path, User: s.User(), InCart: cart.Get(s).count(),
-		Notices: notices.Take(s), Sealed: sh.sealed, Data: data,
+		Notices: notices.Take(s), Sealed: sh.sealed, Kept: sh.kept, Data: data,
 	})
 	return nil
 }
@@ -80,19 +81,25 @@ func stylesheet(w http.ResponseWriter, r *http.Request) {
 
 // ago spells a time that has passed.
 func ago(d time.Duration) string {
-	count := func(n int, unit string) string {
-		if n == 1 {
-			return "1 " + unit + " ago"
-		}
-		return fmt.Sprintf("%d %ss ago", n, unit)
+	if d < time.Minute {
+		return "just now"
 	}
+	return inWords(d) + " ago"
+}
+
+// inWords spells a duration by its greatest unit, in whole numbers: what is less is left out.
+func inWords(d time.Duration) string {
+	n, unit := int(d/(24*time.Hour)), "day"
 	switch {
 	case d < time.Minute:
-		return "just now"
+		n, unit = int(d/time.Second), "second"
 	case d < time.Hour:
-		return count(int(d/time.Minute), "minute")
+		n, unit = int(d/time.Minute), "minute"
 	case d < 48*time.Hour:
-		return count(int(d/time.Hour), "hour")
+		n, unit = int(d/time.Hour), "hour"
 	}
-	return count(int(d/(24*time.Hour)), "day")
+	if n == 1 {
+		return "1 " + unit
+	}
+	return fmt.Sprintf("%d %ss", n, unit)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"path/filepath"
@@ -25,6 +24,7 @@ type shop struct {
 	web, api *sojourn.Manager
 	store    store.Store
 	sealed   bool
+	kept     string        // where sessions are, in words
 	fresh    time.Duration // how recent a sign-in the account page wants
 	ledger   ledger
 	overlap  rendezvous
@@ -33,7 +33,7 @@ type shop struct {
 
 // newShop makes the shop. Several processes that are one shop share the folder data.
 func newShop(b backend, data string, fresh time.Duration, log *slog.Logger) (*shop, error) {
-	sh := &shop{store: b.store, sealed: b.sealed, fresh: fresh, log: log}
+	sh := &shop{store: b.store, sealed: b.sealed, kept: b.kept, fresh: fresh, log: log}
 	sh.ledger.path, sh.overlap.dir = filepath.Join(data, "ledger"), filepath.Join(data, "meet")
 	var err error
 	sh.web, err = b.manager(&sojourn.Options{
@@ -99,8 +99,9 @@ func (sh *shop) routes() http.Handler {
 	})
 
 	mux := http.NewServeMux()
-	mux.Handle("/", sh.web.Handler(pages))
+	mux.Handle("/", sh.web.Handler(sh.known(pages)))
 	mux.Handle("GET /api/me", sh.api.Handler(sh.api.RequireUser(http.HandlerFunc(sh.me))))
+	mux.HandleFunc("/api/", noSuchAPI)
 	mux.HandleFunc("GET /style.css", stylesheet) // no session: it may be cached
 	return secureHeaders(mux)
 }
@@ -124,18 +125,6 @@ func secureHeaders(next http.Handler) http.Handler {
 	})
 }
 
-// fail answers a request that went wrong. An outage gets a page that says so: the visitor is still
-// signed in, and the cookie stays.
-func (sh *shop) fail(w http.ResponseWriter, r *http.Request, err error) {
-	if !errors.Is(err, sojourn.ErrUnavailable) && !errors.Is(err, sojourn.ErrIndeterminate) {
-		sojourn.DefaultOnError(w, r, err)
-		return
-	}
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Retry-After", "5")
-	writePage(w, http.StatusServiceUnavailable, "outage.html", view{Title: "Closed for a moment", Bare: true})
-}
-
 // observe logs what happens to sessions. Events hold no secrets.
 func (sh *shop) observe(ctx context.Context, e sojourn.Event) {
 	level := slog.LevelInfo
@@ -145,6 +134,9 @@ func (sh *shop) observe(ctx context.Context, e sojourn.Event) {
 	}
 	if e.Reason != "" {
 		attrs = append(attrs, slog.String("reason", e.Reason))
+	}
+	if e.Hint != "" {
+		attrs = append(attrs, slog.String("change", e.Hint))
 	}
 	if e.Err != nil {
 		level = slog.LevelWarn

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -173,6 +176,75 @@ func TestAPI(t *testing.T) {
 	}
 }
 
+// What no page takes gets a page of the shop, with the right status and the visitor's menu.
+func TestProblems(t *testing.T) {
+	sh := newTestShop(t, backend{store: memstore.New(nil), kept: "the moon"})
+	c := signedIn(t, sh)
+	for _, tt := range []struct {
+		method, path string
+		form         url.Values
+		status       int
+		allow        string
+	}{
+		{"GET", "/nowhere", nil, http.StatusNotFound, ""},
+		{"GET", "/overlap/middle", nil, http.StatusNotFound, ""},
+		{"GET", "/cart/add", nil, http.StatusMethodNotAllowed, "POST"},
+		{"POST", "/account", url.Values{}, http.StatusMethodNotAllowed, "GET, HEAD"},
+		{"POST", "/cart/add", url.Values{"product": {"nothing"}}, http.StatusBadRequest, ""},
+		{"POST", "/devices/end", url.Values{"session": {"nothing"}}, http.StatusBadRequest, ""},
+	} {
+		var resp *http.Response
+		if tt.method == "GET" {
+			resp = c.Get(tt.path)
+		} else {
+			resp = c.PostForm(tt.path, tt.form)
+		}
+		body := sojourntest.Body(t, resp)
+		if resp.StatusCode != tt.status || resp.Header.Get("Allow") != tt.allow {
+			t.Errorf("%s %s: %s, Allow %q", tt.method, tt.path, resp.Status, resp.Header.Get("Allow"))
+		}
+		for _, want := range []string{"<h1>", `id="signout"`, `<span id="kept">the moon</span>`} {
+			if !strings.Contains(body, want) {
+				t.Errorf("%s %s: no %s in\n%s", tt.method, tt.path, want, body)
+			}
+		}
+	}
+	for path, want := range map[string]int{"/api/nothing": http.StatusNotFound, "/api/me": http.StatusMethodNotAllowed} {
+		resp := c.PostForm(path, nil)
+		if resp.StatusCode != want || resp.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("%s: %s, %s", path, resp.Status, resp.Header.Get("Content-Type"))
+		}
+	}
+	// A stranger's look at what is not there costs nothing.
+	resp := sojourntest.Serve(sh.routes(), sojourntest.Request(t, sh.web, "GET", "/nowhere", nil))
+	if resp.StatusCode != http.StatusNotFound || len(resp.Cookies()) > 0 {
+		t.Errorf("a visitor: %s, %v", resp.Status, resp.Cookies())
+	}
+}
+
+// A form that makes a token leads to a page that shows it once; looking again makes no other.
+func TestTokenIsShownOnce(t *testing.T) {
+	sh := newTestShop(t, backend{store: memstore.New(nil)})
+	c := signedIn(t, sh)
+	resp := c.PostForm("/devices/token", url.Values{"label": {"script"}})
+	pages := []*http.Response{resp, c.Get("/devices")} // the first is where the answer led
+	if at := resp.Request; at.Method != "GET" || at.URL.Path != "/devices" {
+		t.Errorf("the form is answered by %s %s", at.Method, at.URL)
+	}
+	for i, resp := range pages {
+		body := sojourntest.Body(t, resp)
+		if shown := strings.Contains(body, `id="token">shop_`); shown != (i == 0) || strings.Count(body, "script") != 1 {
+			t.Errorf("look %d: the token is shown: %t; script stands there %d times", i+1, shown, strings.Count(body, "script"))
+		}
+	}
+	for rec, err := range sh.store.All(t.Context()) {
+		full, _, getErr := sh.store.Get(t.Context(), rec.Key)
+		if err != nil || getErr != nil || strings.Contains(string(full.Data), "shop_") {
+			t.Errorf("a record holds the token, or %v, %v", err, getErr)
+		}
+	}
+}
+
 func TestRendezvous(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := rendezvous{t.TempDir()}
@@ -220,6 +292,39 @@ func TestAgo(t *testing.T) {
 	} {
 		if got := ago(d); got != want {
 			t.Errorf("%v is %q, want %q", d, got, want)
+		}
+	}
+}
+
+func TestInWords(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		time.Second: "1 second", 4 * time.Second: "4 seconds", 2 * time.Minute: "2 minutes", time.Hour: "1 hour", 90 * time.Minute: "1 hour", 720 * time.Hour: "30 days",
+	} {
+		if got := inWords(d); got != want {
+			t.Errorf("%v is %q, want %q", d, got, want)
+		}
+	}
+}
+
+// Each store has a name for visitors.
+func TestKept(t *testing.T) {
+	for _, kinds := range [][]string{slices.Collect(maps.Keys(openers)), slices.Collect(maps.Keys(servers)), {"memory", "cookie"}} {
+		for _, kind := range kinds {
+			if keptIn[kind] == "" {
+				t.Errorf("the pages cannot say where %s keeps sessions", kind)
+			}
+		}
+	}
+	for kind := range openers {
+		b, err := openBackend(t.Context(), kind+":"+filepath.Join(t.TempDir(), "sessions"), t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.kept != keptIn[kind] {
+			t.Errorf("%s: %q", kind, b.kept)
+		}
+		if err := b.close(); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/sojourn-go/sojourn/store"
 )
 
 const (
@@ -87,11 +89,13 @@ func (v *visit) leavesNoTrace() {
 }
 
 func (v *visit) records() (n int) {
-	for _, err := range v.sh.store.All(context.Background()) {
+	for rec, err := range v.sh.store.All(context.Background()) {
 		if err != nil {
 			v.t.Fatal(err)
 		}
-		n++
+		if rec.Key.Tag != store.Reserved {
+			n++
+		}
 	}
 	return n
 }

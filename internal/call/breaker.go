@@ -1,8 +1,11 @@
 package call
 
 import (
+	"fmt"
 	"sync/atomic"
 	"time"
+
+	"github.com/sojourn-go/sojourn/store"
 )
 
 // breaker lets a store that answers nothing rest: after some failures in a row, calls fail at
@@ -10,6 +13,7 @@ import (
 type breaker struct {
 	failures atomic.Int32
 	until    atomic.Int64 // unix nanoseconds; calls before it fail at once
+	last     atomic.Value // the text of the last failure
 }
 
 const (
@@ -28,6 +32,12 @@ func (b *breaker) closed() bool {
 	return now >= until && b.until.CompareAndSwap(until, now+int64(breakFor))
 }
 
+// rests is the error of a call that does not go through. It says what the store did, for whoever reads
+// the log of an outage sees hardly any other.
+func (b *breaker) rests() error {
+	return fmt.Errorf("%w: it failed again and again and is left alone for a second; the last: %v", store.ErrUnavailable, b.last.Load())
+}
+
 // done counts the outcome of a call.
 func (b *breaker) done(err error) {
 	if !Outage(err) {
@@ -36,7 +46,11 @@ func (b *breaker) done(err error) {
 		}
 		return
 	}
-	if b.failures.Add(1) == breakAfter {
+	n := b.failures.Add(1)
+	if n >= breakAfter {
+		b.last.Store(err.Error())
+	}
+	if n == breakAfter {
 		b.until.Store(time.Now().UnixNano() + int64(breakFor))
 	}
 }

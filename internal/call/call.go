@@ -33,15 +33,13 @@ type Caller struct {
 // their nature, the others by their Writer.
 const attempts = 3
 
-var errBreaker = fmt.Errorf("%w: the store failed repeatedly and is left alone for a second", store.ErrUnavailable)
-
 // Do runs act, and again while it meets outages.
 //
 // An error that matches store.ErrIndeterminate says that the act may have been applied. It also
 // matches store.ErrNotFound where a later try found that the record is gone.
 func (c *Caller) Do(ctx context.Context, act func(context.Context) error) error {
 	if !c.breaker.closed() {
-		return errBreaker
+		return c.breaker.rests()
 	}
 	t := &Context{Context: ctx, timeout: c.Timeout}
 	defer t.Stop()

@@ -3,6 +3,7 @@ package call
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -82,13 +83,14 @@ func TestBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := Caller{Timeout: time.Second}
 		calls := 0
-		down := func(context.Context) error { calls++; return store.ErrUnavailable }
+		down := func(context.Context) error { calls++; return errDriver }
 		for range breakAfter {
 			m.Do(t.Context(), down)
 		}
 		calls = 0
 		for range 10 {
-			if err := m.Do(t.Context(), down); !errors.Is(err, store.ErrUnavailable) {
+			err := m.Do(t.Context(), down)
+			if !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrIndeterminate) || !strings.Contains(err.Error(), "connection reset") {
 				t.Error(err)
 			}
 		}

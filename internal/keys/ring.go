@@ -5,8 +5,10 @@ package keys
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/sojourn-go/sojourn/internal/xaes"
 )
@@ -109,6 +111,21 @@ func (k *Ring) Len() int {
 
 // Active is the id of the key that seals.
 func (k *Ring) Active() ID { return k.active }
+
+// IDs are the keys' ids in hexadecimal: the active one's, then the others' in order.
+func (k *Ring) IDs() []string {
+	if k.Len() == 0 {
+		return nil
+	}
+	var others []string
+	for id := range k.keys {
+		if id != k.active {
+			others = append(others, hex.EncodeToString(id[:]))
+		}
+	}
+	slices.Sort(others)
+	return append([]string{hex.EncodeToString(k.active[:])}, others...)
+}
 
 // Seal encrypts and authenticates plaintext and appends the result to dst. A nil or empty ring
 // fails.

@@ -1,9 +1,9 @@
 package driver
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/sojourn-go/sojourn/store"
 )
@@ -25,9 +25,10 @@ func Known(err error) bool {
 }
 
 // Fault returns an error for what an engine or its client said. It matches class, a sentinel of
-// package store, and cause, which may be nil. Its text is that of class, and text: that of cause,
-// which may quote keys or values, is not shown. With a nil class the front says what such an error
-// means: unavailable for a read, indeterminate for a write.
+// package store, and cause, which may be nil. Its text is that of class, and text, and of cause what
+// the network, TLS or the operating system said, such as "connection refused"; the rest of cause may
+// quote keys, values or passwords and is not shown. With a nil class the front says what such an
+// error means: unavailable for a read, indeterminate for a write.
 func Fault(class error, text string, cause error) error { return &fault{class, text, cause} }
 
 // Corrupt returns a [store.ErrCorrupt] that names the session, unless its handle is zero, which is
@@ -52,17 +53,15 @@ func classed(err, class error) error {
 }
 
 // unknown is what can be said of an error that the driver did not class. Nobody knows what its text
-// quotes, so only its type is shown.
+// quotes, so its type is shown where nothing else may be.
 func unknown(err error) string {
-	for _, end := range []error{context.Canceled, context.DeadlineExceeded} {
-		if errors.Is(err, end) {
-			return end.Error()
-		}
+	if shown(err) != "" {
+		return ""
 	}
 	return fmt.Sprintf("%T", err)
 }
 
-// fault is an error whose cause can be had through [errors.As], and is not shown.
+// fault is an error whose cause can be had through [errors.As], and is shown in part.
 type fault struct {
 	class error // nil where only the front knows
 	text  string
@@ -70,13 +69,16 @@ type fault struct {
 }
 
 func (f *fault) Error() string {
-	switch {
-	case f.class == nil:
-		return f.text
-	case f.text == "":
-		return f.class.Error()
+	var parts []string
+	if f.class != nil {
+		parts = append(parts, f.class.Error())
 	}
-	return f.class.Error() + ": " + f.text
+	for _, text := range [...]string{f.text, shown(f.cause)} {
+		if text != "" {
+			parts = append(parts, text)
+		}
+	}
+	return strings.Join(parts, ": ")
 }
 
 func (f *fault) Unwrap() []error {

@@ -1,6 +1,7 @@
 // Command testlines reads what "go test -json" writes and prints what plain go
-// test would, and each skipped test with its reason, which plain go test keeps
-// to itself. Lines that are not JSON pass through.
+// test would, and what plain go test keeps to itself: each skipped test with its
+// reason, and the lines of passed tests that begin with "counted: ". Lines that
+// are not JSON pass through.
 //
 // It always exits with 0 when it could read and write: the exit code of go test
 // says whether tests failed (in a pipe, with pipefail).
@@ -27,8 +28,8 @@ type event struct {
 	Action, Package, Test, Output string
 }
 
-// show prints each package when it ends: of one that passed the skipped tests
-// and its closing line, of one that failed all but the tests that passed.
+// show prints each package when it ends: of one that passed the skipped tests,
+// what tests have counted and its closing line, of one that failed all but the tests that passed.
 func show(w io.Writer, r io.Reader) error {
 	out := bufio.NewWriter(w)
 	in := bufio.NewReader(r)
@@ -38,7 +39,7 @@ func show(w io.Writer, r io.Reader) error {
 		for _, e := range kept[pkg] {
 			end := ended[[2]string{pkg, e.Test}]
 			switch {
-			case e.Test == "" && (action != "pass" || closing(e.Output)), end == "skip", action == "fail" && end != "pass":
+			case e.Test == "" && (action != "pass" || closing(e.Output)), end == "skip", action == "fail" && end != "pass", counted(e.Output):
 				out.WriteString(e.Output)
 			}
 		}
@@ -90,6 +91,12 @@ func flushIfIdle(out *bufio.Writer, in *bufio.Reader) error {
 // closing reports whether the line is the one by which go test ends a package that passed.
 func closing(line string) bool {
 	return strings.HasPrefix(line, "ok  \t") || strings.HasPrefix(line, "?   \t") || strings.HasPrefix(line, "\t")
+}
+
+// counted reports whether the line is one that a test logs to say how much it has done.
+func counted(line string) bool {
+	_, text, _ := strings.Cut(line, ": ")
+	return strings.HasPrefix(text, "counted: ")
 }
 
 // framing reports whether the line only tells that a test begins or goes on.

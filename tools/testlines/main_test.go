@@ -29,6 +29,13 @@ func TestShow(t *testing.T) {
 			event{"output", "p", "", "ok  \tp\t0.1s\n"},
 			event{"pass", "p", "", ""},
 		), "ok  \tp\t0.1s\n"},
+		{"what tests count is shown", events(
+			event{"output", "p", "TestA", "    a_test.go:1: counted: 7 schedules\n"},
+			event{"output", "p", "TestA", "--- PASS: TestA (0.00s)\n"},
+			event{"pass", "p", "TestA", ""},
+			event{"output", "p", "", "ok  \tp\t0.1s\n"},
+			event{"pass", "p", "", ""},
+		), "    a_test.go:1: counted: 7 schedules\nok  \tp\t0.1s\n"},
 		{"skipped tests are loud", events(
 			event{"output", "p", "TestA/x", "    a_test.go:1: REDIS is not set\n"},
 			event{"output", "p", "TestA/x", "    --- SKIP: TestA/x (0.00s)\n"},

@@ -56,9 +56,12 @@ func look(servers []string, more []programs.Program) *plan {
 		p.add(missing)
 		p.jars = p.jars || jars
 	}
-	if p.jars {
-		if _, err := programs.Find(programs.Maven); err != nil {
-			p.add([]programs.Program{programs.Maven})
+	for tool, wanted := range map[programs.Program]bool{programs.Maven: p.jars, programs.Npm: len(p.debs[programs.NPM]) > 0} {
+		if !wanted {
+			continue
+		}
+		if _, err := programs.Find(tool); err != nil {
+			p.add([]programs.Program{tool})
 		}
 	}
 	return p
@@ -111,6 +114,11 @@ func (i *installer) all(ctx context.Context, p *plan) error {
 		if errs[0] == nil && p.jars { // Maven may have come only now
 			errs[0] = i.cassandra(ctx)
 		}
+		for _, name := range p.debs[programs.NPM] {
+			if errs[0] == nil {
+				errs[0] = i.npm(ctx, name)
+			}
+		}
 	})
 	for n, from := range map[int]programs.Source{1: programs.OwnDeb, 2: programs.NextDeb} {
 		debs, dir := p.debs[from], programs.Own
@@ -148,7 +156,7 @@ func hasApt() bool {
 // String names what is missing, as packages.
 func (p *plan) String() string {
 	var all []string
-	for _, from := range []programs.Source{programs.System, programs.OwnDeb, programs.NextDeb} {
+	for _, from := range []programs.Source{programs.System, programs.OwnDeb, programs.NextDeb, programs.NPM} {
 		all = append(all, p.debs[from]...)
 	}
 	if p.jars {

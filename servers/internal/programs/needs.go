@@ -9,12 +9,13 @@ const (
 	System  Source = iota // installed on the machine by apt-get
 	OwnDeb                // unpacked from packages of the machine's own release
 	NextDeb               // unpacked from packages of Debian's next one
+	NPM                   // a file of a package of npm
 )
 
 // A Package is where a program comes from.
 type Package struct {
 	Source Source
-	Debs   []string
+	Debs   []string // the packages
 }
 
 // Packages of each program.
@@ -32,6 +33,11 @@ var Packages = map[Program]Package{
 	MariaDBCreate: {OwnDeb, []string{"mariadb-server-core", "mariadb-client-core"}},
 	Valkey:        {NextDeb, []string{"valkey-server"}},
 	MySQL:         {NextDeb, []string{"mysql-server-core"}},
+	Nginx:         {OwnDeb, []string{"nginx"}},
+	HAProxy:       {OwnDeb, []string{"haproxy"}},
+	Caddy:         {OwnDeb, []string{"caddy"}},
+	Npm:           {System, []string{"npm"}},
+	Axe:           {NPM, []string{"axe-core@" + AxeVersion}},
 }
 
 // Needs are the programs that each server needs to run. Cassandra also needs its jars.

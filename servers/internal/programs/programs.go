@@ -30,10 +30,21 @@ const (
 	Maven         Program = "mvn"
 	Chromium      Program = "chromium"
 	CC            Program = "cc"
+	Nginx         Program = "nginx"
+	HAProxy       Program = "haproxy"
+	Caddy         Program = "caddy"
+	Npm           Program = "npm"
+	Axe           Program = "axe.min.js" // looks for what keeps people out of a page; run by a browser
 )
+
+// Proxies are the reverse proxies, which tests start in front of a program of theirs.
+var Proxies = []Program{Nginx, HAProxy, Caddy}
 
 // CassandraVersion is the release of Cassandra whose jars the cache holds.
 const CassandraVersion = "5.0.6"
+
+// AxeVersion is the release of axe-core in the cache.
+const AxeVersion = "4.14.1"
 
 // Folders of the cache.
 const (
@@ -69,6 +80,13 @@ func Find(p Program) (Found, error) {
 	cache, err := Cache()
 	if err != nil {
 		return Found{}, err
+	}
+	if Packages[p].Source == NPM {
+		file := filepath.Join(cache, Packages[p].Debs[0], string(p))
+		if _, err := os.Stat(file); err != nil {
+			return Found{}, fmt.Errorf("%s is not there: run make setup", p)
+		}
+		return Found{Argv: []string{file}, Root: filepath.Dir(file)}, nil
 	}
 	// MariaDB, of the own release, has a program with the name of MySQL's.
 	dir := Own

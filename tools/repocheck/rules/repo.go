@@ -171,9 +171,9 @@ func (f *File) dir() string { return path.Dir(f.Name) }
 
 // program reports whether the file belongs to one of the rooms that run as
 // programs, which alone may have flags, an environment and a log, and may import every store. The tests of
-// faults are such a program: they run all servers at once.
+// faults are such a program: they run all servers at once; and those of proxies.
 func (f *File) program() bool {
-	for _, room := range []string{"cmd", "examples", "faults", "tools", "servers"} {
+	for _, room := range []string{"cmd", "examples", "faults", "proxies", "tools", "servers"} {
 		if under(f.dir(), room) {
 			return true
 		}

@@ -156,6 +156,8 @@ var cases = []struct {
 
 	{"library logs", "logging", imports("store/n.go", "log"), "store/n.go:4", "imports log"},
 	{"library logs by slog", "logging", file("n.go", "package sojourn\n\nimport \"log/slog\"\n\nfunc f() { slog.Info(\"x\") }\n"), "n.go:5", "default logger"},
+	{"store has an observer", "logging", file("store/log.go", "package store\n\nimport \"log/slog\"\n\nvar l = slog.Default()\n"), "store/log.go:5", "default logger"},
+	{"the default observer", "logging", file("log.go", "package sojourn\n\nimport \"log/slog\"\n\nvar l = slog.Default()\n"), "", ""},
 	{"library redacts for slog", "logging", file("n.go", "package sojourn\n\nimport \"log/slog\"\n\nvar v = slog.StringValue(\"x\")\n"), "", ""},
 
 	{"core imports math/rand", "random", imports("internal/x/n.go", "math/rand"), "internal/x/n.go:4", "crypto/rand"},
