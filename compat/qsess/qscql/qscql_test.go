@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"strconv"
@@ -83,6 +84,36 @@ func TestCqlStore(t *testing.T) {
 	}
 }
 
+// TestCapitals: the older library quoted its tables' names, and its own tests have capitals in them.
+func TestCapitals(t *testing.T) {
+	gs := newKeyspace(t)
+	var tokens []string
+	var stores []*qsess.Store
+	for _, table := range []string{"UCsanity", "ucsanity"} {
+		st, err := qscql.NewCqlStore(gs, table, false, true, qstest.Key1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		qstest.SanityTest(t, st)
+		s := st.NewSession([]byte("ada"))
+		if err := s.Save(httptest.NewRecorder()); err != nil {
+			t.Fatal(err)
+		}
+		token, _, err := s.Token()
+		if err != nil {
+			t.Fatal(err)
+		}
+		stores, tokens = append(stores, st), append(tokens, token)
+	}
+	for i, st := range stores {
+		for j, token := range tokens {
+			if _, _, err := st.GetTokenSession(token); (err == nil) != (i == j) {
+				t.Errorf("token of table %d in table %d: %v", j, i, err)
+			}
+		}
+	}
+}
+
 // TestDatabaseGone is P23.
 func TestDatabaseGone(t *testing.T) {
 	gs := newKeyspace(t)
@@ -105,7 +136,7 @@ func TestRefused(t *testing.T) {
 		"no session":  func() (*qsess.Store, error) { return qscql.NewCqlStore(nil, "t", false, false, qstest.Key1) },
 		"no table":    func() (*qsess.Store, error) { return qscql.NewCqlStore(gs, "", false, false, qstest.Key1) },
 		"no keyspace": func() (*qsess.Store, error) { return qscql.NewCqlStore(connect(t, ""), "t", false, false, qstest.Key1) },
-		"no name":     func() (*qsess.Store, error) { return qscql.NewCqlStore(gs, "Upper", false, false, qstest.Key1) },
+		"no name":     func() (*qsess.Store, error) { return qscql.NewCqlStore(gs, "a-b", false, false, qstest.Key1) },
 		"no key":      func() (*qsess.Store, error) { return qscql.NewCqlStore(gs, "none", true, true) },
 		"short key":   func() (*qsess.Store, error) { return qscql.NewCqlStore(gs, "short", true, true, []byte("x")) },
 	} {

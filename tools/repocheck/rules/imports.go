@@ -45,6 +45,7 @@ var forStores = []string{"store", "store/driver", "store/embedded", "store/gathe
 var rooms = []room{
 	{"store/storetest", []string{"store"}, []string{"memstore"}, "the conformance kit knows the contract only"},
 	{"store/driver", []string{"store"}, nil, "what stands before every store knows the contract only"},
+	{"store/embedded", []string{"store", "store/driver", "store/ticks"}, []string{"store/storetest"}, "the ladder knows the contract only"},
 	{"store/ticks", nil, []string{"store"}, "it counts time and knows nothing of stores"},
 	{"store/gather", []string{"store"}, nil, "what stores on servers share knows the contract only"},
 	{"store", nil, []string{"store/storetest", "memstore"}, "the contract imports nothing of ours"},
