@@ -20,7 +20,7 @@ const DefaultPruneIntervalSecs = 2 * 60
 // byte, so the database may hold other things, and other Stores with other prefixes, also where one prefix begins
 // another. There must be one Store for a database and a prefix.
 //
-// prefix may hold any bytes, as numbers of tables do. In keys a zero byte of it is FD 01, and FD is FD 02, in hexadecimal, so
+// prefix may hold any bytes, as numbers of tables do. In keys a zero byte of it is FD 80, and FD is FD FD, in hexadecimal, so
 // the keys of a prefix that begins with a zero byte begin with FD. Escaped it has at most 255 bytes.
 //
 // It starts a goroutine that deletes expired sessions. Send to PruneKill of the Store before the database is closed;
@@ -40,5 +40,6 @@ func NewGldbStore(db *leveldb.DB, prefix []byte, errLog io.Writer, cipherkeys ..
 }
 
 // escape makes prefixes without zero bytes, different ones of different ones. FD stands in no text in UTF-8, and a program
-// that numbers its tables in one byte hardly has so many.
-var escape = strings.NewReplacer("\x00", "\xfd\x01", "\xfd", "\xfd\x02")
+// that numbers its tables in one byte hardly has so many. The bytes behind it are none of those that the older library has
+// behind a prefix.
+var escape = strings.NewReplacer("\x00", "\xfd\x80", "\xfd", "\xfd\xfd")
