@@ -2,7 +2,6 @@ package sojourn
 
 import (
 	"bytes"
-	"encoding"
 	"encoding/gob"
 	"encoding/json"
 	"unicode/utf8"
@@ -23,10 +22,6 @@ var JSON Codec = jsonCodec{}
 // Gob encodes values with encoding/gob. Every value carries its type's
 // description, so it is larger and slower than JSON.
 var Gob Codec = gobCodec{}
-
-// Binary encodes values of a type T by their own methods where *T has both: [encoding.BinaryMarshaler] (or
-// [encoding.BinaryAppender]) and [encoding.BinaryUnmarshaler]. Others it encodes as JSON.
-var Binary Codec = binaryCodec{}
 
 type jsonCodec struct{}
 
@@ -86,33 +81,4 @@ func (gobCodec) Append(dst []byte, p any) ([]byte, error) {
 
 func (gobCodec) Decode(data []byte, p any) error {
 	return gob.NewDecoder(bytes.NewReader(data)).Decode(p)
-}
-
-type binaryCodec struct{}
-
-func (binaryCodec) Append(dst []byte, p any) ([]byte, error) {
-	if ownBinary(p) {
-		if m, ok := p.(encoding.BinaryAppender); ok {
-			return m.AppendBinary(dst)
-		}
-		b, err := p.(encoding.BinaryMarshaler).MarshalBinary()
-		return append(dst, b...), err
-	}
-	return JSON.Append(dst, p)
-}
-
-func (binaryCodec) Decode(data []byte, p any) error {
-	if ownBinary(p) {
-		return p.(encoding.BinaryUnmarshaler).UnmarshalBinary(data)
-	}
-	return JSON.Decode(data, p)
-}
-
-func ownBinary(p any) bool {
-	_, out := p.(encoding.BinaryMarshaler)
-	if !out {
-		_, out = p.(encoding.BinaryAppender)
-	}
-	_, in := p.(encoding.BinaryUnmarshaler)
-	return in && out
 }

@@ -2,16 +2,14 @@ package sojourn
 
 import (
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sojourn-go/sojourn/internal/cookie"
 )
 
-// MaxCookieAge is the longest a browser keeps a cookie (RFC 6265bis section 5.5).
-const MaxCookieAge = 400 * day
-
-// maxCookieBytes bounds name and value together (RFC 6265bis section 5.6).
-const maxCookieBytes = 4096
+// MaxCookieAge is the longest a browser keeps a cookie: 400 days (RFC 6265bis section 5.5).
+const MaxCookieAge = cookie.MaxAge
 
 // CookieOptions describe the session cookie. It is always HttpOnly, and
 // always Secure but for [Options.InsecureLoopbackHTTP]. The zero value is
@@ -116,65 +114,4 @@ func (c *CookieOptions) cookie(plainHTTP bool) *http.Cookie {
 		Name: c.Name, Value: "x", Path: c.Path, Domain: c.Domain, Secure: !plainHTTP,
 		HttpOnly: true, SameSite: c.SameSite, Partitioned: c.Partitioned,
 	}
-}
-
-// cookieJar writes one manager's cookies: the attributes are spelled once, by net/http.
-type cookieJar struct {
-	name  string
-	attrs string // "; Path=/; HttpOnly; Secure; SameSite=Lax"
-	plain bool   // attrs lack Secure
-}
-
-func newCookieJar(c *CookieOptions, plainHTTP bool) cookieJar {
-	_, attrs, _ := strings.Cut(c.cookie(plainHTTP).String(), ";")
-	return cookieJar{name: c.Name, attrs: ";" + attrs, plain: plainHTTP}
-}
-
-// set puts the cookie into h in place of any other of its name. life 0 lasts until the
-// browser closes; below 0 the cookie is removed. https says that the response travels over TLS.
-func (j *cookieJar) set(h http.Header, https bool, name, value string, life time.Duration) {
-	line := name + "=" + value + j.attrs
-	switch {
-	case life < 0:
-		line = name + "=" + j.attrs + "; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
-	case life > 0:
-		life = min(life, MaxCookieAge)
-		line += "; Max-Age=" + strconv.FormatInt(int64((life+time.Second-1)/time.Second), 10)
-	}
-	if j.plain && https {
-		line += "; Secure" // a program in development may be reached over TLS, too
-	}
-	lines := h["Set-Cookie"]
-	kept := lines[:0:0]
-	for _, l := range lines {
-		if n, _, _ := strings.Cut(l, "="); n != name {
-			kept = append(kept, l)
-		}
-	}
-	h["Set-Cookie"] = append(kept, line)
-}
-
-// maxCandidates bounds how many cookies of one name are looked at.
-const maxCandidates = 4
-
-// cookieValues collects the values of cookies named name, compared byte for byte, out of all Cookie
-// headers. net/http's parser allocates, trims and unquotes; a token needs none of it.
-func cookieValues(h http.Header, name string, into *[maxCandidates]string) (n int) {
-	for _, line := range h["Cookie"] {
-		for len(line) > 0 {
-			var pair string
-			pair, line, _ = strings.Cut(line, ";")
-			for len(pair) > 0 && (pair[0] == ' ' || pair[0] == '\t') {
-				pair = pair[1:]
-			}
-			if len(pair) <= len(name) || pair[len(name)] != '=' || pair[:len(name)] != name {
-				continue
-			}
-			if n < maxCandidates {
-				into[n] = strings.TrimRight(pair[len(name)+1:], " \t")
-			}
-			n++
-		}
-	}
-	return n
 }

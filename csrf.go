@@ -1,14 +1,14 @@
 package sojourn
 
 import (
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/binary"
 	"fmt"
 	"net/http"
 	"net/url"
 
+	"github.com/sojourn-go/sojourn/internal/cookie"
+	"github.com/sojourn-go/sojourn/internal/token"
 	"github.com/sojourn-go/sojourn/store"
 )
 
@@ -17,15 +17,11 @@ import (
 // fallback). net/http's CrossOriginProtection admits requests with neither header; where a cookie
 // speaks for the user, this does not.
 func (m *Manager) checkSite(r *http.Request) error {
-	switch r.Method {
-	case "GET", "HEAD", "OPTIONS", "TRACE":
+	if safe(r.Method) || m.opts.Custom != nil { // what browsers do with another transport is the program's to know
 		return nil
 	}
-	if m.opts.Custom != nil {
-		return nil // what browsers do with it is the program's to know
-	}
-	var values [maxCandidates]string
-	if cookieValues(r.Header, m.jar.name, &values) == 0 {
+	var values [cookie.Max]string
+	if cookie.Values(r.Header, m.jar.Name, &values) == 0 {
 		return nil
 	}
 	if m.sameSite(r) || m.opts.InsecureCSRFBypass != nil && m.opts.InsecureCSRFBypass(r) {
@@ -33,6 +29,36 @@ func (m *Manager) checkSite(r *http.Request) error {
 	}
 	m.event(r.Context(), CrossSiteRefused, store.Handle{}, "", "", nil)
 	return &Error{Op: "load", Err: ErrCrossSite}
+}
+
+// safe reports whether requests of this method change nothing (RFC 9110 section 9.2.1).
+func safe(method string) bool {
+	switch method {
+	case "GET", "HEAD", "OPTIONS", "TRACE":
+		return true
+	}
+	return false
+}
+
+// cookieWithheld reports whether the browser that sends r may hold a session cookie that it did not
+// send, since the request comes from another site: a Lax cookie does not go with unsafe requests, a
+// Strict one with none (RFC 6265bis section 5.8.3).
+func (m *Manager) cookieWithheld(r *http.Request) bool {
+	switch {
+	case m.opts.Custom != nil, m.opts.Cookie.SameSite == http.SameSiteNoneMode:
+		return false
+	case m.opts.Cookie.SameSite == http.SameSiteLaxMode && safe(r.Method):
+		return false
+	}
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" {
+		return site == "cross-site"
+	}
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return false // no browser of today sends an unsafe request without it
+	}
+	u, err := url.Parse(origin)
+	return err != nil || u.Host != r.Host
 }
 
 func (m *Manager) sameSite(r *http.Request) bool {
@@ -52,44 +78,44 @@ func (m *Manager) sameSite(r *http.Request) bool {
 	return u.Scheme == "https" || m.opts.InsecureLoopbackHTTP // what plain HTTP serves under our name may be anybody's
 }
 
-// csrfSize is the size of the session-bound token and of its mask.
-const csrfSize = sha256.Size
-
-func (s *Session) csrf() (mac [csrfSize]byte) {
-	h := hmac.New(sha256.New, s.credential().secret[:])
-	h.Write([]byte("sojourn csrf v1"))
-	h.Sum(mac[:0])
-	return mac
+// csrfPlain is what a CSRF token seals: which session, and which of its sign-ins.
+func (s *Session) csrfPlain() []byte {
+	return binary.BigEndian.AppendUint64(s.rec.Handle[:len(s.rec.Handle):len(s.rec.Handle)], uint64(s.facts.Confirmed))
 }
 
-// CSRFToken gives a token for the session's forms, bound to it and changed by every
-// sign-in and renewal. The origin check of [Manager.Handler] already stands on its own; the token is the second, session-bound
-// proof that NIST SP 800-63B-4 section 5.1 asks for. It is spelled anew each time, so that compressed pages give nothing away.
-// A visitor without a record has none: "".
+// CSRFToken returns a token for the session's forms: sealed by the manager's keys, bound to the
+// session and its sign-in. It outlives renewals of the session's token, and dies with the next
+// sign-in or confirmation and with the session. The origin check of [Manager.Handler] already stands
+// on its own; the token is the second, session-bound proof that NIST SP 800-63B-4 section 5.1 asks
+// for. It is spelled anew each time, so that compressed pages give nothing away. A visitor without a
+// record has none: "". Errors of a [Sealer] of the program's own give "", too, and an event.
 func (s *Session) CSRFToken() string {
 	s.ready()
 	defer s.mu.Unlock()
-	if !s.live {
+	if !s.standing.holds() {
 		return ""
 	}
-	var out [2 * csrfSize]byte
-	mac := s.csrf()
-	rand.Read(out[:csrfSize])
-	subtle.XORBytes(out[csrfSize:], out[:csrfSize], mac[:])
-	return tokenEncoding.EncodeToString(out[:])
+	sealed, err := s.m.keys.Seal([]byte{token.Version}, s.csrfPlain(), s.m.aad.csrf)
+	if err != nil {
+		s.event(s.r.Context(), StoreFailed, "seal", err)
+		return ""
+	}
+	return token.Encoding.EncodeToString(sealed)
 }
 
-// VerifyCSRF accepts what CSRFToken of this session gave. Errors: [ErrCrossSite].
-func (s *Session) VerifyCSRF(token string) error {
+// VerifyCSRF accepts what CSRFToken of this session returned. Errors: [ErrCrossSite].
+func (s *Session) VerifyCSRF(text string) error {
 	s.ready()
 	defer s.mu.Unlock()
-	b, err := appendDecode(nil, token)
-	if err != nil || len(b) != 2*csrfSize || !s.live {
+	if !s.standing.holds() || len(text) > token.MaxLen {
 		return ErrCrossSite
 	}
-	mac := s.csrf()
-	subtle.XORBytes(b[csrfSize:], b[:csrfSize], b[csrfSize:])
-	if subtle.ConstantTimeCompare(mac[:], b[csrfSize:]) != 1 {
+	b, err := token.AppendDecode(nil, text)
+	if err != nil || len(b) == 0 || b[0] != token.Version {
+		return ErrCrossSite
+	}
+	plain, err := s.m.keys.Open(nil, b[1:], s.m.aad.csrf)
+	if err != nil || subtle.ConstantTimeCompare(plain, s.csrfPlain()) != 1 {
 		return ErrCrossSite
 	}
 	return nil
@@ -99,11 +125,7 @@ func (s *Session) VerifyCSRF(token string) error {
 // not hold its [Session.CSRFToken]. Requests with a bearer token need none.
 func (m *Manager) RequireCSRFToken(next http.Handler) http.Handler {
 	return m.require(next, func(s *Session, r *http.Request) error {
-		switch r.Method {
-		case "GET", "HEAD", "OPTIONS", "TRACE":
-			return nil
-		}
-		if s.got.from == fromBearer {
+		if safe(r.Method) || s.got.from == fromBearer {
 			return nil
 		}
 		token := r.Header.Get("X-CSRF-Token")

@@ -232,7 +232,7 @@ func TestR22RevokeOthersByBearer(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Header.Set("Authorization", "Bearer "+tok.Reveal())
-	s := must(g.Load(r))
+	s := must(g.Open(t.Context(), r))
 	if n, err := s.RevokeOthers(t.Context()); !errors.Is(err, sojourn.ErrNoToken) || n != 0 || g.sessions("ada") != 2 {
 		t.Error(n, err, g.sessions("ada"))
 	}
@@ -270,7 +270,7 @@ type lagging struct {
 	lag time.Duration
 }
 
-func (l lagging) RevocationLag() time.Duration { return l.lag }
+func (l lagging) Traits() store.Traits { return store.Traits{Lag: l.lag} }
 
 // P15: fields that a newer version has written survive this one's writes and renewals.
 func TestRollingDeploy(t *testing.T) {

@@ -3,6 +3,7 @@ package sojourn
 import (
 	"errors"
 
+	"github.com/sojourn-go/sojourn/internal/call"
 	"github.com/sojourn-go/sojourn/store"
 )
 
@@ -25,7 +26,8 @@ var (
 // Outcomes of a request's own acts.
 var (
 	// ErrEnded: the session was signed out, revoked or expired while the request
-	// ran; none of its changes was written.
+	// ran; none of its changes was written. Where the error also matches ErrIndeterminate, they may
+	// have been written before the end: the store's answer was lost.
 	ErrEnded = errors.New("sojourn: session has ended")
 	// ErrConflict: other requests kept changing the session, or took a value that this
 	// one took too; none of this request's changes was written.
@@ -43,6 +45,9 @@ var (
 	// ErrNoToken: a change needs a token that can no longer be sent, or that this
 	// request's transport cannot send.
 	ErrNoToken = errors.New("sojourn: token cannot be sent")
+	// ErrOver: the session was changed after its handler had returned, or while an error page
+	// replaced the handler's; the change is lost.
+	ErrOver = errors.New("sojourn: the request is over; its session cannot be changed any more")
 	// ErrInsecure: the request came over plain HTTP, over which no session travels.
 	ErrInsecure = errors.New("sojourn: plain HTTP carries no session: serve TLS, name your proxy in Options.TrustedProxies, or set Options.InsecureLoopbackHTTP while developing")
 )
@@ -51,7 +56,8 @@ var (
 var (
 	// ErrAmbiguous: the request carries tokens in two transports, or two Authorization headers.
 	ErrAmbiguous = errors.New("sojourn: more than one token in the request")
-	// ErrCrossSite: an unsafe request did not prove that it comes from this site.
+	// ErrCrossSite: an unsafe request did not prove that it comes from this site, or would send a
+	// cookie in answer to a request from which the browser withholds the one that it may have.
 	ErrCrossSite = errors.New("sojourn: cross-site request refused")
 	// ErrNotFresh: the sign-in is too old, or too weak, for this route.
 	ErrNotFresh = errors.New("sojourn: sign-in is not fresh enough")
@@ -59,6 +65,13 @@ var (
 
 // ErrOptions: New refuses the options; the text says what to change.
 var ErrOptions = errors.New("sojourn: bad options")
+
+// IsOutage reports whether err says that the store could not be reached, so that nothing is known of
+// the session: reply 503 and leave the client's cookie alone. An error that matches [ErrEnded] is no
+// outage.
+func IsOutage(err error) bool { return outage(err) }
+
+func outage(err error) bool { return call.Outage(err) && !errors.Is(err, ErrEnded) }
 
 // Error says which act failed. Err matches one of this package's sentinels, or is the
 // store's own. It never holds a token, a key or data.

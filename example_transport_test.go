@@ -101,12 +101,12 @@ func ExampleManager_Open() {
 	// Output: 1 no-store
 }
 
-// Without the middleware: Load, and Save before the first byte.
+// Without the middleware: Open, and Save before the first byte.
 func ExampleSession_Save() {
 	sessions := ok(sojourn.New(memstore.New(nil), nil))
 	visits := sojourn.NewValue[int]("visits")
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s, err := sessions.Load(r)
+		s, err := sessions.Open(r.Context(), r)
 		if err != nil {
 			sojourn.DefaultOnError(w, r, err)
 			return

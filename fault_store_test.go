@@ -46,12 +46,12 @@ const (
 	opSweep  = "sweep"
 )
 
+// allOps are those that requests make; a sweeper makes others.
+var allOps = []string{opCreate, opGet, opUpdate, opTouch, opRotate, opDelete, opRevoke}
+
 func newFaultStore(inner store.Store) *faultStore {
 	return &faultStore{Store: inner, before: map[string]hook{}, after: map[string]hook{}, calls: map[string]int{}}
 }
-
-// Volatile lets the manager make its own key, as for the store inside.
-func (f *faultStore) Volatile() bool { return true }
 
 // setBefore and setAfter install a hook on operations; nil removes it.
 func (f *faultStore) setBefore(h hook, ops ...string) { f.set(f.before, h, ops) }
@@ -63,6 +63,32 @@ func (f *faultStore) set(hooks map[string]hook, h hook, ops []string) {
 	for _, op := range ops {
 		hooks[op] = h
 	}
+}
+
+// during runs act in the middle of what follows: before the nth call is applied, or after it. later
+// counts the calls whose answers tell what act has done; -1 says that there was no nth call. Those that act makes itself run no other.
+func (f *faultStore) during(n int, after bool, act func()) (later *atomic.Int32) {
+	later = new(atomic.Int32)
+	later.Store(-1)
+	var calls atomic.Int32
+	h := func(context.Context) error {
+		if later.Load() >= 0 {
+			later.Add(1)
+		}
+		if int(calls.Add(1)) == n {
+			act()
+			if later.Store(1); after {
+				later.Store(0)
+			}
+		}
+		return nil
+	}
+	if after {
+		f.setAfter(h, allOps...)
+	} else {
+		f.setBefore(h, allOps...)
+	}
+	return later
 }
 
 // heal removes every fault.
@@ -128,7 +154,7 @@ func (f *faultStore) note(recs ...*store.Record) {
 	}
 }
 
-func (f *faultStore) Create(ctx context.Context, rec store.Record, adm store.Admission) (ev []store.Handle, err error) {
+func (f *faultStore) Create(ctx context.Context, rec store.Record, adm store.Admission) (ev store.Admitted, err error) {
 	f.note(&rec)
 	err = f.do(ctx, opCreate, func() (err error) { ev, err = f.Store.Create(ctx, rec, adm); return err })
 	return ev, err
@@ -165,9 +191,9 @@ func (f *faultStore) Delete(ctx context.Context, key store.Key) error {
 	return f.do(ctx, opDelete, func() error { return f.Store.Delete(ctx, key) })
 }
 
-func (f *faultStore) Revoke(ctx context.Context, user string, sel store.Selection) (n int, err error) {
-	err = f.do(ctx, opRevoke, func() (err error) { n, err = f.Store.Revoke(ctx, user, sel); return err })
-	return n, err
+func (f *faultStore) Revoke(ctx context.Context, user string, sel store.Selection) (r store.Revoked, err error) {
+	err = f.do(ctx, opRevoke, func() (err error) { r, err = f.Store.Revoke(ctx, user, sel); return err })
+	return r, err
 }
 
 func (f *faultStore) Sweep(ctx context.Context, limit int) (n int, err error) {
@@ -210,6 +236,17 @@ func failTimes(n int, err error) hook {
 		defer mu.Unlock()
 		if n--; n >= 0 {
 			return err
+		}
+		return nil
+	}
+}
+
+// failNth is h at the nth call, and at no other.
+func failNth(n int, h hook) hook {
+	var calls atomic.Int32
+	return func(ctx context.Context) error {
+		if int(calls.Add(1)) == n {
+			return h(ctx)
 		}
 		return nil
 	}

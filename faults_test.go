@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -38,7 +39,8 @@ func TestFaultsOfEachOperation(t *testing.T) {
 	acts := []struct{ op, path, user string }{
 		{opGet, "user", "ada"}, {opGet, "set?k=x", "ada"}, {opGet, "renew", "ada"}, {opGet, "others", "ada"},
 		{opUpdate, "set?k=x", "ada"}, {opUpdate, "append?v=x", "ada"}, {opRotate, "renew", "ada"}, {opRotate, "login?user=ada", "ada"},
-		{opRevoke, "logout", "ada"}, {opRevoke, "others", "ada"}, {opCreate, "login?user=eve", "ada"}, {opRevoke, "login?user=eve", "ada"},
+		{opRotate, "logout", "ada"}, {opRevoke, "others", "ada"}, {opRotate, "others", "ada"},
+		{opCreate, "login?user=eve", "ada"}, {opRotate, "login?user=eve", "ada"},
 		{opCreate, "set?k=x", ""}, {opCreate, "login?user=ada", ""},
 	}
 	for name, f := range faults {
@@ -71,6 +73,13 @@ func faultyAct(t *testing.T, g *site, op, path, user string) {
 	if d := time.Since(start); d > 11*time.Second { // at most: the act's timeout, and that of cleaning up
 		t.Errorf("took %v", d)
 	}
+	// A rotation whose answers are lost is found out about; an end has another way where there is no room for a mark.
+	applied := after != nil
+	ends := path == "logout" || path == "login?user=eve"
+	if op == opRotate && (applied || ends && fuller(before)) {
+		resolved(t, g, w, mine, path)
+		return
+	}
 	if w.Code < 500 || w.Code > 503 {
 		t.Errorf("status %d: %s", w.Code, w.Body)
 	}
@@ -80,17 +89,7 @@ func faultyAct(t *testing.T, g *site, op, path, user string) {
 	}
 	g.store.heal()
 	time.Sleep(2 * time.Second) // the breaker closes
-	applied := after != nil
-	switch {
-	case applied && (op == opRevoke && path == "logout" || op == opRotate && strings.HasPrefix(path, "login")):
-		mine.wants("user", "") // it was signed out, or its new token is lost
-		if n := g.sessions("ada"); n != 0 {
-			t.Error("an unseen session is left")
-		}
-	case applied && op == opRevoke && path != "others":
-	default:
-		mine.wants("user", user)
-	}
+	mine.wants("user", user)
 	if op == opCreate {
 		if g.sessions("ada") != users || g.sessions("eve") != 0 || g.records() != all {
 			t.Error("an unseen session is left")
@@ -111,6 +110,36 @@ func faultyAct(t *testing.T, g *site, op, path, user string) {
 	}
 }
 
+// fuller reports whether a fault is the store's refusal to write, which is no outage.
+func fuller(before hook) bool {
+	if before == nil {
+		return false
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel() // a hook that hangs waits for no longer
+	err := before(ctx)
+	return errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrCorrupt)
+}
+
+// resolved checks what a rotation left that was applied though its answers were lost, or that was
+// done in another way.
+func resolved(t *testing.T, g *site, w *httptest.ResponseRecorder, old *browser, path string) {
+	g.status(w, 200)
+	b := g.browser()
+	b.take(w)
+	g.store.heal()
+	time.Sleep(2 * time.Second)
+	want := map[string]string{"logout": "", "login?user=eve": "eve"}
+	user, ended := want[path]
+	if !ended {
+		user = "ada"
+	}
+	b.wants("user", user)
+	if old.wants("user", map[bool]string{true: "ada"}[path == "renew"]); g.sessions("ada")+g.sessions("eve") != min(1, len(user)) {
+		t.Errorf("%s: %d sessions of ada, %d of eve", path, g.sessions("ada"), g.sessions("eve"))
+	}
+}
+
 // What each failure is to the program: a sentinel, in an *Error that names the act.
 func TestFaultSentinels(t *testing.T) {
 	for name, f := range faults {
@@ -118,7 +147,7 @@ func TestFaultSentinels(t *testing.T) {
 			b := g.signedIn("ada")
 			g.store.setBefore(f.before, opGet, opRevoke, opUser)
 			g.store.setAfter(f.after, opGet, opRevoke, opUser)
-			_, load := g.Load(b.request(t.Context(), ""))
+			_, load := g.Open(t.Context(), b.request(t.Context(), ""))
 			_, revoke := g.RevokeUser(t.Context(), "ada")
 			time.Sleep(2 * time.Second)
 			_, list := g.Sessions(t.Context(), "ada")
@@ -279,7 +308,7 @@ func TestRotateFindsAnotherUser(t *testing.T) {
 
 // P9: the client hangs up while a commit or an end is under way.
 func TestFaultClientHangsUp(t *testing.T) {
-	for path, op := range map[string]string{"logout": opRevoke, "set?k=a&v=x": opUpdate, "login?user=eve": opCreate, "renew": opRotate, "others": opRevoke} {
+	for path, op := range map[string]string{"logout": opRotate, "set?k=a&v=x": opUpdate, "login?user=eve": opCreate, "renew": opRotate, "others": opRevoke} {
 		g := newSite(t)
 		b := g.signedIn("ada")
 		ctx, hangUp := context.WithCancel(t.Context())
@@ -300,7 +329,7 @@ func TestFaultClientHangsUp(t *testing.T) {
 	ctx, hangUp := context.WithCancel(t.Context())
 	hangUp()
 	for range 20 {
-		if _, err := g.Load(b.request(ctx, "")); !errors.Is(err, context.Canceled) || !errors.Is(err, sojourn.ErrUnavailable) {
+		if _, err := g.Open(ctx, b.request(ctx, "")); !errors.Is(err, context.Canceled) || !errors.Is(err, sojourn.ErrUnavailable) {
 			t.Fatal(err)
 		}
 	}
@@ -343,7 +372,7 @@ func TestFaultUnloadedSessionPanics(t *testing.T) {
 	g := newSite(t)
 	b := g.signedIn("ada")
 	g.store.setBefore(fail(store.ErrUnavailable), opGet)
-	s, err := g.Load(b.request(t.Context(), ""))
+	s, err := g.Open(t.Context(), b.request(t.Context(), ""))
 	if !errors.Is(err, sojourn.ErrUnavailable) {
 		t.Fatal(err)
 	}
@@ -361,7 +390,8 @@ func TestFaultUnloadedSessionPanics(t *testing.T) {
 	}
 }
 
-// R48: a sign-in whose request then fails to commit leaves no session that nobody can open.
+// R48, L3: a sign-in whose request then fails to commit leaves no session that nobody can open: its token goes with the
+// error page.
 func TestFaultCommitAfterLogin(t *testing.T) {
 	g := newSite(t)
 	g.on("both", func(s *sojourn.Session, r *http.Request) (string, error) {
@@ -371,12 +401,12 @@ func TestFaultCommitAfterLogin(t *testing.T) {
 		g.store.setBefore(fail(store.ErrUnavailable), opUpdate)
 		w := b.get("both")
 		g.status(w, 503)
-		g.noCookie(w)
 		g.store.heal()
-		b.wants("user", "")
+		b.wants("user", "ada")
+		b.wants("names", "")
 	}
-	if n := g.sessions("ada"); n != 0 {
-		t.Error(n, "sessions")
+	if n := g.sessions("ada"); n != 3 {
+		t.Error(n, "sessions, want 3")
 	}
 	// A renewal's old token still leads to the session.
 	g.on("renewset", func(s *sojourn.Session, r *http.Request) (string, error) {

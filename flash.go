@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+
+	"github.com/sojourn-go/sojourn/internal/field"
 )
 
 // Flash is a list of messages that one request leaves for the next page: "Saved."
@@ -32,9 +34,9 @@ func (f Flash[T]) Add(s *Session, message T) error {
 	item := binary.BigEndian.AppendUint64(nil, random64())
 	item = append(item, raw...)
 	return s.apply(func(w *view) error {
-		list, _ := w.get(f.name)
+		list, _ := w.Get(f.name)
 		list = binary.AppendUvarint(slices.Clip(list), uint64(len(item)))
-		return s.put(w, f.name, append(list, item...))
+		return s.assign(w, f.name, append(list, item...))
 	})
 }
 
@@ -43,7 +45,7 @@ func (f Flash[T]) Add(s *Session, message T) error {
 func (f Flash[T]) Take(s *Session) (messages []T) {
 	s.ready()
 	defer s.mu.Unlock()
-	raw, ok := s.view.get(f.name)
+	raw, ok := s.view.Get(f.name)
 	if !ok {
 		return nil
 	}
@@ -55,7 +57,7 @@ func (f Flash[T]) Take(s *Session) (messages []T) {
 		}
 	}
 	_ = s.apply(func(w *view) error { // removing cannot fail
-		raw, _ := w.get(f.name)
+		raw, _ := w.Get(f.name)
 		var left []byte
 		for item := range items(raw) {
 			if !shown[string(item[:flashID])] {
@@ -64,9 +66,9 @@ func (f Flash[T]) Take(s *Session) (messages []T) {
 			}
 		}
 		if left == nil {
-			w.delete(f.name)
+			w.Delete(f.name)
 		} else {
-			w.set(f.name, left)
+			w.Set(f.name, left)
 		}
 		return nil
 	})
@@ -79,7 +81,7 @@ const flashID = 8
 func items(raw []byte) func(func([]byte) bool) {
 	return func(yield func([]byte) bool) {
 		for len(raw) > 0 {
-			item, rest, ok := next(raw)
+			item, rest, ok := field.Cut(raw)
 			if !ok || len(item) < flashID || !yield(item) {
 				return
 			}

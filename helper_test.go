@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/sojourn-go/sojourn"
+	"github.com/sojourn-go/sojourn/internal/meta"
 	"github.com/sojourn-go/sojourn/memstore"
 	"github.com/sojourn-go/sojourn/store"
 )
@@ -23,6 +24,8 @@ type site struct {
 	mux     *http.ServeMux
 	handler http.Handler
 	log     *eventLog
+	opts    sojourn.Options
+	sealed  bool // sessions are in the cookie, and the store has their presence
 }
 
 // eventLog keeps what the observer was told.
@@ -50,16 +53,45 @@ func (l *eventLog) count(name sojourn.EventName) (n int) {
 
 func newSite(t testing.TB, change ...func(*sojourn.Options)) *site {
 	t.Helper()
-	g := &site{TB: t, store: newFaultStore(memstore.New(nil)), mux: http.NewServeMux(), log: &eventLog{}}
-	o := sojourn.Options{Observe: g.log.observe}
+	return newSiteOf(t, false, change...)
+}
+
+// newSiteOf is newSite, of sealed sessions if that is wanted.
+func newSiteOf(t testing.TB, sealed bool, change ...func(*sojourn.Options)) *site {
+	t.Helper()
+	o := sojourn.Options{Keys: must(sojourn.NewKeyRing(sojourn.NewKey()))}
 	for _, c := range change {
 		c(&o)
 	}
-	g.Manager = must(sojourn.New(g.store, &o))
+	return openSite(t, newFaultStore(memstore.New(nil)), sealed, o)
+}
+
+func openSite(t testing.TB, st *faultStore, sealed bool, o sojourn.Options) *site {
+	t.Helper()
+	g := &site{TB: t, store: st, mux: http.NewServeMux(), log: &eventLog{}, opts: o, sealed: sealed}
+	o.Observe = g.log.observe
+	if sealed {
+		g.Manager = must(sojourn.NewSealed(&sojourn.SealedOptions{Store: st}, &o))
+	} else {
+		g.Manager = must(sojourn.New(st, &o))
+	}
 	g.handler = g.Handler(g.mux)
 	g.routes()
 	return g
 }
+
+// opens says what a cookie is good for, to another process that has seen no token yet: a user, a
+// visitor's session or, if nothing, "". older says that the cookie is not the session's present one.
+func (g *site) opens(cookie string) (who string, older bool) {
+	g.Helper()
+	other := openSite(g.TB, g.store, g.sealed, g.opts)
+	b := other.browser()
+	b.cookie = cookie
+	who = b.ok("who")
+	return who, who != "" && b.cookie != cookie
+}
+
+const aVisitor = "(visitor)"
 
 func must[T any](x T, err error) T {
 	if err != nil {
@@ -84,6 +116,13 @@ func (g *site) routes() {
 		return "", err
 	})
 	g.onLoaded("user", func(s *sojourn.Session, _ *http.Request) (string, error) { return s.User(), nil })
+	g.onLoaded("who", func(s *sojourn.Session, _ *http.Request) (string, error) {
+		s.Peek()
+		if s.Exists() && !s.SignedIn() {
+			return aVisitor, nil
+		}
+		return s.User(), nil
+	})
 	g.onLoaded("names", func(s *sojourn.Session, _ *http.Request) (string, error) { return strings.Join(s.Names(), " "), nil })
 	g.onLoaded("set", func(s *sojourn.Session, r *http.Request) (string, error) {
 		return "", slot(r.FormValue("k")).Set(s, r.FormValue("v"))
@@ -130,13 +169,15 @@ func (g *site) onLoaded(name string, f action) {
 	})
 }
 
-// records lists what is live in the store, renewed tokens' trails aside.
+// records counts what is live in the store, the tails of ended and renewed sessions aside.
 func (g *site) records() (n int) {
-	for _, err := range g.store.Store.All(g.Context()) {
+	for rec, err := range g.store.Store.All(g.Context()) {
 		if err != nil {
 			g.Fatal(err)
 		}
-		n++
+		if mt, err := meta.DecodeFacts(rec.Meta); err != nil || mt.Tail == nil {
+			n++
+		}
 	}
 	return n
 }

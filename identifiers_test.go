@@ -15,8 +15,10 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sojourn-go/sojourn"
+	"github.com/sojourn-go/sojourn/compat/door"
 	"github.com/sojourn-go/sojourn/memstore"
 	"github.com/sojourn-go/sojourn/store"
 )
@@ -45,6 +47,9 @@ func TestR01Entropy(t *testing.T) {
 	}
 	ids := make(map[store.ID]bool)
 	for _, rec := range st.seen {
+		if rec.User == "" || !rec.Created.IsZero() && !rec.Live(time.Now()) {
+			continue // what a session moves to that ends, and the mark at its key: neither opens anything
+		}
 		ids[rec.Key.ID] = true
 		for i := range bits {
 			bits[i] += int(rec.Key.ID[i/8] >> (i % 8) & 1)
@@ -281,7 +286,7 @@ func TestR10Codecs(t *testing.T) {
 		Next *tree
 		M    map[string][]int
 	}
-	for _, c := range []sojourn.Codec{sojourn.JSON, sojourn.Gob, sojourn.Binary} {
+	for _, c := range []sojourn.Codec{sojourn.JSON, sojourn.Gob, door.Binary} {
 		good := must(c.Append(nil, tree{M: map[string][]int{"a": {1}}}))
 		for i := range good {
 			for _, x := range []byte{1, 0x80, 0xff} {
@@ -308,7 +313,7 @@ func TestErrorsAreSilent(t *testing.T) {
 	b.ok("set?k=a&v=verysecretvalue")
 	var rec store.Record
 	g.store.mutate = func(r *store.Record) { rec = *r; r.Meta = []byte{9} }
-	_, err := g.Load(b.request(t.Context(), ""))
+	_, err := g.Open(t.Context(), b.request(t.Context(), ""))
 	if !errors.Is(err, sojourn.ErrCorrupt) {
 		t.Error(err)
 	}

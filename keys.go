@@ -1,19 +1,11 @@
 package sojourn
 
 import (
-	"bytes"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"strings"
 
-	"github.com/sojourn-go/sojourn/internal/xaes"
+	"github.com/sojourn-go/sojourn/internal/keys"
 )
 
 // A Sealer encrypts and authenticates tokens and sealed sessions. [KeyRing] is
@@ -29,22 +21,10 @@ type Sealer interface {
 // others open. What it seals begins with the key's id, so no key is ever tried in vain.
 // The cipher is XAES-256-GCM (c2sp.org/XAES-256-GCM), whose random nonces need
 // no counting. A KeyRing is immutable and prints nothing of its keys.
-type KeyRing struct {
-	active keyID
-	keys   map[keyID]*xaes.AEAD
-}
-
-type keyID [4]byte
-
-// errOpen is the one answer to everything that does not open.
-var errOpen = errors.New("sojourn: cannot be opened")
+type KeyRing struct{ ring *keys.Ring }
 
 // NewKey returns 32 random bytes for a [KeyRing].
-func NewKey() []byte {
-	b := make([]byte, 32)
-	rand.Read(b) // stops the program when the system has no randomness
-	return b
-}
+func NewKey() []byte { return keys.NewKey() }
 
 // NewKeyRing makes a ring: active seals, active and others open. To change keys without
 // signing anybody out, deploy the new key among others everywhere, then make it the
@@ -52,200 +32,66 @@ func NewKey() []byte {
 // Errors: [ErrOptions] for keys that are not 32 bytes, are no random bytes (one byte
 // repeated, or text), or occur twice.
 func NewKeyRing(active []byte, others ...[]byte) (*KeyRing, error) {
-	k := &KeyRing{keys: make(map[keyID]*xaes.AEAD)}
-	for i, b := range append([][]byte{active}, others...) {
-		if err := k.add(b, i == 0); err != nil {
-			return nil, fmt.Errorf("%w: key %d: %w", ErrOptions, i, err)
-		}
-	}
-	return k, nil
+	return newKeyRing(keys.New(active, others...))
 }
 
-func (k *KeyRing) add(b []byte, active bool) error {
-	if err := checkKey(b); err != nil {
-		return err
+// ParseKeys makes a ring of the text of a key file, for keys that come some other way than in a
+// file: from an environment variable or a secret manager, say. b is not kept.
+//
+// Each line is a state and 32 bytes in base64: "active" (exactly one: it seals), "prepared" and
+// "retired" (they open), "revoked" (refused). Lines that begin with # are comments. At most 64 KiB.
+// A rolling change of keys: add the new key as prepared everywhere; then make it active and the old
+// one retired; then remove the old one. Errors: [ErrOptions].
+func ParseKeys(b []byte) (*KeyRing, error) { return newKeyRing(keys.Parse(b)) }
+
+// LoadKeys reads a key file, whose text is that of [ParseKeys]. [CreateKeys] makes one.
+//
+// On Unix the file, and each folder and link that leads to it, belongs to root or to the user who
+// runs the program; nobody else may write the file (its mode is 0400 to 0644), and folders that
+// everybody may write have the sticky bit. So mounted secrets of Kubernetes and Docker are read as
+// they come. Who can read the file can forge sessions, so on a machine with other users make it
+// 0600. Errors: [ErrOptions] for a file where that does not hold, which says why, or that does not
+// parse; and the operating system's: [io/fs.ErrNotExist] where there is none.
+func LoadKeys(path string) (*KeyRing, error) { return newKeyRing(keys.Load(path)) }
+
+// CreateKeys makes a key file with one fresh key, mode 0600, for [LoadKeys]. Call it once for a
+// store, when it is set up, and give the file to each process that shares the store: with keys of
+// its own a process takes everybody else's tokens for forgeries. Of several that call it at once
+// one succeeds, and none reads half a file. Errors: one that matches [io/fs.ErrExist] where path is
+// taken already, which leaves it as it is; [ErrOptions] for a folder from which LoadKeys would not
+// read; the operating system's.
+func CreateKeys(path string) error {
+	_, err := newKeyRing(nil, keys.Create(path))
+	return err
+}
+
+func newKeyRing(ring *keys.Ring, err error) (*KeyRing, error) {
+	var refused *keys.Refused
+	if errors.As(err, &refused) {
+		err = fmt.Errorf("%w: %w", ErrOptions, err)
 	}
-	aead, err := xaes.New(b)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	id := idOfKey(b)
-	if _, dup := k.keys[id]; dup {
-		return errors.New("occurs twice (or shares its id with another: make a new one)")
-	}
-	k.keys[id] = aead
-	if active {
-		k.active = id
-	}
-	return nil
+	return &KeyRing{ring}, nil
 }
 
-func idOfKey(b []byte) (id keyID) {
-	sum := sha256.Sum256(append([]byte("sojourn key id v1\x00"), b...))
-	copy(id[:], sum[:])
-	return id
-}
-
-// checkKey refuses what cannot be 256 random bits. A random key is text with a
-// probability of 10^-13.
-func checkKey(b []byte) error {
-	if len(b) != xaes.KeySize {
-		return fmt.Errorf("has %d bytes, not 32: use NewKey or 'head -c32 /dev/urandom'", len(b))
+// keys gives the ring's keys; a nil ring has none.
+func (k *KeyRing) keys() *keys.Ring {
+	if k == nil {
+		return nil
 	}
-	same, text := true, true
-	for _, c := range b {
-		same = same && c == b[0]
-		text = text && (c >= ' ' && c <= '~' || c == '\n' || c == '\t')
-	}
-	if same {
-		return errors.New("is one byte repeated: use NewKey")
-	}
-	if text {
-		return errors.New("is text, not 32 random bytes: decode it, or derive a key from it with a KDF first")
-	}
-	return nil
+	return k.ring
 }
 
 // Seal is part of [Sealer].
 func (k *KeyRing) Seal(dst, plaintext, aad []byte) ([]byte, error) {
-	if k == nil || k.keys[k.active] == nil {
-		return nil, errors.New("sojourn: the KeyRing is empty: make it with NewKeyRing or LoadKeys, and check their error")
-	}
-	dst = append(dst, k.active[:]...)
-	return k.keys[k.active].Seal(dst, plaintext, aad), nil
+	return k.keys().Seal(dst, plaintext, aad)
 }
 
 // Open is part of [Sealer].
 func (k *KeyRing) Open(dst, sealed, aad []byte) ([]byte, error) {
-	if k == nil || len(sealed) < len(keyID{}) {
-		return nil, errOpen
-	}
-	aead := k.keys[keyID(sealed[:4])]
-	if aead == nil {
-		return nil, errOpen
-	}
-	out, err := aead.Open(dst, sealed[4:], aad)
-	if err != nil {
-		return nil, errOpen
-	}
-	return out, nil
-}
-
-// LoadKeys reads a key file, or makes one with one fresh key, mode 0600, if
-// there is none. Each line is a state and 32 bytes in base64: "active" (exactly one: it
-// seals), "prepared" and "retired" (they open), "revoked" (refused). Lines that begin with #
-// are comments. A rolling change of keys: add the new key as prepared
-// everywhere; then make it active and the old one retired; then remove the old one.
-// Errors: [ErrOptions] for a file that others may read or that does not parse,
-// and the operating system's.
-func LoadKeys(path string) (*KeyRing, error) {
-	b, err := readKeyFile(path)
-	if errors.Is(err, os.ErrNotExist) {
-		if err := createKeyFile(path); err != nil && !errors.Is(err, os.ErrExist) {
-			return nil, err
-		}
-		b, err = readKeyFile(path)
-	}
-	if err != nil {
-		return nil, err
-	}
-	k, err := parseKeys(b)
-	if err != nil {
-		return nil, fmt.Errorf("%w: key file %s: %w", ErrOptions, path, err)
-	}
-	return k, nil
-}
-
-const maxKeyFile = 1 << 16
-
-func readKeyFile(path string) ([]byte, error) {
-	// Looked at before it is opened: opening a pipe would wait for its writer.
-	if info, err := os.Stat(path); err != nil {
-		return nil, err
-	} else if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%w: key file %s is no file", ErrOptions, path)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if m := info.Mode(); !m.IsRegular() || m.Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("%w: key file %s has mode %v: make it a file that only its owner reads (chmod 600)", ErrOptions, path, m)
-	}
-	b, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
-	if err == nil && len(b) > maxKeyFile {
-		return nil, fmt.Errorf("%w: key file %s has more than %d bytes", ErrOptions, path, maxKeyFile)
-	}
-	return b, err
-}
-
-// createKeyFile links a complete file into place, so that two processes that start
-// together agree on one key and none reads half a file.
-func createKeyFile(path string) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".keys-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = fmt.Fprintf(f, "# Sojourn keys: whoever reads this file can forge sessions.\nactive %s\n", base64.StdEncoding.EncodeToString(NewKey()))
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Link(f.Name(), path); err != nil {
-		return err
-	}
-	// The keys must survive a power cut, or everybody is signed out.
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
-}
-
-func parseKeys(b []byte) (*KeyRing, error) {
-	k := &KeyRing{keys: make(map[keyID]*xaes.AEAD)}
-	active, revoked := 0, make(map[keyID]bool)
-	for n, line := range bytes.Split(b, []byte("\n")) {
-		fields := strings.Fields(string(line))
-		if len(fields) == 0 || fields[0][0] == '#' {
-			continue
-		}
-		if len(fields) != 2 {
-			return nil, fmt.Errorf("line %d: not 'STATE BASE64'", n+1)
-		}
-		key, err := base64.StdEncoding.Strict().DecodeString(fields[1])
-		if err != nil {
-			return nil, fmt.Errorf("line %d: key is not base64", n+1) // without the decoder's words: they could quote the key
-		}
-		switch fields[0] {
-		case "active":
-			active++
-			err = k.add(key, true)
-		case "prepared", "retired":
-			err = k.add(key, false)
-		case "revoked":
-			revoked[idOfKey(key)] = true
-		default:
-			return nil, fmt.Errorf("line %d: the state is none of active, prepared, retired, revoked", n+1)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("line %d: key %w", n+1, err)
-		}
-	}
-	if active != 1 {
-		return nil, fmt.Errorf("it has %d active keys, not 1", active)
-	}
-	for id := range revoked {
-		if k.keys[id] != nil {
-			return nil, errors.New("it has a key both as revoked and in another state")
-		}
-	}
-	return k, nil
+	return k.keys().Open(dst, sealed, aad)
 }
 
 // String hides the keys.
@@ -253,7 +99,7 @@ func (k *KeyRing) String() string {
 	if k == nil {
 		return "KeyRing(nil)"
 	}
-	return fmt.Sprintf("KeyRing(%d keys)", len(k.keys))
+	return fmt.Sprintf("KeyRing(%d keys)", k.ring.Len())
 }
 
 // Format prints String for every verb.

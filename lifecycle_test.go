@@ -51,6 +51,9 @@ func TestR13FreshAndLevel(t *testing.T) {
 		g.on("strong", func(s *sojourn.Session, r *http.Request) (string, error) {
 			return "", s.Login(r.Context(), "ada", sojourn.AtLevel(sojourn.LevelMulti))
 		})
+		g.on("weak", func(s *sojourn.Session, r *http.Request) (string, error) {
+			return "", s.Login(r.Context(), "ada", sojourn.AtLevel(sojourn.LevelSingle))
+		})
 		page := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 		g.mux.Handle("/fresh", g.RequireFresh(5*time.Minute, page))
 		g.mux.Handle("/level", g.RequireLevel(sojourn.LevelMulti, page))
@@ -75,7 +78,10 @@ func TestR13FreshAndLevel(t *testing.T) {
 		if in := g.infos("ada")[0]; !in.AuthTime.Equal(auth) || in.Level != sojourn.LevelMulti {
 			t.Error(in.AuthTime.Sub(auth), in.Level)
 		}
-		b.ok("login?user=ada") // weaker, but fresh: the level is that of the event
+		b.ok("login?user=ada") // a plain confirmation does not lower the level unasked
+		status(b, "fresh", 200)
+		status(b, "level", 200)
+		b.ok("weak")
 		status(b, "fresh", 200)
 		status(b, "level", 401)
 	})

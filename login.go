@@ -1,11 +1,14 @@
 package sojourn
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"time"
 
+	"github.com/sojourn-go/sojourn/internal/envelope"
+	"github.com/sojourn-go/sojourn/internal/meta"
 	"github.com/sojourn-go/sojourn/store"
 )
 
@@ -14,6 +17,7 @@ type LoginOption func(*login) error
 
 type login struct {
 	level    Level
+	atLevel  bool // level was asked for
 	remember time.Duration
 	keep     []string
 	keepAll  bool
@@ -34,9 +38,10 @@ func Remember(d time.Duration) LoginOption {
 	}
 }
 
-// AtLevel says how strong the sign-in was. Without it, it is LevelSingle.
+// AtLevel says how strong the sign-in was. Without it, it is LevelSingle, or what the session has
+// where its own user signs in again.
 func AtLevel(level Level) LoginOption {
-	return func(l *login) error { l.level = level; return nil }
+	return func(l *login) error { l.level, l.atLevel = level, true; return nil }
 }
 
 // Keep carries these values of the visitor's session over into the user's. Without it nothing
@@ -99,227 +104,186 @@ func (m *Manager) login(user string, opts []LoginOption) (l login, err error) {
 	return l, nil
 }
 
-// admission gives the conditions of a sign-in, anew for each try: its age grows meanwhile.
-func (m *Manager) admission(s *Session, user string, l *login) func() store.Admission {
-	start, began, after := time.Now(), s.began, s.ended == user
-	return func() store.Admission {
-		adm := store.Admission{Max: m.opts.MaxSessions, Evict: m.opts.AtLimit == EvictOldest}
-		switch {
-		case l.age > 0:
-			adm.Age = l.age + time.Since(start)
-		case !after:
-			adm.Age = began.ago()
-		}
-		return adm
+// admission returns the conditions of a sign-in.
+func (m *Manager) admission(s *Session, user string, l *login) store.Admission {
+	ago := s.began.ago()
+	if l.age > 0 {
+		ago = l.age
 	}
+	adm := store.Admission{Max: m.opts.MaxSessions, Evict: m.opts.AtLimit == EvictOldest, Began: time.Now().Add(-ago)}
+	if s.known != nil && s.known.user == user {
+		adm.Known = s.known.at
+	}
+	return adm
 }
 
-// Login signs user in: the session gets a new token and a new handle, and the token from before is dead
-// at once, so nobody who planted or saw it gets in (session fixation). Signing the same user in again is how a sign-in is
-// confirmed ("step-up"): it keeps the session's values and its handle, and starts its lifetime anew.
-// It acts at once, not with the commit, and loads the session if that was not done.
-// Errors: [ErrNoUser], [ErrLimit], [ErrRevoked], [ErrInsecure], [ErrNoToken], [ErrFull], outages.
+// Login signs user in: the session gets a new token and a new handle, and the token from before is
+// dead at once, so nobody who planted or saw it gets in (session fixation). Signing the same user in
+// again is how a sign-in is confirmed ("step-up"): it keeps the session's values and its handle, and
+// starts its lifetime anew. It acts at once, not with the commit, and loads the session if that was
+// not done.
+//
+// With [Keep] or [KeepAll], a sign-in that overlaps another of the same visitor fails with
+// [ErrConflict]: the values went with the other.
+// Errors: [ErrNoUser], [ErrLimit], [ErrRevoked], [ErrConflict], [ErrEnded], [ErrInsecure],
+// [ErrNoToken], [ErrCrossSite], [ErrFull], outages.
 func (s *Session) Login(ctx context.Context, user string, opts ...LoginOption) error {
 	l, err := s.m.login(user, opts)
 	if err != nil {
 		return opError("login", err)
 	}
-	s.mu.Lock()
+	s.lock()
 	defer s.mu.Unlock()
 	ctx = detached(ctx)
-	if err := s.loadOrDiscard(ctx); err != nil {
+	if err := s.loadOrErase(ctx); err != nil {
 		return opError("login", err)
 	}
-	if err := s.canSend(); err != nil {
+	if err := s.unreachable(); err != nil {
 		return opError("login", err)
 	}
-	if s.live && s.rec.User == user {
+	if s.standing.holds() && s.rec.User == user {
 		err = s.confirm(ctx, &l)
 	} else {
 		err = s.signIn(ctx, user, &l)
 	}
-	if err == nil {
-		s.clear = false // it would clear the new cookie
-	}
 	return opError("login", err)
 }
 
-// loadOrDiscard loads the session, and deletes a damaged record: signing in or out is
-// the way out of it.
-func (s *Session) loadOrDiscard(ctx context.Context) error {
-	err := s.load(ctx)
-	if !errors.Is(err, ErrCorrupt) {
-		return err
-	}
-	key := s.credential().key()
-	if err := s.m.call(detached(ctx), func(ctx context.Context) error { return s.st.Delete(ctx, key) }); err != nil {
-		return err
-	}
-	s.loadErr = nil
-	s.reset()
-	return nil
-}
-
 // loginRecord is the record and metadata of a fresh sign-in.
-func (s *Session) loginRecord(user string, l *login) (store.Record, meta) {
+func (s *Session) loginRecord(user string, l *login) (store.Record, meta.Meta) {
 	rec := store.Record{User: user, Idle: s.m.opts.Idle, Lifetime: s.m.opts.Lifetime}
-	mt := meta{facts: facts{level: l.level, persistent: s.m.opts.Cookie.Persistent}, label: l.label}
-	mt.addr, mt.agent = s.m.client(s.r)
+	mt := meta.Meta{Facts: meta.Facts{Level: uint8(l.level), Persistent: s.m.opts.Cookie.Persistent}, Label: l.label}
+	mt.Addr, mt.Agent = s.m.client(s.r)
 	if l.remember > 0 {
-		rec.Idle, rec.Lifetime, mt.persistent = 0, l.remember, true
+		rec.Idle, rec.Lifetime, mt.Persistent = 0, l.remember, true
 	}
 	return rec, mt
 }
 
 // confirm signs the session's own user in again.
 func (s *Session) confirm(ctx context.Context, l *login) error {
-	pending := s.ops
-	for i := 0; ; i++ {
+	err := s.converge(ctx, func(s *Session, ctx context.Context) error {
 		rec, mt := s.loginRecord(s.rec.User, l)
 		rec.Key, rec.Handle, rec.Data = s.rec.Key, s.rec.Handle, s.rec.Data
-		if l.remember == 0 && s.meta.persistent {
-			rec.Idle, rec.Lifetime, mt.persistent = s.rec.Idle, s.rec.Lifetime, true
+		if l.remember == 0 && s.facts.Persistent {
+			rec.Idle, rec.Lifetime, mt.Persistent = s.rec.Idle, s.rec.Lifetime, true
 		}
-		err := s.rotate(ctx, rec, mt, false)
-		if err == nil {
-			s.ops = pending
-			return s.replay()
+		if !l.atLevel {
+			mt.Level = max(mt.Level, uint8(s.m.levelOf(&s.rec, s.facts, s.storeNow())))
 		}
-		if errors.Is(err, store.ErrNotFound) {
-			return s.end(ctx)
-		}
-		if !errors.Is(err, ErrConflict) || i == maxReplays || !sleep(ctx, i) {
-			return err
-		}
-		if err := s.refetch(ctx); err != nil {
-			return err
-		}
+		mt.Confirmed = s.facts.Confirmed + 1
+		rec.Created = s.storeNow() // known exactly, then; never ahead of the store's clock
+		return s.rotate(ctx, rec, mt, atOnce)
+	})
+	if err != nil {
+		return err
 	}
+	return s.replay()
 }
 
 // signIn makes the user's session and ends the one from before.
 func (s *Session) signIn(ctx context.Context, user string, l *login) error {
-	old := s.past()
+	before := s.snapshot()
 	rec, mt := s.loginRecord(user, l)
-	rec.Data = old.kept(l)
+	rec.Data = before.kept(l)
 	if err := s.insert(ctx, rec, mt, s.m.admission(s, user, l)); err != nil {
 		if errors.Is(err, ErrLimit) {
 			s.m.event(ctx, SessionLimit, store.Handle{}, user, "refused", nil)
 		}
 		return err
 	}
-	if err := s.retire(ctx, old, l); err != nil {
+	if err := s.retire(ctx, before, l); err != nil {
 		// The old token must not outlive the sign-in: better no session than two.
-		s.discard(ctx, s.rec.Key)
-		s.restore(old)
+		s.erase(ctx, s.rec.Key)
+		s.restore(before)
 		return err
 	}
 	s.event(ctx, SessionCreated, "", nil)
 	return nil
 }
 
-// past is the session before a sign-in.
-type past struct {
-	state
-	send   sendState
-	sealed sealedStore // of a sealed session: its record is in the request, too
+// A snapshot is all that a request knows of a session, while it has two of them.
+type snapshot struct {
+	standing standing
+	held     held
+	view     view
+	ops      []op
+	sealed   sealedStore // of a sealed session: its record is in the request, too
 }
 
-func (s *Session) past() past {
-	p := past{state: s.state, send: s.send}
+func (s *Session) snapshot() snapshot {
+	p := snapshot{standing: s.standing, held: s.held, view: s.view, ops: s.ops}
 	if st, ok := s.st.(*sealedStore); ok {
 		p.sealed = *st
 	}
 	return p
 }
 
-func (s *Session) restore(p past) {
-	s.state, s.send = p.state, p.send
+func (s *Session) restore(p snapshot) {
+	s.standing, s.held, s.view, s.ops = p.standing, p.held, p.view, p.ops
 	if st, ok := s.st.(*sealedStore); ok {
 		*st = p.sealed
 	}
 }
 
-// kept gives the data that goes over into the user's session. Nothing ever
-// goes from one user to another.
-func (p *past) kept(l *login) []byte {
-	if p.rec.User != "" || !l.keepAll && len(l.keep) == 0 {
+// kept returns the data that go over into the user's session. Nothing ever goes from one user to
+// another.
+func (p *snapshot) kept(l *login) []byte {
+	if p.held.rec.User != "" || !l.keeps() {
 		return nil
 	}
 	if l.keepAll {
-		return p.view.encode()
+		return p.view.Encode()
 	}
-	var v values
+	var v envelope.Values
 	for _, name := range l.keep {
-		if raw, ok := p.view.get(name); ok {
-			v.set(name, raw)
+		if raw, ok := p.view.Get(name); ok {
+			v.Set(name, raw)
 		}
 	}
-	return v.encode()
+	return v.Encode()
 }
 
-// retire ends the session from before a sign-in. Where its values were kept, it ends at the version
-// that they were read from, or else what another request has just added is read and kept, too.
-func (s *Session) retire(ctx context.Context, old past, l *login) error {
-	if !old.live {
+func (l *login) keeps() bool { return l.keepAll || len(l.keep) > 0 }
+
+// retire ends the session from before a sign-in, at the version that its values were read from. What
+// another request adds meanwhile is read and kept, too.
+func (s *Session) retire(ctx context.Context, before snapshot, l *login) error {
+	if !before.standing.holds() {
 		return nil
 	}
-	if old.rec.User != "" {
-		return s.revokeOnly(ctx, &old.rec)
-	}
-	present := s.past()
-	for i := 0; ; i++ {
-		err := s.supersede(ctx, &old.rec)
-		if err == nil || errors.Is(err, store.ErrNotFound) {
-			s.restore(present)
-			return nil
+	after := s.snapshot()
+	s.restore(before)
+	err := s.end(ctx, func(s *Session, ctx context.Context) error {
+		old := s.snapshot()
+		if data := old.kept(l); !bytes.Equal(data, after.held.rec.Data) {
+			s.restore(after)
+			err := s.carry(ctx, data)
+			after = s.snapshot()
+			s.restore(old)
+			if err != nil {
+				return err
+			}
 		}
-		if !errors.Is(err, ErrConflict) || i == maxReplays || !sleep(ctx, i) {
-			return err
-		}
-		s.restore(old)
-		err = s.refetch(ctx)
-		if errors.Is(err, ErrEnded) {
-			s.restore(present)
-			return nil
-		}
-		if err != nil {
-			s.restore(present)
-			return err
-		}
-		old = s.past()
-		s.restore(present)
-		s.view.values = values{data: old.kept(l)}
-		if err := s.swap(ctx, false); err != nil {
-			return err
-		}
-		present = s.past()
-	}
-}
-
-// supersede ends a visitor's record at a sign-in, if nobody has changed it; see nowhere.
-func (s *Session) supersede(ctx context.Context, rec *store.Record) error {
-	if s.m.sealed != nil {
-		return s.endVersion(ctx, rec)
-	}
-	mark, tm := *rec, meta{tail: nowhere}
-	mark.Writer, mark.Data, mark.Meta, mark.Idle = newWriter(), nil, tm.encode(), 0
-	mark.Lifetime = max(0, s.storeNow().Sub(rec.Created)) + s.m.opts.RenewGrace
-	return s.m.call(ctx, func(ctx context.Context) error { return s.st.Update(ctx, mark, rec.Version) })
-}
-
-// endVersion ends an anonymous record if nobody has changed it.
-func (s *Session) endVersion(ctx context.Context, rec *store.Record) error {
-	over := *rec
-	over.Writer, over.Lifetime, over.Data = newWriter(), 1, nil
-	return s.m.call(ctx, func(ctx context.Context) error { return s.st.Update(ctx, over, rec.Version) })
-}
-
-// revokeOnly ends a user's session by its handle, under whatever key another request
-// may just have moved it to.
-func (s *Session) revokeOnly(ctx context.Context, rec *store.Record) error {
-	return s.m.call(ctx, func(ctx context.Context) error {
-		_, err := s.st.Revoke(ctx, rec.User, store.Selection{Only: []store.Handle{rec.Handle}})
-		return err
+		return s.endStep(ctx, markReplaced)
 	})
+	if err == nil && s.standing == ended && (len(after.held.rec.Data) > 0 || len(before.ops) > 0) {
+		// Another sign-in has the values, or they ended: neither this request's copy of them is to be
+		// trusted, nor what it has taken.
+		err = ErrConflict
+	}
+	s.restore(after)
+	return err
+}
+
+// carry writes the values that go over into a session that this request has just made.
+func (s *Session) carry(ctx context.Context, data []byte) error {
+	rec := s.rec
+	rec.Data = data
+	err := s.put(ctx, rec)
+	if errors.Is(err, ErrConflict) || errors.Is(err, store.ErrNotFound) {
+		return ErrRevoked // nobody else has its token
+	}
+	s.resetView()
+	return err
 }

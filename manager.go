@@ -4,31 +4,26 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
-	"errors"
-	"net/http"
 	"time"
 
+	"github.com/sojourn-go/sojourn/internal/call"
+	"github.com/sojourn-go/sojourn/internal/cookie"
+	"github.com/sojourn-go/sojourn/internal/token"
 	"github.com/sojourn-go/sojourn/store"
 )
 
 // Manager holds all policy of one kind of session: lifetimes, tokens, cookies, limits. It is
 // safe for concurrent use and keeps nothing per session.
 type Manager struct {
-	store   store.Store // nil in sealed mode without a store
-	sealed  *SealedOptions
-	opts    Options
-	keys    Sealer
-	jar     cookieJar
-	aad     struct{ cookie, bearer, sealed []byte }
-	known   struct{ cookie, bearer tokenCache }
-	breaker breaker
-}
-
-// sentinels are the errors that a store may answer with.
-var sentinels = []error{
-	store.ErrNotFound, store.ErrConflict, store.ErrExists, store.ErrUnavailable, store.ErrIndeterminate,
-	store.ErrLimit, store.ErrRevoked, store.ErrFull, store.ErrInvalid, store.ErrCorrupt, errors.ErrUnsupported,
-	ErrTooLarge, // of a sealed session
+	store  store.Store // nil in sealed mode without a store
+	traits store.Traits
+	sealed *SealedOptions
+	opts   Options
+	keys   Sealer
+	jar    cookie.Jar
+	aad    struct{ cookie, bearer, sealed, csrf []byte }
+	opened struct{ cookie, bearer token.Cache }
+	calls  call.Caller
 }
 
 // New makes a manager of sessions kept in st. opts may be nil. Errors: [ErrOptions], with a text that
@@ -48,10 +43,15 @@ func newManager(st store.Store, sealed *SealedOptions, opts *Options) (*Manager,
 	if err := m.opts.complete(); err != nil {
 		return nil, err
 	}
-	m.jar = newCookieJar(&m.opts.Cookie, m.opts.InsecureLoopbackHTTP)
-	m.aad.cookie = sealAAD(purposeCookie, m.opts.Name, m.jar.name)
-	m.aad.bearer = sealAAD(purposeBearer, m.opts.Name, "")
-	m.aad.sealed = sealAAD(purposeSealed, m.opts.Name, m.jar.name)
+	if st != nil {
+		m.traits = st.Traits()
+	}
+	m.calls.Timeout, m.calls.Known = m.opts.Timeout, ErrTooLarge
+	m.jar = cookie.New(m.opts.Cookie.cookie(m.opts.InsecureLoopbackHTTP))
+	m.aad.cookie = token.AAD(token.Cookie, m.opts.Name, m.jar.Name)
+	m.aad.bearer = token.AAD(token.Bearer, m.opts.Name, "")
+	m.aad.sealed = token.AAD(token.Sealed, m.opts.Name, m.jar.Name)
+	m.aad.csrf = token.AAD(token.CSRF, m.opts.Name, m.jar.Name)
 	if err := m.setKeys(); err != nil {
 		return nil, err
 	}
@@ -61,33 +61,24 @@ func newManager(st store.Store, sealed *SealedOptions, opts *Options) (*Manager,
 	return m, nil
 }
 
-// Volatile is implemented by stores that forget everything with their process:
-// for them alone a manager makes its own key.
-type Volatile interface{ Volatile() bool }
-
-// Lagging is implemented by stores that may serve a revoked session for a while,
-// such as caches.
-type Lagging interface{ RevocationLag() time.Duration }
-
 func (m *Manager) setKeys() (err error) {
 	if m.keys = m.opts.Keys; m.keys == nil {
-		v, ok := m.store.(Volatile)
-		if !ok || !v.Volatile() {
+		if !m.traits.Volatile {
 			return bad("Keys are needed, since sessions survive a restart: use LoadKeys(path)")
 		}
 		m.keys, err = NewKeyRing(NewKey())
 		return err
 	}
 	// A foreign Sealer is tried once, so that a wrong one fails here and not at a user's sign-in.
-	c := newCredential("")
-	text, err := sealToken(m.keys, m.aad.cookie, &c)
+	c := token.New("")
+	text, err := token.Seal(m.keys, m.aad.cookie, &c)
 	if err != nil {
 		return bad("Keys do not seal: %w", err)
 	}
-	if back, err := openToken(m.keys, m.aad.cookie, text); err != nil || back != c {
-		return bad("Keys do not open what they seal (or tokens exceed %d characters)", maxToken)
+	if back, err := token.Open(m.keys, m.aad.cookie, text); err != nil || back != c {
+		return bad("Keys do not open what they seal (or tokens exceed %d characters)", token.MaxLen)
 	}
-	if _, err := openToken(m.keys, m.aad.bearer, text); err == nil {
+	if _, err := token.Open(m.keys, m.aad.bearer, text); err == nil {
 		return bad("Keys ignore the associated data")
 	}
 	return nil
@@ -99,14 +90,24 @@ func (m *Manager) RevocationLag() time.Duration {
 	if m.store == nil {
 		return Forever
 	}
-	if l, ok := m.store.(Lagging); ok {
-		return l.RevocationLag()
-	}
-	return 0
+	return m.traits.Lag
 }
 
 // Forever is longer than any session.
 const Forever = store.MaxLife
+
+// instant is a reading of the process's monotonic clock: half the cost of time.Now, of
+// which every request would need several, and a third of the size.
+type instant time.Duration
+
+var processStart = time.Now()
+
+func sinceStart() instant { return instant(time.Since(processStart)) }
+
+func (i instant) ago() time.Duration { return time.Duration(sinceStart() - i) }
+
+// detached is a context for acts that a client's hanging up must not abort.
+func detached(ctx context.Context) context.Context { return context.WithoutCancel(ctx) }
 
 func random64() uint64 {
 	var b [8]byte
@@ -122,44 +123,4 @@ func newWriter() (w store.Writer) {
 func newHandle() (h store.Handle) {
 	rand.Read(h[:])
 	return h
-}
-
-// From gives the request's session without loading it: for Login and Logout, which load by themselves,
-// and for handlers below a middleware that has loaded it ([Manager.RequireUser] and its
-// kin). It panics if [Manager.Handler] is not around the handler.
-func (m *Manager) From(r *http.Request) *Session { return m.FromContext(r.Context()) }
-
-// FromContext is [Manager.From] for code that has only the request's context.
-func (m *Manager) FromContext(ctx context.Context) *Session {
-	v, ok := ctx.Value(m).(*visit)
-	if !ok {
-		panic("sojourn: From outside Manager.Handler: wrap the handler, or use Open")
-	}
-	return &v.s
-}
-
-// Load gives the request's session with its record read: once a request, however often it
-// is called. Unknown, expired and forged tokens are no errors but a new, empty session.
-// Without [Manager.Handler] around the handler, end with [Session.Save].
-// Errors: [ErrUnavailable] and other outages, [ErrCorrupt], [ErrAmbiguous].
-func (m *Manager) Load(r *http.Request) (*Session, error) {
-	if v, ok := r.Context().Value(m).(*visit); ok {
-		if err := v.s.Load(r.Context()); err != nil {
-			return nil, err // nil, so that an ignored error cannot be read as "nobody"
-		}
-		return &v.s, nil
-	}
-	return m.Open(r.Context(), r)
-}
-
-// Open is Load for frameworks that are not net/http: build a request from what they
-// have (Method, URL, Host, Header, RemoteAddr, TLS), and when the handler is done call
-// [Session.Commit] and copy the header that it gives. Errors: those of Load.
-func (m *Manager) Open(ctx context.Context, r *http.Request) (*Session, error) {
-	s := &Session{}
-	s.init(m, r)
-	if err := s.Load(ctx); err != nil {
-		return nil, err
-	}
-	return s, nil
 }

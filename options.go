@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/sojourn-go/sojourn/store"
@@ -30,14 +31,23 @@ type Options struct {
 	// MaxRemember bounds [Remember]. 0 means 30 days; at most [MaxCookieAge].
 	MaxRemember time.Duration
 	// TouchEvery is how seldom a use is written down; it delays no expiry by
-	// more than itself. 0 means the greater of 60 s and Idle/20, at most Idle/2.
+	// more than itself. 0 means the greater of 60 s and Idle/20. At most Idle/2.
 	TouchEvery time.Duration
+	// LongestRequest is how long a request may take and still find its session: one that begins with
+	// less idle time left is counted as use at once, and what it changes after other requests renewed
+	// or replaced the token is still written, or refused with ErrEnded. A slower request may find
+	// that its session ended. 0 means 10 min, at most Idle/2; at most 1 h.
+	LongestRequest time.Duration
 	// RenewAfter gives a signed-in session a new token when its present one is that
-	// old. 0 means 1 h; Unlimited means never. Only cookies are renewed unasked.
+	// old. 0 means 1 h; Unlimited means never. At least RenewGrace. Only cookies are renewed unasked.
 	RenewAfter time.Duration
 	// RenewGrace is how long the token before a renewal still leads to the
 	// session, for requests under way. 0 means 30 s, which is also the most.
 	RenewGrace time.Duration
+	// EndReused ends a session when a token that was renewed comes back after RenewGrace: either its
+	// thief or its owner is late (RFC 9700 section 4.14.2 does so with refresh tokens). The event
+	// SessionReuse tells of it in any case.
+	EndReused bool
 
 	// Assurance bounds Lifetime and Idle by a level of NIST SP 800-63B-4
 	// (sections 2.1.3, 2.2.3, 2.3.3) and sets what they leave at 0.
@@ -171,6 +181,9 @@ func (o *Options) complete() error {
 	if o.AtLimit != EvictOldest && o.AtLimit != RefuseNew {
 		return bad("AtLimit %d is no policy", o.AtLimit)
 	}
+	o.TrustedProxies = slices.Clone(o.TrustedProxies)
+	o.TrustedOrigins = slices.Clone(o.TrustedOrigins)
+	o.ClearSiteData = slices.Clone(o.ClearSiteData)
 	if o.Codec == nil {
 		o.Codec = JSON
 	}
@@ -235,22 +248,22 @@ func (o *Options) lifetimes() error {
 }
 
 func (o *Options) durations() error {
-	touch := max(time.Minute, o.Idle/20)
+	touch, touchMost := max(time.Minute, o.Idle/20), store.MaxLife
+	longest, longestMost := 10*time.Minute, time.Hour
 	if o.Idle > 0 {
-		touch = min(touch, o.Idle/2)
+		touchMost = max(1, o.Idle/2)
+		longestMost = min(longestMost, touchMost)
 	}
-	most := store.MaxLife
-	if o.Idle > 0 {
-		most = o.Idle
-	}
+	touch, longest = min(touch, touchMost), min(longest, longestMost)
 	if o.RenewAfter == Unlimited {
 		o.RenewAfter = store.MaxLife
 	}
 	for _, err := range []error{
-		setDuration("TouchEvery", &o.TouchEvery, touch, 0, most),
+		setDuration("TouchEvery", &o.TouchEvery, touch, 0, touchMost),
+		setDuration("LongestRequest", &o.LongestRequest, longest, 1, longestMost),
 		setDuration("MaxRemember", &o.MaxRemember, 30*day, time.Minute, MaxCookieAge),
-		setDuration("RenewAfter", &o.RenewAfter, time.Hour, time.Second, store.MaxLife),
 		setDuration("RenewGrace", &o.RenewGrace, 30*time.Second, time.Millisecond, 30*time.Second),
+		setDuration("RenewAfter", &o.RenewAfter, time.Hour, time.Second, store.MaxLife),
 		setDuration("Timeout", &o.Timeout, 5*time.Second, time.Millisecond, 5*time.Minute),
 		setDuration("ClockSkew", &o.ClockSkew, time.Minute, 0, time.Minute),
 		setDuration("ClientRetention", &o.ClientRetention, 30*day, time.Second, store.MaxLife),
@@ -259,6 +272,10 @@ func (o *Options) durations() error {
 		if err != nil {
 			return err
 		}
+	}
+	if o.RenewAfter < o.RenewGrace {
+		return bad("RenewAfter %v is shorter than RenewGrace %v: a token would be renewed while the one before still leads to it",
+			o.RenewAfter, o.RenewGrace)
 	}
 	if mostLife, _ := o.Assurance.bounds(); mostLife > 0 && o.MaxRemember > mostLife && o.Deviation == "" {
 		o.MaxRemember = mostLife

@@ -86,7 +86,7 @@ func TestOptionsOutOfRange(t *testing.T) {
 	if _, err := sojourn.New(nil, nil); !errors.Is(err, sojourn.ErrOptions) {
 		t.Errorf("no store: %v", err)
 	}
-	if _, err := sojourn.New(struct{ store.Store }{memstore.New(nil)}, nil); !errors.Is(err, sojourn.ErrOptions) || !strings.Contains(err.Error(), "Keys") {
+	if _, err := sojourn.New(durable{memstore.New(nil)}, nil); !errors.Is(err, sojourn.ErrOptions) || !strings.Contains(err.Error(), "Keys") {
 		t.Errorf("a durable store without keys: %v", err)
 	}
 }
@@ -116,3 +116,8 @@ func TestOptionsAccepted(t *testing.T) {
 		}
 	}
 }
+
+// durable is a store that survives a restart.
+type durable struct{ store.Store }
+
+func (durable) Traits() store.Traits { return store.Traits{} }

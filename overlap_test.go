@@ -137,9 +137,9 @@ func endAtStep(t *testing.T, path, op string, after bool) {
 	h := once(func() {
 		time.Sleep(time.Millisecond) // or else the request began at the instant of its end
 		// Past the wrapper, as another process would.
-		n, err := g.store.Store.Revoke(t.Context(), "ada", store.Selection{})
-		if ended = true; n != 1 || err != nil {
-			t.Error(n, err)
+		r, err := g.store.Store.Revoke(t.Context(), "ada", store.Selection{})
+		if ended = true; r.N != 1 || err != nil {
+			t.Error(r.N, err)
 		}
 	})
 	if after {
@@ -256,7 +256,7 @@ func TestOverlapReplay(t *testing.T) {
 
 // Keep carries over what another request adds to the visitor's session while its owner signs in.
 func TestOverlapLoginKeep(t *testing.T) {
-	for _, op := range []string{opCreate, opUpdate} {
+	for _, op := range []string{opCreate, opRotate} {
 		g := newSite(t)
 		b := g.browser()
 		b.ok("set?k=list&v=a")

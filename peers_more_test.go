@@ -84,7 +84,7 @@ func flip(b []byte) []byte {
 func TestPeerP23LogoutWithStoreDown(t *testing.T) {
 	g := newSite(t)
 	b := g.signedIn("ada")
-	g.store.setBefore(fail(store.ErrUnavailable), opRevoke)
+	g.store.setBefore(fail(store.ErrUnavailable), opRevoke, opRotate)
 	w := b.get("logout")
 	g.status(w, 503)
 	g.noCookie(w)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sojourn-go/sojourn"
+	"github.com/sojourn-go/sojourn/compat/door"
 )
 
 // A visitor's session is persistent too where Cookie.Persistent says so, its cookie as old as
@@ -27,7 +28,7 @@ func TestRefresh(t *testing.T) {
 		}
 		for range 5 {
 			time.Sleep(40 * time.Minute)
-			w = g.do(cookie, func(s *sojourn.Session) { s.Peek(); s.Refresh() })
+			w = g.do(cookie, func(s *sojourn.Session) { s.Peek(); door.Refresh(s) })
 			if c := w.Result().Cookies(); len(c) != 1 || c[0].MaxAge != 600 {
 				t.Fatalf("refresh sent %v, want the cookie for 600 s", c)
 			}
@@ -42,11 +43,11 @@ func TestRefresh(t *testing.T) {
 			if s.Exists() {
 				t.Error("a peek has kept the session alive")
 			}
-			if s.Refresh(); s.Exists() {
+			if door.Refresh(s); s.Exists() {
 				t.Error("Refresh brought an ended session back")
 			}
 		})
-		if w = g.do("", func(s *sojourn.Session) { s.Refresh() }); len(w.Result().Cookies()) != 0 {
+		if w = g.do("", func(s *sojourn.Session) { door.Refresh(s) }); len(w.Result().Cookies()) != 0 {
 			t.Error("Refresh made a session for a visitor who keeps nothing")
 		}
 	})
@@ -65,8 +66,8 @@ func TestFail(t *testing.T) {
 		s, err := g.m.Load(r)
 		rigOK(t, err)
 		rigOK(t, rigNote.Set(s, "new"))
-		s.Fail(sojourn.ErrTooLarge)
-		s.Fail(io.EOF)
+		door.Fail(s, sojourn.ErrTooLarge)
+		door.Fail(s, io.EOF)
 		io.WriteString(w, "page")
 	})
 	if w.Code != http.StatusRequestEntityTooLarge || strings.Contains(w.Body.String(), "page") {
@@ -76,12 +77,12 @@ func TestFail(t *testing.T) {
 		if got := rigNote.Get(s); got != "old" {
 			t.Errorf("value %q, want old", got)
 		}
-		s.Fail(io.EOF)
+		door.Fail(s, io.EOF)
 		if _, err := s.Commit(t.Context()); !errors.Is(err, io.EOF) {
 			t.Errorf("commit: %v", err)
 		}
 		rigOK(t, rigNote.Set(s, "third")) // the failure went with the changes it was for
-		s.Fail(io.EOF)
+		door.Fail(s, io.EOF)
 		s.Discard()
 		rigOK(t, rigNote.Set(s, "fourth"))
 	})

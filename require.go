@@ -10,8 +10,7 @@ import (
 // require loads the session, answers outages, and lets through what check accepts.
 func (m *Manager) require(next http.Handler, check func(*Session, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s := m.From(r)
-		err := s.Load(r.Context())
+		s, err := m.Load(r)
 		if err == nil {
 			err = check(s, r)
 		}
@@ -19,9 +18,9 @@ func (m *Manager) require(next http.Handler, check func(*Session, *http.Request)
 		case err == nil:
 			next.ServeHTTP(w, r)
 		case errors.Is(err, ErrNoUser):
-			m.answer(w, r, m.opts.OnAnonymous, s.challenge("invalid_token"), http.StatusUnauthorized, "Please sign in.")
+			m.answer(w, r, m.opts.OnAnonymous, m.From(r).challenge("invalid_token"), http.StatusUnauthorized, "Please sign in.")
 		case errors.Is(err, ErrNotFresh):
-			m.answer(w, r, m.opts.OnStale, s.challenge("insufficient_user_authentication"), http.StatusUnauthorized, "Please confirm that it is you: sign in again.")
+			m.answer(w, r, m.opts.OnStale, m.From(r).challenge("insufficient_user_authentication"), http.StatusUnauthorized, "Please confirm that it is you: sign in again.")
 		default:
 			m.opts.OnError(w, r, err)
 		}

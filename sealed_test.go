@@ -147,7 +147,7 @@ func TestSealedChunks(t *testing.T) {
 	}
 	// Two saves in one request: the last one's state is all that is sent.
 	r := rigRequest("POST")
-	s, err := g.m.Load(r)
+	s, err := g.m.Open(t.Context(), r)
 	rigOK(t, err)
 	w := g.serve(rigRequest("POST"), func(w http.ResponseWriter, _ *http.Request) {
 		rigOK(t, s.Login(t.Context(), "ada"))
@@ -428,9 +428,9 @@ type refusing struct {
 	refuse bool
 }
 
-func (st *refusing) Create(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
+func (st *refusing) Create(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
 	if st.refuse {
-		return nil, store.ErrLimit
+		return store.Admitted{}, store.ErrLimit
 	}
 	return st.Store.Create(ctx, rec, adm)
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/sojourn-go/sojourn/internal/cookie"
 )
 
 // BearerOptions describe tokens in "Authorization: Bearer …" (RFC 6750 section 2.1). They are
@@ -107,7 +109,7 @@ func (o *Options) origins() error {
 // received is what a request carries towards one manager.
 type received struct {
 	arrival
-	pass          // valid if genuine
+	ticket        // valid if genuine
 	sealed []byte // the sealed session, in place of a record
 }
 
@@ -132,7 +134,7 @@ func (m *Manager) receive(r *http.Request) (got received, err error) {
 	if m.opts.Custom != nil {
 		if t := m.opts.Custom.Receive(r); t != "" {
 			got.from = fromCustom
-			got.pass, got.genuine = m.open(t, false)
+			got.ticket, got.genuine = m.openToken(t, false)
 		}
 	} else if m.sealed != nil {
 		m.receiveSealed(r, &got)
@@ -147,7 +149,7 @@ func (m *Manager) receive(r *http.Request) (got received, err error) {
 	}
 	got = received{arrival: arrival{from: fromBearer}}
 	if rest, ok := strings.CutPrefix(bearer, m.opts.Bearer.Prefix); ok {
-		got.pass, got.genuine = m.open(rest, true)
+		got.ticket, got.genuine = m.openToken(rest, true)
 	}
 	return got, nil
 }
@@ -155,15 +157,15 @@ func (m *Manager) receive(r *http.Request) (got received, err error) {
 // receiveCookie accepts one cookie, or the one of several that opens: another site
 // of the domain may have added more, and must not choose whose session this is.
 func (m *Manager) receiveCookie(r *http.Request, got *received) {
-	var values [maxCandidates]string
-	n := cookieValues(r.Header, m.jar.name, &values)
+	var values [cookie.Max]string
+	n := cookie.Values(r.Header, m.jar.Name, &values)
 	if n == 0 {
 		return
 	}
 	got.from = fromCookie
 	if n > 1 {
 		got.reissue = true
-		if n > maxCandidates {
+		if n > cookie.Max {
 			return
 		}
 	}
@@ -172,15 +174,15 @@ func (m *Manager) receiveCookie(r *http.Request, got *received) {
 		if v == last {
 			continue
 		}
-		p, ok := m.open(v, false)
+		t, ok := m.openToken(v, false)
 		if !ok {
 			continue
 		}
-		if got.genuine && p.key != got.key {
+		if got.genuine && t.key != got.key {
 			got.genuine = false
 			return // two genuine ones: no telling which the user meant
 		}
-		got.pass, got.genuine, last = p, true, v
+		got.ticket, got.genuine, last = t, true, v
 	}
 }
 

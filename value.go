@@ -54,16 +54,16 @@ var ErrNoValue = errors.New("sojourn: no such value")
 func (v Value[T]) Lookup(s *Session) (x T, err error) {
 	s.ready()
 	defer s.mu.Unlock()
-	raw, ok := s.view.get(v.name)
+	raw, ok := s.view.Get(v.name)
 	if !ok {
 		return x, ErrNoValue
 	}
 	return decode[T](s, v.name, raw)
 }
 
-// Has tells whether the session has the value.
+// Has reports whether the session has the value.
 func (v Value[T]) Has(s *Session) bool {
-	return read(s, func() bool { _, ok := s.view.get(v.name); return ok })
+	return read(s, func() bool { _, ok := s.view.Get(v.name); return ok })
 }
 
 // Set stores x. Of two overlapping requests that set the same value, the later commit wins.
@@ -75,7 +75,7 @@ func (v Value[T]) Set(s *Session, x T) error {
 	if err != nil {
 		return fmt.Errorf("sojourn: encode value %s: %w", v.name, err)
 	}
-	return s.apply(func(w *view) error { return s.put(w, v.name, raw) })
+	return s.apply(func(w *view) error { return s.assign(w, v.name, raw) })
 }
 
 // Update changes the value by f, which gets a pointer to it (to the zero T if there is none). f may run
@@ -88,7 +88,7 @@ func (v Value[T]) Update(s *Session, f func(*T) error) error {
 	defer s.mu.Unlock()
 	return s.apply(func(w *view) error {
 		var x T
-		if raw, ok := w.get(v.name); ok {
+		if raw, ok := w.Get(v.name); ok {
 			var err error
 			if x, err = decode[T](s, v.name, raw); err != nil && !errors.Is(err, ErrNoValue) {
 				return err
@@ -101,7 +101,7 @@ func (v Value[T]) Update(s *Session, f func(*T) error) error {
 		if err != nil {
 			return fmt.Errorf("sojourn: encode value %s: %w", v.name, err)
 		}
-		return s.put(w, v.name, raw)
+		return s.assign(w, v.name, raw)
 	})
 }
 
@@ -111,7 +111,7 @@ func (v Value[T]) Update(s *Session, f func(*T) error) error {
 func (v Value[T]) Take(s *Session) (x T, ok bool) {
 	s.ready()
 	defer s.mu.Unlock()
-	raw, ok := s.view.get(v.name)
+	raw, ok := s.view.Get(v.name)
 	if !ok {
 		return x, false
 	}
@@ -121,11 +121,11 @@ func (v Value[T]) Take(s *Session) (x T, ok bool) {
 	}
 	taken := string(raw)
 	_ = s.apply(func(w *view) error { // the first run cannot fail: raw is what the view has
-		now, ok := w.get(v.name)
+		now, ok := w.Get(v.name)
 		if !ok || string(now) != taken {
 			return fmt.Errorf("%w: another request took or changed value %s", ErrConflict, v.name)
 		}
-		w.delete(v.name)
+		w.Delete(v.name)
 		return nil
 	})
 	return x, true
@@ -135,44 +135,37 @@ func (v Value[T]) Take(s *Session) (x T, ok bool) {
 func (v Value[T]) Delete(s *Session) {
 	s.ready()
 	defer s.mu.Unlock()
-	_ = s.apply(func(w *view) error { w.delete(v.name); return nil }) // never fails
+	_ = s.apply(func(w *view) error { w.Delete(v.name); return nil }) // never fails
 }
 
 // Clear removes all values; the user stays signed in.
 func (s *Session) Clear() {
 	s.ready()
 	defer s.mu.Unlock()
-	_ = s.apply(func(w *view) error { w.clear(); return nil }) // never fails
+	_ = s.apply(func(w *view) error { w.Clear(); return nil }) // never fails
 }
 
 // Names lists the names of the session's values, sorted.
 func (s *Session) Names() []string {
-	return read(s, func() (names []string) {
-		v := values{data: s.view.encode()}
-		v.open()
-		for _, e := range v.edit.entries {
-			names = append(names, string(e.name))
-		}
-		return names
-	})
+	return read(s, func() []string { return s.view.Names() })
 }
 
-// put stores raw unless the data would outgrow its room.
-func (s *Session) put(w *view, name string, raw []byte) error {
-	old, had := w.get(name)
-	w.set(name, raw)
+// assign stores raw unless the data would outgrow its room.
+func (s *Session) assign(w *view, name string, raw []byte) error {
+	old, had := w.Get(name)
+	w.Set(name, raw)
 	room := store.MaxData
 	if s.m.sealed != nil {
 		room = s.m.sealedRoom(&s.rec)
 	}
-	size := w.size()
+	size := w.Size()
 	if size <= room {
 		return nil
 	}
 	if had {
-		w.set(name, old)
+		w.Set(name, old)
 	} else {
-		w.delete(name)
+		w.Delete(name)
 	}
 	return fmt.Errorf("%w: value %s makes %d bytes, at most %d", ErrTooLarge, name, size, room)
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sojourn-go/sojourn"
+	"github.com/sojourn-go/sojourn/compat/door"
 	"github.com/sojourn-go/sojourn/memstore"
 )
 
@@ -50,7 +51,7 @@ func (backwards) Decode(b []byte, p any) error {
 
 // Values come back as they were, by every codec, over two requests.
 func TestValueCodecs(t *testing.T) {
-	for name, c := range map[string]sojourn.Codec{"json": sojourn.JSON, "gob": sojourn.Gob, "binary": sojourn.Binary, "own": backwards{}} {
+	for name, c := range map[string]sojourn.Codec{"json": sojourn.JSON, "gob": sojourn.Gob, "binary": door.Binary, "own": backwards{}} {
 		g := newWebRig(t, nil, sojourn.Options{Codec: c})
 		roundTrip(g, name, "a string \"<é\u2028", 42, []byte{0, 1, 255}, valueThing{"a", map[string]int{"k": 1}, []string{"l"}},
 			time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), map[string][]int{"a": {1}}, *big.NewInt(1 << 40))

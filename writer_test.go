@@ -42,9 +42,9 @@ func (f *failingWrites) failure() error {
 	return nil
 }
 
-func (f *failingWrites) Create(ctx context.Context, r store.Record, a store.Admission) ([]store.Handle, error) {
+func (f *failingWrites) Create(ctx context.Context, r store.Record, a store.Admission) (store.Admitted, error) {
 	if err := f.failure(); err != nil {
-		return nil, err
+		return store.Admitted{}, err
 	}
 	return f.Store.Create(ctx, r, a)
 }
@@ -148,6 +148,14 @@ func TestWriterCommitsFirst(t *testing.T) {
 					return
 				}
 				rigOK(t, rigNote.Set(sess, "kept"))
+				if tt.name == "Hijack" {
+					if err := tt.begin(w); !errors.Is(err, sojourn.ErrNoToken) {
+						t.Errorf("Hijack of a response that owes a token: %v", err)
+					}
+					if _, err := sess.Commit(r.Context()); err != nil {
+						t.Error(err)
+					}
+				}
 				if err := tt.begin(w); err != nil {
 					t.Errorf("%s: %v", tt.name, err)
 				}

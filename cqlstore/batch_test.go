@@ -106,9 +106,9 @@ func TestSignInBetweenPages(t *testing.T) {
 			return nil
 		},
 		"revoke": func(user string) error {
-			n, err := st.Revoke(ctx, user, store.Selection{})
-			if left := count(t, other, user); n != 9 || left != 0 {
-				t.Errorf("a Revoke ended %d records and left %d, want 9 and none", n, left)
+			r, err := st.Revoke(ctx, user, store.Selection{})
+			if left := count(t, other, user); r.N != 9 || left != 0 {
+				t.Errorf("a Revoke ended %d records and left %d, want 9 and none", r.N, left)
 			}
 			return err
 		},
@@ -146,16 +146,16 @@ func TestBatches(t *testing.T) {
 
 	user := name()
 	db.crowd(t, user, many)
-	evicted, err := st.Create(ctx, record(user), store.Admission{Max: 1, Evict: true, Age: time.Second})
+	a, err := st.Create(ctx, record(user), store.Admission{Max: 1, Evict: true, Began: time.Now().Add(-time.Second)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	different := map[store.Handle]bool{}
-	for _, h := range evicted {
+	for _, h := range a.Evicted {
 		different[h] = true
 	}
-	if n := count(t, st, user); n != 1 || len(evicted) != many || len(different) != many {
-		t.Errorf("%d records are left, want 1; %d evicted, %d different, want %d", n, len(evicted), len(different), many)
+	if n := count(t, st, user); n != 1 || len(a.Evicted) != many || len(different) != many {
+		t.Errorf("%d records are left, want 1; %d evicted, %d different, want %d", n, len(a.Evicted), len(different), many)
 	}
 	for _, n := range b.sizes {
 		if n > most+2 {
@@ -181,8 +181,8 @@ func TestBatches(t *testing.T) {
 			t.Errorf("%s with an outage left %d records, want %d", what, n, many-most)
 		}
 		b.sizes, b.stop = nil, 0
-		if n, err := st.Revoke(ctx, user, store.Selection{}); n != many-most || err != nil || count(t, st, user) != 0 {
-			t.Errorf("a Revoke after it: %d, %v", n, err)
+		if r, err := st.Revoke(ctx, user, store.Selection{}); r.N != many-most || err != nil || count(t, st, user) != 0 {
+			t.Errorf("a Revoke after it: %d, %v", r.N, err)
 		}
 	}
 }
@@ -194,9 +194,9 @@ func TestRevokeBehindAClock(t *testing.T) {
 	other := db.store(t, nil)
 	rec := add(t, other, record(name()))
 	b.skew = rec.Idle + time.Minute
-	n, err := st.Revoke(t.Context(), rec.User, store.Selection{})
-	if n != 0 || err != nil {
-		t.Errorf("a Revoke that counts what is alive by its clock: %d, %v", n, err)
+	r, err := st.Revoke(t.Context(), rec.User, store.Selection{})
+	if r.N != 0 || err != nil {
+		t.Errorf("a Revoke that counts what is alive by its clock: %d, %v", r.N, err)
 	}
 	if err := other.Touch(t.Context(), rec, 0); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("a Touch of what was revoked: %v, want ErrNotFound", err)

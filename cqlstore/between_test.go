@@ -78,8 +78,8 @@ func TestRoundTrips(t *testing.T) {
 	b.trips(t, "an anonymous Create", 0, 1, create(record(""), store.Admission{}))
 	user := name()
 	rec := record(user)
-	b.trips(t, "a Create", 0, 1, create(rec, store.Admission{Age: time.Second}))
-	b.trips(t, "a Create with a limit", 1, 1, create(record(user), store.Admission{Age: time.Second, Max: 5}))
+	b.trips(t, "a Create", 0, 1, create(rec, store.Admission{Began: time.Now().Add(-time.Second)}))
+	b.trips(t, "a Create with a limit", 1, 1, create(record(user), store.Admission{Began: time.Now().Add(-time.Second), Max: 5}))
 	b.trips(t, "a Get", 1, 0, func() (err error) { rec, _, err = st.Get(ctx, rec.Key); return err })
 	rec.Writer = writer()
 	b.trips(t, "an Update", 0, 1, func() error { return st.Update(ctx, rec, 1) })
@@ -96,12 +96,45 @@ func TestRoundTrips(t *testing.T) {
 	next.Key.ID, next.Writer = record("").Key.ID, writer()
 	b.trips(t, "a Rotate", 0, 1, func() error { return st.Rotate(ctx, rec.Key, 3, next, nil) })
 	b.trips(t, "a Delete", 0, 1, func() error { return st.Delete(ctx, next.Key) })
-	b.trips(t, "a Revoke", 1, 1, func() error { _, err := st.Revoke(ctx, user, store.Selection{}); return err })
+	var known store.Revoked
+	b.trips(t, "a Revoke", 1, 1, func() (err error) { known, err = st.Revoke(ctx, user, store.Selection{}); return err })
+	b.trips(t, "a Create that knows of the Revoke", 0, 1, create(record(user), store.Admission{Began: time.Now().Add(-time.Second), Known: known.At}))
 	b.trips(t, "a Create soon after a Revoke", 0, 2, func() error {
 		time.Sleep(time.Second)
-		_, err := st.Create(ctx, record(user), store.Admission{Age: time.Millisecond})
+		_, err := st.Create(ctx, record(user), store.Admission{Began: time.Now().Add(-time.Millisecond)})
 		return err
 	})
+}
+
+// TestKnown changes a password in one request: it ends all of the user's sessions and signs the user in again, although the
+// nodes' clocks may differ by far more than the moment between. Another's revocation a moment later counts all the same.
+func TestKnown(t *testing.T) {
+	db := open(t, clusters[0].variable, clusters[0].copies)
+	st, other := db.store(t, &cqlstore.Options{ClockSkew: time.Minute}), db.store(t, nil)
+	ctx := t.Context()
+	for _, limit := range []int{0, 5} {
+		user := name()
+		began := time.Now()
+		r, err := st.Revoke(ctx, user, store.Selection{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		adm := store.Admission{Max: limit, Began: began}
+		if _, err := st.Create(ctx, record(user), adm); !errors.Is(err, store.ErrRevoked) {
+			t.Errorf("limit %d: a sign-in that does not know of the revocation: %v, want ErrRevoked", limit, err)
+		}
+		adm.Known = r.At
+		if a, err := st.Create(ctx, record(user), adm); err != nil || !a.Revoked.Equal(r.At) {
+			t.Errorf("limit %d: a sign-in that knows of the revocation: %v, revoked at %v, want %v", limit, err, a.Revoked, r.At)
+		}
+		later, err := other.Revoke(ctx, user, store.Selection{})
+		if err != nil || !later.At.After(r.At) {
+			t.Errorf("limit %d: another revocation at %v, the first at %v: %v", limit, later.At, r.At, err)
+		}
+		if _, err := st.Create(ctx, record(user), adm); !errors.Is(err, store.ErrRevoked) {
+			t.Errorf("limit %d: a sign-in that does not know of the later revocation: %v, want ErrRevoked", limit, err)
+		}
+	}
 }
 
 // TestLostAnswers loses each kind of write once on its way there and once on its way back.
@@ -123,9 +156,9 @@ func TestLostAnswers(t *testing.T) {
 		lost("Create without a user", func() error { _, err := st.Create(ctx, record(""), store.Admission{}); return err })
 		lost("Create with a limit", func() error { _, err := st.Create(ctx, recs[1], store.Admission{Max: 2}); return err })
 		lost("Create with eviction", func() error {
-			evicted, err := st.Create(ctx, recs[2], store.Admission{Max: 2, Evict: true})
-			if len(evicted) != 1 || evicted[0] != recs[0].Handle {
-				t.Errorf("a Create whose answer was lost evicted %d records, want the oldest", len(evicted))
+			a, err := st.Create(ctx, recs[2], store.Admission{Max: 2, Evict: true})
+			if len(a.Evicted) != 1 || a.Evicted[0] != recs[0].Handle {
+				t.Errorf("a Create whose answer was lost evicted %d records, want the oldest", len(a.Evicted))
 			}
 			return err
 		})
@@ -145,9 +178,9 @@ func TestLostAnswers(t *testing.T) {
 		}
 		lost("Delete", func() error { return st.Delete(ctx, next.Key) })
 		lost("Revoke", func() error {
-			n, err := st.Revoke(ctx, user, store.Selection{})
-			if n != 1 {
-				t.Errorf("a Revoke whose first sending was lost ended %d records, want 1", n)
+			r, err := st.Revoke(ctx, user, store.Selection{})
+			if r.N != 1 {
+				t.Errorf("a Revoke whose first sending was lost ended %d records, want 1", r.N)
 			}
 			return err
 		})

@@ -56,7 +56,11 @@ type spread []store.Store
 
 func (s spread) any() store.Store { return s[mathrand.IntN(len(s))] }
 
-func (s spread) Create(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
+func (s spread) Traits() store.Traits { return s[0].Traits() }
+func (s spread) Watch(ctx context.Context, f func(store.Ending)) error {
+	return s[0].Watch(ctx, f)
+}
+func (s spread) Create(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
 	return s.any().Create(ctx, rec, adm)
 }
 func (s spread) Get(ctx context.Context, key store.Key) (store.Record, time.Time, error) {
@@ -75,7 +79,7 @@ func (s spread) Delete(ctx context.Context, key store.Key) error { return s.any(
 func (s spread) User(ctx context.Context, user string) iter.Seq2[store.Record, error] {
 	return s.any().User(ctx, user)
 }
-func (s spread) Revoke(ctx context.Context, user string, sel store.Selection) (int, error) {
+func (s spread) Revoke(ctx context.Context, user string, sel store.Selection) (store.Revoked, error) {
 	return s.any().Revoke(ctx, user, sel)
 }
 func (s spread) Sweep(ctx context.Context, limit int) (int, error) { return s.any().Sweep(ctx, limit) }
@@ -91,8 +95,8 @@ func TestTables(t *testing.T) {
 	if _, _, err := two.Get(t.Context(), rec.Key); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("another table's record: %v", err)
 	}
-	if n, err := two.Revoke(t.Context(), rec.User, store.Selection{}); n != 0 || err != nil {
-		t.Errorf("revoke in another table ended %d, %v", n, err)
+	if r, err := two.Revoke(t.Context(), rec.User, store.Selection{}); r.N != 0 || err != nil {
+		t.Errorf("revoke in another table ended %d, %v", r.N, err)
 	}
 	get(t, one, rec.Key)
 }

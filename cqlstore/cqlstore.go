@@ -29,9 +29,9 @@ const (
 	LocalSerial = cql.LocalSerial
 )
 
-// New makes a Store on a session, which the caller made and will close after the last call. It opens nothing
-// and creates nothing; see [cql.Store.Migrate]. The session needs no keyspace. It fails if the
-// session is missing or an option has no meaning.
+// New makes a Store on a session, which the caller made and will close after the last call. It
+// opens nothing and creates nothing; see [cql.Store.Migrate]. The session needs no keyspace. It
+// fails if the session is missing or an option has no meaning.
 func New(session *gocql.Session, opts *Options) (*Store, error) {
 	if session == nil {
 		return nil, errors.New("cqlstore: New needs a session")
@@ -107,7 +107,8 @@ func (d driver) Exec(ctx context.Context, text string) error {
 	return nil
 }
 
-// Harmless knows the errors that the driver gives before it sends, and the server before it proposes.
+// Harmless knows the errors that the driver gives before it sends, and the server before it
+// proposes.
 func (driver) Harmless(err error) bool {
 	var few *gocql.RequestErrUnavailable
 	if errors.As(err, &few) {

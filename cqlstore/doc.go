@@ -1,6 +1,6 @@
-// Package cqlstore keeps sessions in Apache Cassandra, through the driver of that project. Package gocqlv1, a
-// module of its own, does the same through the driver's older import path, which ScyllaDB's fork of it keeps; what both
-// do stands in package cql.
+// Package cqlstore keeps sessions in Apache Cassandra, through the driver of that project. Package
+// gocqlv1, a module of its own, does the same through the driver's older import path, which
+// ScyllaDB's fork of it keeps; what both do stands in package cql.
 //
 //	session, err := gocql.NewCluster("10.0.0.1", "10.0.0.2", "10.0.0.3").CreateSession()
 //	...

@@ -41,7 +41,10 @@ func (c *clock) open(d disk) {
 	c.look()
 }
 
-func (c *clock) now() int64 { return c.base + int64(time.Since(c.start)) + c.ahead.Load() }
+func (c *clock) now() int64 { return c.of(time.Now()) }
+
+// of turns an instant of this process's clock into one of the store's.
+func (c *clock) of(t time.Time) int64 { return c.base + int64(t.Sub(c.start)) + c.ahead.Load() }
 
 // observe moves the clock on to an instant that the store has written.
 func (c *clock) observe(at int64) {

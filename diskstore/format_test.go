@@ -127,8 +127,8 @@ func TestFlippedByte(t *testing.T) {
 		try(sound[:at], "cut", at)
 	}
 	try(append(bytes.Clone(sound), 0), "longer", len(sound))
-	if n, err := s.Revoke(t.Context(), "ada", store.Selection{}); n != 0 || err != nil {
-		t.Fatalf("revoke of a damaged session: %d, %v", n, err)
+	if r, err := s.Revoke(t.Context(), "ada", store.Selection{}); r.N != 0 || err != nil {
+		t.Fatalf("revoke of a damaged session: %d, %v", r.N, err)
 	}
 	if _, _, err := s.Get(t.Context(), rec.Key); !errors.Is(err, store.ErrNotFound) {
 		t.Fatalf("after revoke: %v", err)
@@ -150,7 +150,7 @@ func TestDamagedNeighbours(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(user, guardName), stamp(guardMagic, 5)[:19], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Create(t.Context(), sample("ada"), store.Admission{Age: time.Minute}); !errors.Is(err, store.ErrCorrupt) {
+	if _, err := s.Create(t.Context(), sample("ada"), store.Admission{Began: time.Now().Add(-time.Minute)}); !errors.Is(err, store.ErrCorrupt) {
 		t.Errorf("create beside a damaged guard: %v", err)
 	}
 	if err := os.WriteFile(filepath.Join(user, journalName), []byte(journalMagic), 0o600); err != nil {

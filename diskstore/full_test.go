@@ -99,14 +99,14 @@ func testFull(t *testing.T, s *Store) {
 	if err := s.Touch(t.Context(), last, 0); err != nil {
 		t.Errorf("touch on a full disk: %v", err)
 	}
-	if n, err := s.Revoke(t.Context(), "nobody yet", store.Selection{}); n != 0 || err != nil {
+	if r, err := s.Revoke(t.Context(), "nobody yet", store.Selection{}); r.N != 0 || err != nil {
 		t.Errorf("revoke of a user without sessions on a full disk: %v", err)
 	}
-	if _, err := s.Create(t.Context(), sample("nobody yet"), store.Admission{Age: time.Minute}); !errors.Is(err, store.ErrRevoked) {
+	if _, err := s.Create(t.Context(), sample("nobody yet"), store.Admission{Began: time.Now().Add(-time.Minute)}); !errors.Is(err, store.ErrRevoked) {
 		t.Errorf("that revocation is forgotten: %v", err)
 	}
-	if n, err := s.Revoke(t.Context(), last.User, store.Selection{}); n == 0 || err != nil {
-		t.Errorf("revoke on a full disk: %d, %v", n, err)
+	if r, err := s.Revoke(t.Context(), last.User, store.Selection{}); r.N == 0 || err != nil {
+		t.Errorf("revoke on a full disk: %d, %v", r.N, err)
 	}
 	for i := range recs {
 		if err := s.Delete(t.Context(), recs[i].Key); err != nil {

@@ -13,56 +13,69 @@ import (
 
 // Create inserts rec as [store.Store] says, durably. Errors: store.ErrExists, ErrLimit,
 // ErrRevoked, ErrFull, ErrInvalid, ErrCorrupt, ErrUnavailable, ErrIndeterminate.
-func (s *Store) Create(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
+func (s *Store) Create(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
 	const op = "create"
 	if err := s.begin(ctx, store.CheckCreate(&rec, &adm)); err != nil {
-		return nil, fail(op, err)
+		return store.Admitted{}, fail(op, err)
 	}
-	began := s.clock.now() - int64(adm.Age) // Age counts back from the call, however long the wait
+	began := s.clock.of(adm.Began)
 	h, err := s.hold(ctx, rec.Key.Tag)
 	if err != nil {
-		return nil, fail(op, err)
+		return store.Admitted{}, fail(op, err)
 	}
 	defer h.close()
-	evicted, err := h.create(&rec, adm, began)
-	return evicted, fail(op, err)
+	var a store.Admitted
+	a.Evicted, a.Revoked, err = h.create(&rec, adm, began)
+	if err != nil {
+		return store.Admitted{}, fail(op, err)
+	}
+	a.Now = h.now()
+	return a, nil
 }
 
-func (h *hold) create(rec *store.Record, adm store.Admission, began int64) ([]store.Handle, error) {
+func (h *hold) create(rec *store.Record, adm store.Admission, began int64) (evicted []store.Handle, revoked time.Time, err error) {
 	old, live, err := h.head(rec.Key.ID)
 	if err != nil {
-		return nil, err
+		return nil, revoked, err
+	}
+	at, guarded := int64(0), false
+	if rec.User != "" {
+		at, guarded, err = h.revoked()
+		if errors.Is(err, store.ErrCorrupt) && adm.Began.IsZero() {
+			at, guarded, err = h.time, true, nil // nobody can tell when, so now
+		}
+		if err != nil {
+			return nil, revoked, err
+		}
+		if guarded {
+			revoked = instant(at)
+		}
 	}
 	if live {
 		if old.Version == 1 && old.Writer == rec.Writer {
-			return nil, h.again()
+			return nil, revoked, h.again()
 		}
-		return nil, store.ErrExists
+		return nil, revoked, store.ErrExists
 	}
-	if adm.Age > 0 {
-		at, ok, err := h.revoked()
-		if err != nil {
-			return nil, err
-		}
-		if ok && at >= began {
-			return nil, store.ErrRevoked
-		}
+	if adm.Age() > 0 && guarded && at >= began && revoked.After(adm.Known) {
+		return nil, revoked, store.ErrRevoked
 	}
 	victims, err := h.admit(rec.User, adm)
 	if err != nil {
-		return nil, err
+		return nil, revoked, err
 	}
 	rec.Version, rec.Created, rec.Seen = 1, settle(rec.Created, h.time), settle(rec.Seen, h.time)
 	if !rec.Live(h.now()) {
-		return nil, nil // what is over at once needs neither a file nor room
+		return nil, revoked, nil // what is over at once needs neither a file nor room
 	}
 	if err := h.s.fileRecord(rec, h.time); err != nil {
-		return nil, classify(err, false)
+		return nil, revoked, classify(err, false)
 	}
 	if err := h.ensure(); err != nil {
-		return nil, classify(err, false)
+		return nil, revoked, classify(err, false)
 	}
-	return h.insert(rec, victims)
+	evicted, err = h.insert(rec, victims)
+	return evicted, revoked, err
 }
 
 // insert writes the new record, and ends others in the same step.

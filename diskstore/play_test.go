@@ -273,7 +273,7 @@ func (p *play) judge(s *Store, done bool) error {
 func (p *play) judgeGuards(s *Store, done bool) error {
 	for user := range p.before.revoked {
 		rec := p.rec(user)
-		_, err := s.Create(p.t.Context(), rec, store.Admission{Age: store.GuardFor})
+		_, err := s.Create(p.t.Context(), rec, store.Admission{Began: time.Now().Add(-store.GuardFor)})
 		if !errors.Is(err, store.ErrRevoked) {
 			return fmt.Errorf("an acknowledged revocation is forgotten: %v", err)
 		}
@@ -282,7 +282,7 @@ func (p *play) judgeGuards(s *Store, done bool) error {
 		if !done {
 			break
 		}
-		_, err := s.Create(p.t.Context(), p.rec(user), store.Admission{Age: store.GuardFor})
+		_, err := s.Create(p.t.Context(), p.rec(user), store.Admission{Began: time.Now().Add(-store.GuardFor)})
 		if !errors.Is(err, store.ErrRevoked) {
 			return fmt.Errorf("an acknowledged revocation is forgotten: %v", err)
 		}

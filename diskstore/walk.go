@@ -2,6 +2,7 @@ package diskstore
 
 import (
 	"context"
+	"errors"
 	"iter"
 
 	"github.com/sojourn-go/sojourn/store"
@@ -89,21 +90,34 @@ func (s *Store) list(ctx context.Context, tag store.Tag, keep func(*store.Record
 // ErrIndeterminate, some records may have ended; after nil all have. Records that
 // are damaged end with it unless sel names some, and are not counted. Errors: store.ErrInvalid, ErrUnavailable,
 // ErrIndeterminate.
-func (s *Store) Revoke(ctx context.Context, user string, sel store.Selection) (int, error) {
+func (s *Store) Revoke(ctx context.Context, user string, sel store.Selection) (r store.Revoked, err error) {
 	const op = "revoke"
-	if err := s.begin(ctx, store.CheckSelection(sel)); err != nil {
-		return 0, fail(op, err)
+	if err := s.begin(ctx, errors.Join(store.CheckSelection(sel), store.CheckUser(user))); err != nil {
+		return r, fail(op, err)
 	}
 	if user == "" {
-		return 0, nil
+		return r, nil
 	}
 	h, err := s.hold(ctx, store.TagOf(user))
 	if err != nil {
-		return 0, fail(op, err)
+		return r, fail(op, err)
 	}
 	defer h.close()
-	n, err := h.revoke(user, sel)
-	return n, fail(op, err)
+	if r.N, err = h.revoke(user, sel); err != nil {
+		return store.Revoked{}, fail(op, err)
+	}
+	if len(sel.Only) == 0 {
+		r.At = h.now()
+	}
+	return r, nil
+}
+
+// Traits says that nothing is special about the store.
+func (s *Store) Traits() store.Traits { return store.Traits{Local: true} }
+
+// Watch is not supported.
+func (s *Store) Watch(context.Context, func(store.Ending)) error {
+	return fail("watch", errors.ErrUnsupported)
 }
 
 // revoke needs no journal. Beside other writes it is one step since it has the lock; and a

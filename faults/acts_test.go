@@ -77,9 +77,9 @@ func acts(rec, other store.Record) []act {
 	}
 	return []act{
 		signin("create", create, store.Admission{}),
-		signin("create, first of a user", first, store.Admission{Max: 3, Evict: true, Age: time.Millisecond}),
-		signin("create, limit", newRecord(rec.User), store.Admission{Max: 5, Age: time.Millisecond}),
-		signin("create, evicts", full, store.Admission{Max: 2, Evict: true, Age: time.Millisecond}),
+		signin("create, first of a user", first, store.Admission{Max: 3, Evict: true, Began: time.Now().Add(-time.Millisecond)}),
+		signin("create, limit", newRecord(rec.User), store.Admission{Max: 5, Began: time.Now().Add(-time.Millisecond)}),
+		signin("create, evicts", full, store.Admission{Max: 2, Evict: true, Began: time.Now().Add(-time.Millisecond)}),
 		signin("create, visitor", visitor, store.Admission{}),
 		{"update", rec.Key.Tag, func(ctx context.Context, s store.Store) error { return s.Update(ctx, up, 1) }, at(up.Key, 2, up.Writer)},
 		{"rotate", rec.Key.Tag, func(ctx context.Context, s store.Store) error { return s.Rotate(ctx, rec.Key, 1, mv, nil) }, at(mv.Key, 2, mv.Writer)},

@@ -12,8 +12,8 @@ import (
 	"github.com/sojourn-go/sojourn/faults/wire"
 	"github.com/sojourn-go/sojourn/mysqlstore"
 	"github.com/sojourn-go/sojourn/pgxstore"
+	"github.com/sojourn-go/sojourn/postgresstore"
 	"github.com/sojourn-go/sojourn/servers"
-	"github.com/sojourn-go/sojourn/sqlstore"
 	"github.com/sojourn-go/sojourn/store"
 )
 
@@ -110,7 +110,7 @@ func connectPgSQL(t testing.TB, m *machine, n *wire.Network) store.Store {
 	db := stdlib.OpenDB(*pgxConfig(t, m, n).ConnConfig)
 	db.SetMaxOpenConns(16)
 	t.Cleanup(func() { db.Close() })
-	s, err := sqlstore.New(db, sqlstore.Postgres(), nil)
+	s, err := postgresstore.New(db, nil)
 	must(t, err)
 	return s
 }

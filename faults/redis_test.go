@@ -209,8 +209,8 @@ func TestOutOfMemory(t *testing.T) {
 	}
 	must(t, s.Touch(t.Context(), kept[0], 0))
 	must(t, s.Delete(t.Context(), kept[0].Key))
-	if n, err := s.Revoke(t.Context(), user, store.Selection{}); err != nil || n != len(kept)/2 {
-		t.Errorf("revoke ended %d of %d: %v", n, len(kept)/2, err)
+	if r, err := s.Revoke(t.Context(), user, store.Selection{}); err != nil || r.N != len(kept)/2 {
+		t.Errorf("revoke ended %d of %d: %v", r.N, len(kept)/2, err)
 	}
 	if _, err := s.Create(t.Context(), newRecord(newUser()), store.Admission{}); err != nil {
 		t.Errorf("create after there is room: %v", err)
@@ -227,7 +227,7 @@ func TestCachedReads(t *testing.T) {
 	direct := m.open(t, network(t))
 	client := redisClient(t, m, n, func(o *rueidis.ClientOption) { o.DisableCache = false })
 	s := redisStore(t, client, &redisstore.Options{CacheFor: keep})
-	lag := s.RevocationLag()
+	lag := s.Traits().Lag
 	if lag > keep+time.Second {
 		t.Errorf("lag %v", lag)
 	}

@@ -86,22 +86,22 @@ var errDisk = errors.New("disk on fire")
 // TestUnknownOutcome has syncs that fail though the batch can be seen. Whoever tries again must not be told
 // that all is well before it is.
 func TestUnknownOutcome(t *testing.T) {
-	retries := map[string]func(s *kvstore.Store, rec store.Record) error{
-		"create": func(s *kvstore.Store, rec store.Record) error {
+	retries := map[string]func(s store.Store, rec store.Record) error{
+		"create": func(s store.Store, rec store.Record) error {
 			_, err := s.Create(bg, rec, store.Admission{})
 			return err
 		},
-		"update": func(s *kvstore.Store, rec store.Record) error {
+		"update": func(s store.Store, rec store.Record) error {
 			rec.Writer[0]++
 			return s.Update(bg, rec, 1)
 		},
-		"rotate": func(s *kvstore.Store, rec store.Record) error {
+		"rotate": func(s store.Store, rec store.Record) error {
 			next := rec
 			next.Key.ID[0]++
 			return s.Rotate(bg, rec.Key, 1, next, nil)
 		},
-		"delete": func(s *kvstore.Store, rec store.Record) error { return s.Delete(bg, rec.Key) },
-		"revoke": func(s *kvstore.Store, rec store.Record) error {
+		"delete": func(s store.Store, rec store.Record) error { return s.Delete(bg, rec.Key) },
+		"revoke": func(s store.Store, rec store.Record) error {
 			_, err := s.Revoke(bg, rec.User, store.Selection{Only: []store.Handle{rec.Handle}})
 			return err
 		},

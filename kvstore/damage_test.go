@@ -110,8 +110,8 @@ func TestDamaged(t *testing.T) {
 		if n, err := s.Sweep(bg, 100); n != 0 || err != nil {
 			t.Errorf("a second sweep: %d, %v", n, err)
 		}
-		if n, err := s.Revoke(bg, "a", store.Selection{Only: []store.Handle{good.Handle}}); n != 0 || err != nil {
-			t.Errorf("revoke: %d, %v", n, err)
+		if r, err := s.Revoke(bg, "a", store.Selection{Only: []store.Handle{good.Handle}}); r.N != 0 || err != nil {
+			t.Errorf("revoke: %d, %v", r.N, err)
 		}
 		if _, _, err := s.Get(bg, bad.Key); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("after a revoke a damaged record is still there: %v", err)
@@ -131,12 +131,12 @@ func TestDamagedGuard(t *testing.T) {
 			t.Fatal(err)
 		}
 		flip(t, db, db.Keys("\x00g")[0], 4)
-		if _, err := s.Create(bg, fresh("a"), store.Admission{Age: time.Second}); !errors.Is(err, store.ErrRevoked) {
+		if _, err := s.Create(bg, fresh("a"), store.Admission{Began: time.Now().Add(-time.Second)}); !errors.Is(err, store.ErrRevoked) {
 			t.Errorf("create: %v, want ErrRevoked", err)
 		}
 		time.Sleep(store.GuardFor + 2*time.Minute)
 		s.Sweep(bg, 1)
-		if _, err := s.Create(bg, fresh("a"), store.Admission{Age: time.Second}); err != nil {
+		if _, err := s.Create(bg, fresh("a"), store.Admission{Began: time.Now().Add(-time.Second)}); err != nil {
 			t.Errorf("create after the sweep: %v", err)
 		}
 	})

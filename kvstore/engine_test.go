@@ -119,7 +119,7 @@ func TestEngineErrors(t *testing.T) {
 			t.Errorf("%v became %v, want %v", c.engine, err, c.want)
 		}
 	}
-	if _, err := kvstore.New(new(deaf), nil); !errors.Is(err, store.ErrUnavailable) {
+	if _, err := kvstore.New("kvstore", new(deaf), nil); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("new: %v", err)
 	}
 }
@@ -140,10 +140,10 @@ func TestRevokedAtBegin(t *testing.T) {
 		if _, err := s.Sweep(bg, 10); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Create(bg, fresh("a"), store.Admission{Age: store.GuardFor}); !errors.Is(err, store.ErrRevoked) {
+		if _, err := s.Create(bg, fresh("a"), store.Admission{Began: time.Now().Add(-store.GuardFor)}); !errors.Is(err, store.ErrRevoked) {
 			t.Errorf("create: %v, want ErrRevoked", err)
 		}
-		if _, err := s.Create(bg, fresh("a"), store.Admission{Age: store.GuardFor - 1}); err != nil {
+		if _, err := s.Create(bg, fresh("a"), store.Admission{Began: time.Now().Add(1 - store.GuardFor)}); err != nil {
 			t.Errorf("create of a sign-in that began a nanosecond later: %v", err)
 		}
 	})

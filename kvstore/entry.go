@@ -1,7 +1,6 @@
 package kvstore
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -62,6 +61,15 @@ func (e *entry) ends() int64 {
 
 func (e *entry) live(now int64) bool { return now < e.ends() }
 
+// entryOf is a record that is written.
+func entryOf(r *store.Record) *entry {
+	return &entry{
+		key: r.Key, handle: r.Handle, writer: r.Writer, version: r.Version,
+		created: r.Created.UnixNano(), seen: r.Seen.UnixNano(), idle: int64(r.Idle), lifetime: int64(r.Lifetime),
+		user: []byte(r.User), meta: r.Meta, data: r.Data,
+	}
+}
+
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // sum is the checksum of a value, of which the four bytes at are left out.
@@ -99,17 +107,20 @@ func (e *entry) encode(key []byte) []byte {
 	return b
 }
 
-// decode reads into an empty entry what encode wrote for that key, and nothing else.
+// decode reads into an empty entry what encode wrote for that key, and nothing else. Of what is damaged
+// it gives the key only.
 func (e *entry) decode(key, b []byte) error {
-	if len(b) < headerLen || len(key) != 1+len(e.key.Tag)+len(e.key.ID) ||
-		binary.BigEndian.Uint32(b[atSum:]) != sum(key, b, atSum) {
+	if len(key) != 1+len(e.key.Tag)+len(e.key.ID) {
+		return corrupt(b)
+	}
+	copy(e.key.Tag[:], key[1:])
+	copy(e.key.ID[:], key[1+len(e.key.Tag):])
+	if len(b) < headerLen || binary.BigEndian.Uint32(b[atSum:]) != sum(key, b, atSum) {
 		return corrupt(b)
 	}
 	user := headerLen + int(b[atUserLen])
 	meta := user + int(binary.BigEndian.Uint16(b[atMetaLen:]))
 	num := func(at int) int64 { return int64(binary.BigEndian.Uint64(b[at:])) }
-	copy(e.key.Tag[:], key[1:])
-	copy(e.key.ID[:], key[1+len(e.key.Tag):])
 	copy(e.handle[:], b[atHandle:])
 	copy(e.writer[:], b[atWriter:])
 	e.version = uint64(num(atVersion))
@@ -142,13 +153,6 @@ func (e *entry) record() store.Record {
 		Created: instantTime(e.created), Seen: instantTime(e.seen),
 		Meta: e.meta, Data: e.data,
 	}
-}
-
-// listed is record with bytes of its own and without Data.
-func (e *entry) listed() store.Record {
-	r := e.record()
-	r.Meta, r.Data = bytes.Clone(e.meta), nil
-	return r
 }
 
 // Data that lies apart says to which write it belongs, for a reader gets both

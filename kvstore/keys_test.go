@@ -59,7 +59,7 @@ func TestPrefix(t *testing.T) {
 		t.Fatal(err)
 	}
 	prefixes := []string{"", "a", "aa", "a\x01", "a0", "a0s", "as", "ae", strings.Repeat("\xff", 255)}
-	stores := make([]*kvstore.Store, len(prefixes))
+	stores := make([]store.Store, len(prefixes))
 	recs := make([]store.Record, len(prefixes))
 	same := fresh("user1")
 	for i, p := range prefixes {
@@ -76,8 +76,8 @@ func TestPrefix(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if ended, err := s.Revoke(bg, "user1", store.Selection{}); n != 1 || ended != 1 || err != nil {
-			t.Errorf("prefix %q: All sees %d records, Revoke ended %d: %v", prefixes[i], n, ended, err)
+		if r, err := s.Revoke(bg, "user1", store.Selection{}); n != 1 || r.N != 1 || err != nil {
+			t.Errorf("prefix %q: All sees %d records, Revoke ended %d: %v", prefixes[i], n, r.N, err)
 		}
 		for j := range stores[i+1:] {
 			if !alive(t, stores[i+1+j], same.Key) {
@@ -91,7 +91,7 @@ func TestPrefix(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"a\x00b", "\x00", strings.Repeat("x", 256)} {
-		if _, err := kvstore.New(db, &kvstore.Options{Prefix: bad}); !errors.Is(err, store.ErrInvalid) {
+		if _, err := kvstore.New("kvstore", db, &kvstore.Options{Prefix: bad}); !errors.Is(err, store.ErrInvalid) {
 			t.Errorf("prefix of %d bytes: %v, want ErrInvalid", len(bad), err)
 		}
 	}
@@ -125,14 +125,14 @@ func TestNothingStays(t *testing.T) {
 			if err := errors.Join(s.Delete(bg, recs[0].Key), s.Rotate(bg, recs[1].Key, 2, moved, nil), s.Delete(bg, moved.Key)); err != nil {
 				t.Fatal(err)
 			}
-			if n, err := s.Revoke(bg, user, store.Selection{Only: []store.Handle{recs[2].Handle}}); n != 1 || err != nil {
-				t.Fatal(n, err)
+			if r, err := s.Revoke(bg, user, store.Selection{Only: []store.Handle{recs[2].Handle}}); r.N != 1 || err != nil {
+				t.Fatal(r.N, err)
 			}
-			if evicted, err := s.Create(bg, recs[0], store.Admission{Max: 1, Evict: true}); len(evicted) != 2 || err != nil {
-				t.Fatal(len(evicted), err)
+			if a, err := s.Create(bg, recs[0], store.Admission{Max: 1, Evict: true}); len(a.Evicted) != 2 || err != nil {
+				t.Fatal(len(a.Evicted), err)
 			}
-			if n, err := s.Revoke(bg, user, store.Selection{}); n != 1 || err != nil {
-				t.Fatal(n, err)
+			if r, err := s.Revoke(bg, user, store.Selection{}); r.N != 1 || err != nil {
+				t.Fatal(r.N, err)
 			}
 		}
 		time.Sleep(2 * store.GuardFor)

@@ -1,11 +1,11 @@
 // Package kvstore keeps sessions in an ordered key-value database that this
-// process has open, such as LevelDB or Pebble. It needs four operations of it, see [Engine];
-// packages leveldbstore and pebblestore are such engines, ready to use.
+// process has open, such as LevelDB or Pebble. It needs three operations of it, see [Driver];
+// packages leveldbstore, pebblestore and bboltstore have them, ready to use.
 //
 // # What lies where
 //
 // All keys begin with [Options.Prefix] and a zero byte, so an application may keep
-// sessions in a database of its own. For one prefix there must be one [Store] only: its
+// sessions in a database of its own. For one prefix there must be one store only: its
 // locks are what makes check and write one step. That the process is alone with the
 // database is the engine's business; LevelDB and Pebble lock their directory.
 //
@@ -18,7 +18,7 @@
 //
 // Numbers in keys are big-endian, tags and IDs have a fixed length. A method changes
 // everything in one batch. A touch rewrites the record's entry alone and leaves the
-// expiry entry where it is: [Store.Sweep] files anew what it finds alive.
+// expiry entry where it is: Sweep files anew what it finds alive.
 //
 // # Durability
 //
@@ -43,7 +43,6 @@ package kvstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"hash/maphash"
 	"math"
@@ -52,13 +51,15 @@ import (
 	"time"
 
 	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/driver"
+	"github.com/sojourn-go/sojourn/store/embedded"
 )
 
-// Engine is an ordered key-value database. Its methods are safe for concurrent
+// Driver is an ordered key-value database. Its methods are safe for concurrent
 // use and keep no slice that they were given. An error that matches a sentinel of package store
 // is passed on; any other means [store.ErrUnavailable] from Get and Walk, and
 // [store.ErrIndeterminate] from Apply. No error may show a key or a value.
-type Engine interface {
+type Driver interface {
 	// Get returns a value that the caller owns. An absent key is no error.
 	Get(key []byte) (value []byte, found bool, err error)
 
@@ -80,7 +81,7 @@ type Op struct {
 	Delete     bool
 }
 
-// Options are the settings of a [Store]. The zero Options is right for a database
+// Options are the settings of a store. The zero Options is right for a database
 // that holds nothing but sessions.
 type Options struct {
 	// Prefix begins all keys of the store. Two stores with different prefixes
@@ -99,9 +100,9 @@ type Options struct {
 // stripes is the number of locks. With some 32 writers few wait for another's disk.
 const stripes = 256
 
-// Store is a [store.Store] over an [Engine]. Make it with [New].
-type Store struct {
-	db   Engine
+// engine is the [embedded.Driver] over a database.
+type engine struct {
+	db   Driver
 	root string // of all keys
 	full func() bool
 
@@ -117,56 +118,54 @@ type Store struct {
 	loose, settled atomic.Int64 // see settle
 }
 
-var _ store.Store = (*Store)(nil)
-
-// New makes a Store over an open database, which the caller closes when the Store is no longer
-// used. It reads the clock that earlier runs left there. Errors: store.ErrInvalid
-// for bad options; store.ErrUnavailable if the engine cannot be read.
-func New(db Engine, opts *Options) (*Store, error) {
+// New makes a store over an open database, which the caller closes when the store is no longer
+// used. It reads the clock that earlier runs left there. name begins the texts of the store's errors. Errors: store.ErrInvalid
+// for bad options; store.ErrUnavailable if the database cannot be read.
+func New(name string, db Driver, opts *Options) (*driver.Store, error) {
 	var o Options
 	if opts != nil {
 		o = *opts
 	}
+	e := &engine{db: db, root: o.Prefix + "\x00", full: o.Full, seed: maphash.MakeSeed(), start: time.Now()}
+	s := embedded.New(name, e)
 	if len(o.Prefix) > 255 || strings.IndexByte(o.Prefix, 0) >= 0 {
-		return nil, fail("new", fmt.Errorf("%w: prefix longer than 255 bytes, or with a zero byte", store.ErrInvalid))
+		return nil, s.Fail("new", fmt.Errorf("%w: prefix longer than 255 bytes, or with a zero byte", store.ErrInvalid))
 	}
-	s := &Store{db: db, root: o.Prefix + "\x00", full: o.Full, seed: maphash.MakeSeed(), start: time.Now()}
-	if s.full == nil {
-		s.full = func() bool { return false }
+	if e.full == nil {
+		e.full = func() bool { return false }
 	}
-	for i := range s.locks {
-		s.locks[i] = make(chan struct{}, 1)
+	for i := range e.locks {
+		e.locks[i] = make(chan struct{}, 1)
 	}
-	s.base = s.start.UnixNano()
-	from, to := s.span(kindClock)
+	e.base = e.start.UnixNano()
+	from, to := e.span(kindClock)
 	err := db.Walk(from, to, func(key, value []byte) bool {
 		// A damaged one is passed over: the clock that it guarded is in the others, too, but for
 		// the last moments, and refusing to start would help nobody.
-		if t, ok := decodeInstant(key[len(s.root):], value); ok {
-			s.base = max(s.base, t)
+		if t, ok := decodeInstant(key[len(e.root):], value); ok {
+			e.base = max(e.base, t)
 		}
 		return true
 	})
 	if err != nil {
-		return nil, fail("new", class(err, store.ErrUnavailable))
+		return nil, s.Fail("new", class(err, store.ErrUnavailable))
 	}
 	return s, nil
 }
 
+// Traits is part of [embedded.Driver].
+func (e *engine) Traits() store.Traits { return store.Traits{} }
+
+// Clock is part of [embedded.Driver].
+func (e *engine) Clock(t time.Time) time.Time {
+	return instantTime(e.base + int64(t.Sub(e.start)))
+}
+
 // now must be read under the lock wherever it decides on a write: an instant from before the
 // wait could find a record live that was seen expired since.
-func (s *Store) now() int64 { return s.base + int64(time.Since(s.start)) }
+func (e *engine) now() int64 { return e.base + int64(time.Since(e.start)) }
 
 func instantTime(t int64) time.Time { return time.Unix(0, t).UTC() }
-
-// instant takes a caller's time: now at the latest, and now for zero. Times more
-// than 146 years back are taken for that, so that differences fit.
-func instant(t time.Time, now int64) int64 {
-	if t.IsZero() {
-		return now
-	}
-	return now + min(max(int64(t.Sub(time.Unix(0, now))), -1<<62), 0)
-}
 
 // never is an end that does not come.
 const never = math.MaxInt64
@@ -179,47 +178,29 @@ func add(t, d int64) int64 {
 }
 
 // lock waits for the tag's stripe, or for the end of ctx.
-func (s *Store) lock(ctx context.Context, tag *store.Tag) (*change, error) {
-	n := maphash.Bytes(s.seed, tag[:]) % stripes // seeded: nobody shall choose users that wait for each other
+func (e *engine) lock(ctx context.Context, tag *store.Tag) (*write, error) {
+	n := maphash.Bytes(e.seed, tag[:]) % stripes // seeded: nobody shall choose users that wait for each other
 	select {
-	case s.locks[n] <- struct{}{}:
+	case e.locks[n] <- struct{}{}:
 	case <-ctx.Done():
 		return nil, store.FromContext(ctx)
 	}
 	if err := store.FromContext(ctx); err != nil {
-		<-s.locks[n]
+		<-e.locks[n]
 		return nil, err
 	}
-	return &change{s: s, stripe: byte(n), now: s.now()}, nil
+	return &write{engine: e, tag: *tag, stripe: byte(n), now: e.now()}, nil
 }
 
-func (c *change) unlock() { <-c.s.locks[c.stripe] }
+func (w *write) unlock() { <-w.locks[w.stripe] }
 
-// settle makes durable what a successful answer without a write would rely on: a batch whose sync
-// failed may be visible all the same, and what Sweep deleted is not synced at once.
-func (c *change) settle() error {
-	s := c.s
-	n := s.loose.Load()
-	if n == s.settled.Load() {
-		return nil
-	}
-	if err := c.commit(true); err != nil {
-		return err
-	}
-	s.settled.Store(n)
-	return nil
-}
+// guardKept is how long a revocation is kept, in nanoseconds.
+const guardKept = int64(embedded.GuardKept)
 
-// class makes err match one sentinel: that of the engine, or else other.
+// class makes an error of the database match one sentinel: its own, or else other. It is nil for nil.
 func class(err, other error) error {
-	for _, s := range sentinels {
-		if errors.Is(err, s) {
-			return err
-		}
+	if err == nil || driver.Known(err) {
+		return err
 	}
 	return fmt.Errorf("%w: %w", other, err)
 }
-
-var sentinels = []error{store.ErrUnavailable, store.ErrIndeterminate, store.ErrFull, store.ErrCorrupt}
-
-func fail(op string, err error) error { return fmt.Errorf("kvstore: %s: %w", op, err) }

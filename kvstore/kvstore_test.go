@@ -9,9 +9,9 @@ import (
 	"github.com/sojourn-go/sojourn/store/storetest"
 )
 
-func over(t testing.TB, db kvstore.Engine, opts *kvstore.Options) *kvstore.Store {
+func over(t testing.TB, db kvstore.Driver, opts *kvstore.Options) store.Store {
 	t.Helper()
-	s, err := kvstore.New(db, opts)
+	s, err := kvstore.New("kvstore", db, opts)
 	if err != nil {
 		t.Fatal(err)
 	}

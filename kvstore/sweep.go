@@ -2,6 +2,7 @@ package kvstore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -14,51 +15,44 @@ const (
 	day    = 24 * 60 * minute
 )
 
-// Sweep deletes at most limit expired records and tells how many. It looks at what
-// is due in the expiry index only, holds one lock at a time, and syncs once, at the end.
-// Errors: store.ErrUnavailable and ErrIndeterminate, together with the number that was
-// deleted before; ErrCorrupt, after all else, where it met damaged records.
-func (s *Store) Sweep(ctx context.Context, limit int) (int, error) {
-	w := sweep{s: s, ctx: ctx, limit: limit}
-	err := w.run()
+// Sweep is part of [embedded.Driver]. It looks at what is due in the expiry index only, holds one
+// lock at a time, and syncs once, at the end. Errors: [store.ErrCorrupt], after all else, where it
+// met damaged records.
+func (e *engine) Sweep(ctx context.Context, limit int) (int, error) {
+	s := sweep{engine: e, ctx: ctx, limit: limit}
+	err := s.run()
 	if err == nil {
-		err = w.sync()
+		err = s.sync()
 	}
-	if err == nil {
-		err = w.bad
-	}
-	if err != nil {
-		return w.n, fail("sweep", err)
-	}
-	return w.n, nil
+	return s.n, cmp.Or(err, s.bad)
 }
 
 // sweep is a Sweep under way.
 type sweep struct {
-	s     *Store
+	*engine
 	ctx   context.Context
 	limit int
 	n     int   // records deleted
-	loose bool  // whether anything was deleted
+	began bool  // whether anything was deleted
 	bad   error // the last damaged record
 }
 
-func (w *sweep) run() error {
-	s, now := w.s, w.s.now()
+func (s *sweep) run() error {
+	now := s.now()
 	// Deleted entries burden an LSM tree for a while, so it does not begin in front of those of the last
 	// sweep. Nothing is filed before its own present, but for a write that takes a minute.
 	from := s.key(kindExpiry, slotBytes(s.swept.Load()))
 	to := s.key(kindExpiry, slotBytes(now+1))
-	for from != nil && w.n < w.limit {
-		due, next, err := w.page(from, to)
+	for from != nil && s.n < s.limit {
+		due, next, err := s.page(from, to)
 		if err != nil {
 			return err
 		}
 		for _, key := range due {
-			if w.n == w.limit {
+			if s.n == s.limit {
 				return nil
 			}
-			if err := w.visit(key); err != nil {
+			if err := s.visit(key); err != nil {
 				return err
 			}
 		}
@@ -67,22 +61,19 @@ func (w *sweep) run() error {
 	if from == nil {
 		s.swept.Store(max(0, now-minute))
 	}
-	return store.FromContext(w.ctx)
+	return store.FromContext(s.ctx)
 }
 
-// page gathers some keys of the expiry index and gives the key to go on from, nil at the end.
-func (w *sweep) page(from, to []byte) (due [][]byte, next []byte, err error) {
-	err = w.s.db.Walk(from, to, func(key, _ []byte) bool {
+// page gathers some keys of the expiry index and returns the key to go on from, nil at the end.
+func (s *sweep) page(from, to []byte) (due [][]byte, next []byte, err error) {
+	err = s.db.Walk(from, to, func(key, _ []byte) bool {
 		due = append(due, bytes.Clone(key))
 		if len(due) == page {
 			next = append(bytes.Clone(key), 0)
 		}
 		return len(due) < page
 	})
-	if err != nil {
-		return nil, nil, class(err, store.ErrUnavailable)
-	}
-	return due, next, nil
+	return due, next, class(err, store.ErrUnavailable)
 }
 
 const (
@@ -91,8 +82,8 @@ const (
 )
 
 // visit looks at what one expiry entry stands for.
-func (w *sweep) visit(key []byte) error {
-	part := key[len(w.s.root):]
+func (s *sweep) visit(key []byte) error {
+	part := key[len(s.root):]
 	if len(part) != guardEntry && len(part) != recordEntry {
 		return nil // not ours, whatever it does there
 	}
@@ -100,84 +91,82 @@ func (w *sweep) visit(key []byte) error {
 	var k store.Key
 	copy(k.Tag[:], part[1+8:])
 	copy(k.ID[:], part[guardEntry:])
-	c, err := w.s.lock(w.ctx, &k.Tag)
+	w, err := s.lock(s.ctx, &k.Tag)
 	if err != nil {
 		return err
 	}
-	defer c.unlock()
+	defer w.unlock()
 	if len(part) == guardEntry {
-		return w.guard(c, key, &k.Tag, slot)
+		return s.forget(w, key, slot)
 	}
-	return w.record(c, key, &k, slot)
+	return s.record(w, key, &k, slot)
 }
 
-func (w *sweep) record(c *change, key []byte, k *store.Key, slot int64) error {
-	var e entry
-	found, err := w.s.find(k, &e)
+func (s *sweep) record(w *write, key []byte, k *store.Key, slot int64) error {
+	e, err := s.read(k)
 	switch {
 	case err != nil && !errors.Is(err, store.ErrCorrupt):
 		return err
 	case err != nil:
 		// Its life cannot be read. It does no harm, and somebody may want to look at it.
-		w.bad = err
-		c.del(key)
-		c.set(w.s.expiryKey(c.now+day, k), nil)
-		return w.commit(c, 0)
+		s.bad = err
+		w.del(key)
+		w.set(s.expiryKey(w.now+day, k), nil)
+		return s.commit(w, 0)
 	}
-	if !found || e.slot != slot {
-		c.del(key)
+	if e == nil || e.slot != slot {
+		w.del(key)
 	}
 	switch {
-	case !found || e.slot != slot && e.slot > c.now: // it is gone, or has an entry elsewhere
-	case e.live(c.now):
-		c.unfile(&e)
-		c.file(&e)
-		c.header(&e)
+	case e == nil || e.slot != slot && e.slot > w.now: // it is gone, or has an entry elsewhere
+	case e.live(w.now):
+		w.unfile(e)
+		w.file(e)
+		w.header(e)
 	default:
-		c.remove(&e)
-		return w.commit(c, 1)
+		w.remove(e)
+		return s.commit(w, 1)
 	}
-	return w.commit(c, 0)
+	return s.commit(w, 0)
 }
 
-// guard forgets a revocation that no sign-in can be older than.
-func (w *sweep) guard(c *change, key []byte, tag *store.Tag, slot int64) error {
-	at := w.s.key(kindGuard, tag[:])
-	b, found, err := w.s.db.Get(at)
-	if err != nil {
-		return class(err, store.ErrUnavailable)
-	}
-	if t, ok := decodeInstant(at[len(w.s.root):], b); found && (!ok || t+guardFor <= slot) {
-		c.del(at)
-	}
-	c.del(key)
-	return w.commit(c, 0)
-}
-
-func (w *sweep) commit(c *change, records int) error {
-	if records > 0 && !w.loose {
-		w.loose = true
-		w.s.loose.Add(1) // before anybody can find it gone
-	}
-	if err := c.commit(false); err != nil {
+// forget drops a revocation that no sign-in can be older than, or that cannot be read.
+func (s *sweep) forget(w *write, key []byte, slot int64) error {
+	at, found, err := s.guard(&w.tag)
+	if err != nil && !errors.Is(err, store.ErrCorrupt) {
 		return err
 	}
-	w.n += records
+	if err != nil || found && at+guardKept <= slot {
+		w.del(s.key(kindGuard, w.tag[:]))
+	}
+	w.del(key)
+	return s.commit(w, 0)
+}
+
+func (s *sweep) commit(w *write, records int) error {
+	if records > 0 && !s.began {
+		s.began = true
+		s.loose.Add(1) // before anybody can find it gone
+	}
+	if err := w.commit(false); err != nil {
+		return err
+	}
+	s.n += records
 	return nil
 }
 
 // sync makes the deletions durable, and keeps the clock of a store that is not written to.
-func (w *sweep) sync() error {
-	if !w.loose && w.s.now()-w.s.kept.Load() < minute {
+func (s *sweep) sync() error {
+	if !s.began && s.now()-s.kept.Load() < minute {
 		return nil
 	}
-	c, err := w.s.lock(w.ctx, &store.Tag{})
+	w, err := s.lock(s.ctx, &store.Tag{})
 	if err != nil {
 		return err
 	}
-	defer c.unlock()
-	if w.loose {
-		return c.settle()
+	defer w.unlock()
+	if s.began {
+		return w.settle()
 	}
-	return c.commit(false)
+	return w.commit(false)
 }

@@ -122,7 +122,7 @@ func TestNoReserve(t *testing.T) {
 	}
 }
 
-func reopen(t *testing.T, disk storage.Storage) (*leveldb.DB, *Store) {
+func reopen(t *testing.T, disk storage.Storage) (*leveldb.DB, store.Store) {
 	t.Helper()
 	db, err := leveldb.Open(disk, nil)
 	if err != nil {

@@ -22,7 +22,7 @@
 // the next opening and outweigh what came after. So after the first one the Store refuses all writes, deletions too, with
 // [store.ErrUnavailable], until the database has been closed and opened again; reading goes on. A full disk shows as
 // [store.ErrFull] once and then in this way. To keep sign-outs working, set
-// [kvstore.Options].Full so that it says true while some MiB are left: [Reserve] makes one, and [Open] sets it.
+// [kvstore.Options].Full so that it says true while some MiB are left: [kvstore.Reserve] makes one, and [Open] sets it.
 //
 // A Create looks whether its key is free, which a bloom filter makes cheap: open the database
 // with filter.NewBloomFilter(10) as Filter. Do not set NoSync in the database's options, or nothing that this package says of durability holds.
@@ -42,19 +42,19 @@ import (
 
 	"github.com/sojourn-go/sojourn/kvstore"
 	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/driver"
 )
 
-// Store is a [kvstore.Store], which is a [store.Store].
-type Store = kvstore.Store
+const name = "leveldbstore"
 
 // Options are those of package kvstore.
 type Options = kvstore.Options
 
-// New makes a Store in a database that the caller has opened, and will close
-// when the Store is no longer used. There must be one Store only for a database and a prefix.
+// New makes a store in a database that the caller has opened, and will close
+// when the store is no longer used. There must be one store only for a database and a prefix.
 // Errors: those of [kvstore.New].
-func New(db *leveldb.DB, opts *Options) (*Store, error) {
-	return kvstore.New(&engine{db: db}, opts)
+func New(db *leveldb.DB, opts *Options) (*driver.Store, error) {
+	return kvstore.New(name, &engine{db: db}, opts)
 }
 
 // engine is what kvstore needs of a database.
@@ -63,7 +63,7 @@ type engine struct {
 	failed atomic.Bool // a write failed
 }
 
-var _ kvstore.Engine = (*engine)(nil)
+var _ kvstore.Driver = (*engine)(nil)
 
 // Get reads one value.
 func (e *engine) Get(key []byte) (value []byte, found bool, err error) {

@@ -23,7 +23,7 @@ func TestStore(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { outside.Do(func() { db.Close() }) })
-		s, err := kvstore.New(outside.Engine(&engine{db: db}), nil)
+		s, err := kvstore.New(name, outside.Engine(&engine{db: db}), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,8 +61,8 @@ func TestIterators(t *testing.T) {
 	if n, err := s.Sweep(t.Context(), 100); n != 5 || err != nil {
 		t.Fatal(n, err)
 	}
-	if n, err := s.Revoke(t.Context(), "ada", store.Selection{}); n != 10 || err != nil {
-		t.Fatal(n, err)
+	if r, err := s.Revoke(t.Context(), "ada", store.Selection{}); r.N != 10 || err != nil {
+		t.Fatal(r.N, err)
 	}
 	if n, err := db.GetProperty("leveldb.aliveiters"); n != "0" || err != nil {
 		t.Errorf("%s iterators are open: %v", n, err)

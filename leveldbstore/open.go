@@ -2,51 +2,28 @@ package leveldbstore
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"syscall"
 
 	"github.com/syndtr/goleveldb/leveldb"
 	"github.com/syndtr/goleveldb/leveldb/filter"
 	"github.com/syndtr/goleveldb/leveldb/opt"
 
-	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/kvstore"
 )
 
-// Reserve gives an [Options].Full that is true while the file system of dir has less than bytes free. Where the
-// system cannot be asked, it is false. A reserve should hold several of the database's tables and logs, say 32 MiB or more.
-func Reserve(dir string, bytes uint64) func() bool {
-	return func() bool {
-		left, err := free(dir)
-		return err == nil && left < bytes
-	}
-}
+// Store is a store that [Open] made.
+type Store = kvstore.Store
 
-// openReserve is the free space below which a database that Open opened takes no new sessions, in bytes.
-const openReserve = 32 << 20
-
-// Open opens a database for sessions alone in dir, which it makes if need be, with a bloom filter and, unless opts
-// sets Full, 32 MiB of the disk kept free for sign-outs. Close the
-// closer when the Store is no longer used. Errors: [store.ErrUnavailable] if another process has dir open; those
-// of the system, and of [New].
-func Open(dir string, opts *Options) (*Store, io.Closer, error) {
+// Open opens a database for sessions alone in dir, which it makes if need be, with a bloom filter
+// and, unless opts sets Full, 32 MiB of the disk kept free for sign-outs. Close the Store when it is
+// no longer used. Errors: [store.ErrUnavailable] if dir is open already, here or in another
+// process; those of the system, and of [New].
+//
+// [store.ErrUnavailable]: https://pkg.go.dev/github.com/sojourn-go/sojourn/store#ErrUnavailable
+func Open(dir string, opts *Options) (*Store, error) {
 	db, err := leveldb.OpenFile(dir, &opt.Options{Filter: filter.NewBloomFilter(10)})
-	if errors.Is(err, syscall.EAGAIN) {
-		return nil, nil, fmt.Errorf("leveldbstore: open %s: %w: it is open already, and one process at a time may have it: %w", dir, store.ErrUnavailable, err)
-	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("leveldbstore: open %s: %w", dir, err)
+		return nil, kvstore.NotOpened(name, dir, err, errors.Is(err, syscall.EAGAIN))
 	}
-	var o Options
-	if opts != nil {
-		o = *opts
-	}
-	if o.Full == nil {
-		o.Full = Reserve(dir, openReserve)
-	}
-	st, err := New(db, &o)
-	if err != nil {
-		return nil, nil, errors.Join(err, db.Close())
-	}
-	return st, db, nil
+	return kvstore.Open(name, dir, &engine{db: db}, db, opts, 32<<20)
 }

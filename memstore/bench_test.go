@@ -14,8 +14,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// floor is what no store can do without: a map in 256 shards, with locks. It
-// knows no user, no expiry and no versions.
+// floor is what no store can do without: a map in 256 shards, with locks. It knows no user, no
+// expiry and no versions.
 type floor struct {
 	shards [256]struct {
 		mu sync.RWMutex
@@ -80,8 +80,8 @@ func filled(tb testing.TB, s *Store, n int) {
 	}
 }
 
-// BenchmarkGet reads sessions in turn, from one goroutine and from many, beside
-// the floor with the same copy of the data.
+// BenchmarkGet reads sessions in turn, from one goroutine and from many, beside the floor with the
+// same copy of the data.
 func BenchmarkGet(b *testing.B) {
 	for _, n := range []int{64, 4096, 1 << 20} {
 		ks := keysOf(n)
@@ -182,8 +182,8 @@ func heap() float64 {
 	return float64(m.HeapAlloc)
 }
 
-// BenchmarkHeap tells the heap that a session takes, of a million, and what is
-// left of that when half and then nine tenths have gone.
+// BenchmarkHeap tells the heap that a session takes, of a million, and what is left of that when
+// half and then nine tenths have gone.
 func BenchmarkHeap(b *testing.B) {
 	const n = 1e6
 	report := func(b *testing.B, before float64, end func(from, to int)) {
@@ -227,10 +227,10 @@ func BenchmarkHeap(b *testing.B) {
 	})
 }
 
-// BenchmarkStall tells the longest read, of a reader that never rests, while half
-// of a million sessions expire and are swept, and then in a forced collection;
-// beside the floor's, which deletes shard by shard, and the machine's own, busy elsewhere. Run it with
-// -benchtime 1x: there is one such clean-up in a store's life.
+// BenchmarkStall tells the longest read, of a reader that never rests, while half of a million
+// sessions expire and are swept, and then in a forced collection; beside the floor's, which deletes
+// shard by shard, and the machine's own, busy elsewhere. Run it with -benchtime 1x: there is one
+// such clean-up in a store's life.
 func BenchmarkStall(b *testing.B) {
 	const n = 1e6
 	ks := keysOf(n)
@@ -265,7 +265,7 @@ func BenchmarkStall(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
-			s.base = s.base.Add(-10 * time.Second) // that is, the clock moves on
+			s.mem.base = s.mem.base.Add(-10 * time.Second) // that is, the clock moves on
 			stall(b, func(i int) { s.Get(bg, ks[i%n]) }, func() {
 				if name == "busy" { // as long, with no lock held: what the machine itself does
 					for t := time.Now(); time.Since(t) < 150*time.Millisecond; {

@@ -61,11 +61,11 @@ func TestMaxRecords(t *testing.T) {
 			}
 		}
 		wantFull(t, create(t, s, session(20)))
-		evicted, err := s.Create(bg, userRecord("a", 20), store.Admission{Max: 3, Evict: true})
-		if err != nil || len(evicted) != 1 {
+		a, err := s.Create(bg, userRecord("a", 20), store.Admission{Max: 3, Evict: true})
+		if err != nil || len(a.Evicted) != 1 {
 			t.Fatal("an admission that ends one needs no room:", err)
 		}
-		s.check(t)
+		s.mem.check(t)
 	})
 }
 
@@ -90,14 +90,14 @@ func TestMaxBytes(t *testing.T) {
 	if _, size := s.Usage(); size != 2*overhead+200 {
 		t.Fatalf("size %d", size)
 	}
-	s.check(t)
+	s.mem.check(t)
 }
 
 func TestNoBounds(t *testing.T) {
 	for _, o := range []*Options{nil, {}, {MaxRecords: -1, MaxBytes: -1}} {
 		s := New(o)
 		filled(t, s, 1000)
-		if !s.Volatile() {
+		if !s.Traits().Volatile {
 			t.Error("not volatile")
 		}
 	}
@@ -122,18 +122,18 @@ func TestEvictAnonymous(t *testing.T) {
 					t.Fatalf("after %d evictions, anonymous record %d: %v", i+1, j, has(s, key(j)))
 				}
 			}
-			s.check(t)
+			s.mem.check(t)
 		}
 		wantFull(t, create(t, s, userRecord("a", 20)))
-		if n, _ := s.Revoke(bg, "a", store.Selection{}); n != 4 {
-			t.Fatalf("%d of 4 signed-in records are left", n)
+		if r, _ := s.Revoke(bg, "a", store.Selection{}); r.N != 4 {
+			t.Fatalf("%d of 4 signed-in records are left", r.N)
 		}
-		s.check(t)
+		s.mem.check(t)
 	})
 }
 
-// TestBoundsRace keeps a full store busy from many sides: counts stay exact and
-// within bounds, and no signed-in record ends.
+// TestBoundsRace keeps a full store busy from many sides: counts stay exact and within bounds, and
+// no signed-in record ends.
 func TestBoundsRace(t *testing.T) {
 	const n = 200
 	s := New(&Options{MaxRecords: n, MaxBytes: n * 500, EvictAnonymous: true})
@@ -161,9 +161,9 @@ func TestBoundsRace(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	s.check(t)
-	if n, _ := s.Revoke(bg, "a", store.Selection{}); n != 100 {
-		t.Errorf("%d of 100 signed-in records are left", n)
+	s.mem.check(t)
+	if r, _ := s.Revoke(bg, "a", store.Selection{}); r.N != 100 {
+		t.Errorf("%d of 100 signed-in records are left", r.N)
 	}
 }
 
@@ -178,7 +178,7 @@ func TestNoSweep(t *testing.T) {
 		if n, _ := s.Usage(); n > 2*1800 {
 			t.Fatalf("%d records are held, 1800 live", n)
 		}
-		s.check(t)
+		s.mem.check(t)
 	})
 }
 
@@ -186,8 +186,8 @@ func TestNoSweep(t *testing.T) {
 func TestShrink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(nil)
-		s.shards, s.shift = s.shards[:1], 64
-		sh := &s.shards[0]
+		s.mem.shards, s.mem.shift = s.mem.shards[:1], 64
+		sh := &s.mem.shards[0]
 		const n = 20_000
 		for i := range n {
 			rec := session(i)
@@ -200,7 +200,7 @@ func TestShrink(t *testing.T) {
 		if swept, err := s.Sweep(context.Background(), n); swept != n*99/100 || err != nil {
 			t.Fatal(swept, err)
 		}
-		s.check(t)
+		s.mem.check(t)
 		if len(sh.used)*pageLen > 4*sh.count || cap(sh.pages) > 16*len(sh.pages) || cap(sh.keys.heads) > 16*sh.count {
 			t.Errorf("%d records in %d pages (cap %d), %d heads (cap %d)",
 				sh.count, len(sh.used), cap(sh.pages), len(sh.keys.heads), cap(sh.keys.heads))
@@ -213,11 +213,11 @@ func TestShrink(t *testing.T) {
 	})
 }
 
-// TestWalkHolds deletes most records during a walk: slots stay where they are,
-// and what is live all along is seen once.
+// TestWalkHolds deletes most records during a walk: slots stay where they are, and what is live all
+// along is seen once.
 func TestWalkHolds(t *testing.T) {
 	s := New(nil)
-	s.shards, s.shift = s.shards[:1], 64
+	s.mem.shards, s.mem.shift = s.mem.shards[:1], 64
 	const n = 3000
 	filled(t, s, n)
 	seen, total := map[store.Key]int{}, 0
@@ -240,16 +240,17 @@ func TestWalkHolds(t *testing.T) {
 		}
 	}
 	s.Sweep(bg, 1)
-	s.check(t)
+	s.mem.check(t)
 }
 
 // TestGuards wants revocations kept for GuardFor, then forgotten, and bounded.
 func TestGuards(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := New(nil)
-		sh, _ := s.locate(store.Key{Tag: store.TagOf("a")})
+		tag := store.TagOf("a")
+		sh, _ := s.mem.locate(&tag)
 		late := func(age time.Duration) bool {
-			_, err := s.Create(bg, userRecord("a", 1), store.Admission{Age: age})
+			_, err := s.Create(bg, userRecord("a", 1), store.Admission{Began: time.Now().Add(-age)})
 			s.Delete(bg, userRecord("a", 1).Key)
 			return errors.Is(err, store.ErrRevoked)
 		}
@@ -273,7 +274,7 @@ func TestGuards(t *testing.T) {
 			t.Fatal("not forgotten")
 		}
 		for i := range 2 * maxGuards {
-			sh.guards.set(key(i).Tag, s.now())
+			sh.guards.set(key(i).Tag, s.mem.now())
 		}
 		s.Revoke(bg, "a", store.Selection{}) // beyond the bound
 		time.Sleep(time.Second)
@@ -303,11 +304,11 @@ func TestCollisions(t *testing.T) {
 			t.Fatal(i, err)
 		}
 	}
-	s.check(t)
+	s.mem.check(t)
 }
 
-// TestGetAllocates wants one allocation for Meta and Data, and slices that cannot
-// grow into one another.
+// TestGetAllocates wants one allocation for Meta and Data, and slices that cannot grow into one
+// another.
 func TestGetAllocates(t *testing.T) {
 	s := New(nil)
 	for i, want := range []float64{0, 1, 1, 1} {

@@ -6,7 +6,7 @@ import (
 )
 
 // check proves that everything a store holds fits together: lists, counts, slots.
-func (s *Store) check(t testing.TB) {
+func (s *memory) check(t testing.TB) {
 	t.Helper()
 	var all room
 	for i := range s.shards {
@@ -37,13 +37,13 @@ func (sh *shard) check() error {
 				if k < sh.lowest {
 					return fmt.Errorf("slot %d is free, below page %d", i, sh.lowest)
 				}
-				if p := sh.pages[k]; p != nil && (p[j].rec != "" || p[j].links != [3]link{}) {
+				if p := sh.pages[k]; p != nil && p[j].entry != (entry{}) {
 					return fmt.Errorf("slot %d is free and not empty", i)
 				}
 				continue
 			}
-			all.add(sh.at(i).rec.room())
-			if sh.at(i).rec.user() != "" {
+			all.add(sh.at(i).room())
+			if sh.at(i).user() != "" {
 				users++
 			} else {
 				anonymous++
@@ -60,26 +60,17 @@ func (sh *shard) check() error {
 }
 
 func (sh *shard) checkLists(users, anonymous int) error {
-	err := sh.keys.check(sh, byKey, sh.count, func(b, i uint32) bool {
-		return sh.keys.bucket(sh.at(i).hash[byKey]) == b
-	})
-	if err != nil {
-		return err
-	}
-	err = sh.tags.check(sh, byTag, users, func(b, i uint32) bool {
-		return sh.tags.bucket(sh.at(i).hash[byTag]) == b && sh.at(i).rec.user() != ""
-	})
-	if err != nil {
-		return err
-	}
-	if sh.keys.n != sh.count || sh.tags.n != users {
-		return fmt.Errorf("indexes count %d and %d, not %d and %d", sh.keys.n, sh.tags.n, sh.count, users)
+	for x, n := range map[*index]int{&sh.keys: sh.count, &sh.tags: users} {
+		err := x.check(sh, x.kind, n, func(b, i uint32) bool { return x.bucket(x.hash(sh, i)) == b })
+		if err != nil || x.n != n {
+			return fmt.Errorf("index %d counts %d, not %d: %v", x.kind, x.n, n, err)
+		}
 	}
 	if sh.ageing {
 		last := uint32(0)
-		err = sh.age.check(sh, byTag, anonymous, func(_, i uint32) bool {
+		err := sh.age.check(sh, byTag, anonymous, func(_, i uint32) bool {
 			last = i
-			return sh.at(i).rec.user() == ""
+			return sh.at(i).user() == ""
 		})
 		if err != nil || last != sh.newest {
 			return fmt.Errorf("age: %v, newest %d, not %d", err, sh.newest, last)
@@ -97,8 +88,8 @@ func (sh *shard) checkLists(users, anonymous int) error {
 	})
 }
 
-// check walks over all lists, wants each slot's links to agree and belongs to hold,
-// and wants n slots.
+// check walks over all lists, wants each slot's links to agree and belongs to hold, and wants n
+// slots.
 func (l *list) check(sh *shard, kind, n int, belongs func(b, i uint32) bool) error {
 	seen := 0
 	for b := range l.heads {

@@ -2,9 +2,8 @@ package memstore
 
 import "github.com/sojourn-go/sojourn/store"
 
-// guards remembers when users' records were revoked, in two generations: the
-// younger takes what is new, the older goes after [store.GuardFor]. Nothing needs
-// to look for old ones.
+// guards remembers when users' records were revoked, in two generations: the younger takes what is
+// new, the older goes after [store.GuardFor]. Nothing needs to look for old ones.
 type guards struct {
 	young, old map[store.Tag]int64
 	since      int64 // of the younger generation
@@ -12,9 +11,9 @@ type guards struct {
 	folded     bool
 }
 
-// maxGuards bounds a generation of a shard. What comes beyond is folded into
-// one guard for all: some sign-ins of other users that were under way are then refused,
-// but none is admitted that should not be, and memory is bounded.
+// maxGuards bounds a generation of a shard. What comes beyond is folded into one guard for all:
+// some sign-ins of other users that were under way are then refused, but none is admitted that
+// should not be, and memory is bounded.
 const maxGuards = 2048
 
 func (g *guards) turn(now int64) {
@@ -39,14 +38,13 @@ func (g *guards) set(tag store.Tag, now int64) {
 	g.young[tag] = now
 }
 
-// refuses tells whether tag's records were revoked at began or since.
-func (g *guards) refuses(tag store.Tag, began int64) bool {
-	if g.folded && began <= g.all {
-		return true
+// last returns when tag's records were last revoked, as far as that is remembered.
+func (g *guards) last(tag store.Tag) (at int64, ok bool) {
+	if at, ok = g.young[tag]; !ok {
+		at, ok = g.old[tag]
 	}
-	if at, ok := g.young[tag]; ok && began <= at {
-		return true
+	if g.folded && (!ok || at < g.all) {
+		return g.all, true
 	}
-	at, ok := g.old[tag]
-	return ok && began <= at
+	return at, ok
 }

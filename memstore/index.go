@@ -9,8 +9,8 @@ const (
 	byTime        // records that end within one stretch of time
 )
 
-// link is a slot's place in a list. The first slot's prev is the number of
-// the list with the bit first set.
+// link is a slot's place in a list. The first slot's prev is the number of the list with the bit
+// first set.
 type link struct{ next, prev uint32 }
 
 const first = 1 << 31
@@ -39,9 +39,9 @@ func (l *list) drop(sh *shard, kind int, i uint32) {
 	}
 }
 
-// index is a hash table by linear hashing: it grows and shrinks by one bucket
-// at a time, so that no write pays for a rehash of the whole. Slots of unlike keys may
-// share a hash, and share a bucket anyway: whoever looks compares the key.
+// index is a hash table by linear hashing: it grows and shrinks by one bucket at a time, so that no
+// write pays for a rehash of the whole. Slots of unlike keys may share a hash, and share a bucket
+// anyway: whoever looks compares the key.
 type index struct {
 	list
 	n    int
@@ -59,11 +59,29 @@ func (x *index) bucket(h uint32) uint32 {
 	return h & mask
 }
 
+// hash is recomputed where it is needed: four bytes a record would be the dearer way.
+func (x *index) hash(sh *shard, i uint32) uint32 {
+	k := &sh.at(i).key
+	if x.kind == byKey {
+		return hashID(&k.ID)
+	}
+	_, h := sh.m.locate(&k.Tag)
+	return h
+}
+
+// first returns the first slot whose key may have a hash, or 0.
+func (x *index) first(hash uint32) uint32 {
+	if len(x.heads) == 0 {
+		return 0
+	}
+	return x.heads[x.bucket(hash)]
+}
+
 func (x *index) add(sh *shard, i uint32) {
 	if x.heads == nil {
 		x.heads = make([]uint32, fewBuckets)
 	}
-	x.push(sh, x.kind, x.bucket(sh.at(i).hash[x.kind]), i)
+	x.push(sh, x.kind, x.bucket(x.hash(sh, i)), i)
 	if x.n++; x.n > len(x.heads) {
 		x.grow(sh)
 	}
@@ -86,7 +104,7 @@ func (x *index) grow(sh *shard) {
 	from := last &^ (1 << (bits.Len32(last) - 1))
 	for i := x.heads[from]; i != 0; {
 		next := sh.at(i).links[x.kind].next
-		if x.bucket(sh.at(i).hash[x.kind]) == last {
+		if x.bucket(x.hash(sh, i)) == last {
 			x.drop(sh, x.kind, i)
 			x.push(sh, x.kind, last, i)
 		}

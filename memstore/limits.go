@@ -8,20 +8,24 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// overhead is what a record counts for beside its user, meta and data: its
-// header, slot and share of the index, about as measured.
+// overhead is what a record counts for beside its user, meta and data: its slot and share of the
+// index, about as measured.
 const overhead = 180
 
 // room is a number of records and their size.
 type room struct{ records, bytes int64 }
 
-func (p packed) room() room { return room{1, int64(len(p) - headerLen + overhead)} }
+func (sl *slot) room() room { return room{1, int64(len(sl.body) + overhead)} }
+
+func roomOf(r *store.Record) room {
+	return room{1, int64(len(r.User) + len(r.Meta) + len(r.Data) + overhead)}
+}
 
 func (r *room) add(o room) { r.records += o.records; r.bytes += o.bytes }
 func (r *room) sub(o room) { r.records -= o.records; r.bytes -= o.bytes }
 
-// limits counts what all shards hold together, if there is a bound. Its lock
-// is taken last and held for a few additions.
+// limits counts what all shards hold together, if there is a bound. Its lock is taken last and held
+// for a few additions.
 type limits struct {
 	maxRecords, maxBytes int64
 	evict                bool
@@ -32,8 +36,7 @@ type limits struct {
 
 func (l *limits) bounded() bool { return l.maxRecords > 0 || l.maxBytes > 0 }
 
-// take accounts for need, of which have is accounted for already. Only growth
-// can be refused.
+// take accounts for need, of which have is accounted for already. Only growth can be refused.
 func (l *limits) take(need room, have *room) bool {
 	if !l.bounded() {
 		return true
@@ -62,19 +65,19 @@ func (l *limits) full() error {
 	return fmt.Errorf("%w: raise Options.MaxRecords (%d) or Options.MaxBytes (%d)", store.ErrFull, l.maxRecords, l.maxBytes)
 }
 
-// claim is the room that one write gained for itself so far. It stays accounted
-// for, so that no other write can snatch it.
+// claim is the room that one write gained for itself so far. It stays accounted for, so that no
+// other write can snatch it.
 type claim struct {
 	got   room
 	swept int // shards without anything due
 }
 
-// makeRoom ends a few records for the sake of a write that found no room: expired
-// ones, and then, for a user's record, the oldest anonymous one. It tells whether it
-// ended any. It holds one shard's lock at a time, and the caller none.
-func (s *Store) makeRoom(ctx context.Context, c *claim, user string) bool {
-	for c.swept < len(s.shards) && ctx.Err() == nil {
-		freed, more := s.sweepShard(&s.shards[c.swept], slice)
+// makeRoom ends a few records for the sake of a write that found no room: expired ones, and then,
+// for a user's record, the oldest anonymous one. It reports whether it ended any. It holds one
+// shard's lock at a time, and the caller none.
+func (m *memory) makeRoom(ctx context.Context, c *claim, user bool) bool {
+	for c.swept < len(m.shards) && ctx.Err() == nil {
+		freed, more := m.sweepShard(&m.shards[c.swept], slice)
 		c.got.add(freed)
 		if !more {
 			c.swept++
@@ -83,19 +86,19 @@ func (s *Store) makeRoom(ctx context.Context, c *claim, user string) bool {
 			return true
 		}
 	}
-	return ctx.Err() == nil && user != "" && s.limits.evict && s.evictOldest(c)
+	return ctx.Err() == nil && user && m.limits.evict && m.evictOldest(c)
 }
 
 // evictOldest ends the anonymous record whose shard holds it longest.
-func (s *Store) evictOldest(c *claim) bool {
+func (m *memory) evictOldest(c *claim) bool {
 	for {
 		var oldest *shard
 		age := int64(never)
-		for i := range s.shards {
-			sh := &s.shards[i]
+		for i := range m.shards {
+			sh := &m.shards[i]
 			sh.mu.RLock()
-			if i := sh.oldest(); i != 0 && sh.at(i).rec.filed() < age {
-				oldest, age = sh, sh.at(i).rec.filed()
+			if i := sh.oldest(); i != 0 && sh.at(i).filed < age {
+				oldest, age = sh, sh.at(i).filed
 			}
 			sh.mu.RUnlock()
 		}

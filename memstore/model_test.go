@@ -52,9 +52,17 @@ func clamp(t time.Time) time.Time {
 	return t
 }
 
+// put inserts a record, unless it is over before it begins.
 func (m *model) put(r store.Record, version uint64) {
+	r = settled(r, version)
+	if r.Live(time.Now()) {
+		m.recs[r.Key] = r
+	}
+}
+
+func settled(r store.Record, version uint64) store.Record {
 	r.Version, r.Created, r.Seen = version, clamp(r.Created), clamp(r.Seen)
-	m.recs[r.Key] = r
+	return r
 }
 
 func (m *model) create(r store.Record, adm store.Admission) error {
@@ -65,12 +73,15 @@ func (m *model) create(r store.Record, adm store.Admission) error {
 		return store.ErrExists
 	}
 	if r.User != "" {
-		if g, ok := m.guards[r.User]; ok && adm.Age > 0 && !time.Now().Add(-adm.Age).After(g) {
+		if g, ok := m.guards[r.User]; ok && adm.Age() > 0 && !adm.Began.After(g) {
 			return store.ErrRevoked
 		}
 		if mine := m.of(r.User); adm.Max > 0 && len(mine) >= adm.Max {
 			if !adm.Evict {
 				return store.ErrLimit
+			}
+			if now := settled(r, 1); !now.Live(time.Now()) {
+				return nil // nobody has to go for it
 			}
 			for _, v := range mine[:len(mine)+1-adm.Max] {
 				delete(m.recs, v.Key)
@@ -143,7 +154,7 @@ func testModel(t *testing.T, seed uint64) {
 	opts := &Options{MaxRecords: 1 << 20, MaxBytes: 1 << 40, EvictAnonymous: seed%2 == 0}
 	mt := &modelTest{rand.New(rand.NewPCG(seed, 1)), t, New(opts), model{map[store.Key]store.Record{}, map[string]time.Time{}}}
 	if seed%4 < 2 { // all in few shards, so that pages and buckets come and go
-		mt.s.shards, mt.s.shift = mt.s.shards[:2], 63
+		mt.s.mem.shards, mt.s.mem.shift = mt.s.mem.shards[:2], 63
 	}
 	for step := range 3000 {
 		mt.step(seed, step)
@@ -195,7 +206,7 @@ func (mt *modelTest) step(seed uint64, step int) {
 	kind := mt.IntN(20)
 	switch {
 	case kind < 7:
-		adm := store.Admission{Max: mt.IntN(40), Evict: mt.IntN(2) == 0, Age: time.Duration(mt.Int64N(int64(store.GuardFor)))}
+		adm := store.Admission{Max: mt.IntN(40), Evict: mt.IntN(2) == 0, Began: time.Now().Add(-time.Duration(mt.Int64N(int64(store.GuardFor))))}
 		_, got = mt.s.Create(ctx, r, adm)
 		want = mt.m.create(r, adm)
 	case kind < 11:
@@ -253,8 +264,8 @@ func (mt *modelTest) revoke(r store.Record) {
 	if len(sel.Only) == 0 {
 		mt.m.guards[r.User] = time.Now()
 	}
-	if n, err := mt.s.Revoke(context.Background(), r.User, sel); n != want || err != nil {
-		mt.Fatalf("revoked %d, %v; want %d", n, err, want)
+	if r, err := mt.s.Revoke(context.Background(), r.User, sel); r.N != want || err != nil {
+		mt.Fatalf("revoked %d, %v; want %d", r.N, err, want)
 	}
 }
 
@@ -278,7 +289,7 @@ func (mt *modelTest) sweep() {
 
 func (mt *modelTest) compare() {
 	ctx := context.Background()
-	mt.s.check(mt.T)
+	mt.s.mem.check(mt.T)
 	live := 0
 	for k := range mt.m.recs {
 		want, ok := mt.m.live(k)

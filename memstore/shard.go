@@ -1,30 +1,79 @@
 package memstore
 
 import (
+	"math"
 	"math/bits"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
+
+	"github.com/sojourn-go/sojourn/store"
 )
 
-// slot is where a record stays from its creation to its end. Slots are
-// numbered from 1 within their shard; 0 means none.
+// slot is where a record stays from its creation to its end. Slots are numbered from 1 within their
+// shard; 0 means none. Instants are offsets from the memory's base.
 type slot struct {
-	rec   packed
-	seen  atomic.Int64 // the one field that changes under a read lock
-	links [3]link
-	hash  [2]uint32 // as in place
+	entry
+	seen atomic.Int64 // the one field that changes under a read lock
 }
 
-const pageLen = 32
+type entry struct {
+	key     store.Key
+	handle  store.Handle
+	writer  store.Writer
+	version uint64
+	created int64
+	filed   int64 // when this key was created; created may be from before a rotation
+	idle    time.Duration
+	life    time.Duration
+	body    string // user, meta and data in one allocation; readers copy from it with no lock held
+	links   [3]link
+	metaLen uint16
+	userLen uint8
+}
+
+func (sl *slot) user() string { return sl.body[:sl.userLen] }
+
+// ends is the offset at which the record is no longer live.
+func (sl *slot) ends() int64 {
+	end := int64(never)
+	if sl.idle > 0 {
+		end = sl.seen.Load() + int64(sl.idle)
+	}
+	if sl.life > 0 {
+		end = min(end, sl.created+int64(sl.life))
+	}
+	return end
+}
+
+const never = math.MaxInt64
+
+// fill writes a record, but for the slot's lists.
+func (sl *slot) fill(m *memory, r *store.Record, filed int64) {
+	sl.key, sl.handle, sl.writer, sl.version = r.Key, r.Handle, r.Writer, r.Version
+	sl.created, sl.filed, sl.idle, sl.life = m.offset(r.Created), filed, r.Idle, r.Lifetime
+	sl.seen.Store(m.offset(r.Seen))
+	sl.userLen, sl.metaLen = uint8(len(r.User)), uint16(len(r.Meta))
+	var b strings.Builder
+	b.Grow(len(r.User) + len(r.Meta) + len(r.Data))
+	b.WriteString(r.User)
+	b.Write(r.Meta)
+	b.Write(r.Data)
+	sl.body = b.String()
+}
+
+const pageLen = 64 // with its header, a page nearly fills one of the runtime's size classes
 
 type page [pageLen]slot
 
-// shard holds the records of some tags. Slots are in pages, so that growing
-// copies nothing and emptied pages go back to the garbage collector.
+// shard holds the records of some tags. Slots are in pages, so that growing copies nothing and
+// emptied pages go back to the garbage collector.
 type shard struct {
+	m      *memory
 	mu     sync.RWMutex
 	pages  []*page
-	used   []uint32 // a bit for each slot of a page
+	used   []uint64 // a bit for each slot of a page
 	lowest int      // no page before this one has a free slot
 	count  int
 	bytes  int64
@@ -33,6 +82,7 @@ type shard struct {
 	tags   index // users' records only
 	wheel  wheel
 	guards guards
+	view   view // of who holds the lock
 
 	ageing  bool // whether age is kept
 	age     list // anonymous records, the one created longest ago first
@@ -42,14 +92,13 @@ type shard struct {
 
 func (sh *shard) at(i uint32) *slot { return &sh.pages[i/pageLen][i%pageLen] }
 
-// find gives the slot of the record at a place, live or not, or 0.
-func (sh *shard) find(at *place) uint32 {
-	if len(sh.keys.heads) == 0 {
-		return 0
-	}
-	for i := sh.keys.heads[sh.keys.bucket(at.hash[byKey])]; i != 0; {
+func (sh *shard) ends(i uint32) int64 { return sh.at(i).ends() }
+
+// find returns the slot of the record at a key, live or not, or 0.
+func (sh *shard) find(k *store.Key) uint32 {
+	for i := sh.keys.first(hashID(&k.ID)); i != 0; {
 		sl := sh.at(i)
-		if sl.hash[byKey] == at.hash[byKey] && sl.rec.has(&at.key) {
+		if sl.key == *k {
 			return i
 		}
 		i = sl.links[byKey].next
@@ -57,44 +106,68 @@ func (sh *shard) find(at *place) uint32 {
 	return 0
 }
 
-// live is find for a record that has not expired.
-func (sh *shard) live(at *place, now int64) uint32 {
-	if i := sh.find(at); i != 0 && sh.ends(i) > now {
-		return i
+// of returns the slots of a user's records, whose tag has a hash.
+func (sh *shard) of(hash uint32, user string) []uint32 {
+	mine := make([]uint32, 0, 16)
+	for i := sh.tags.first(hash); i != 0; i = sh.at(i).links[byTag].next {
+		if sh.at(i).user() == user {
+			mine = append(mine, i)
+		}
 	}
-	return 0
+	return mine
 }
 
-func (sh *shard) ends(i uint32) int64 {
-	sl := sh.at(i)
-	return sl.rec.ends(sl.seen.Load())
+// between returns the used slots of a range.
+func (sh *shard) between(from, to uint32) (some []uint32) {
+	for i := max(from, 1); i < min(to, uint32(pageLen*len(sh.used))); i++ {
+		if sh.used[i/pageLen]>>(i%pageLen)&1 != 0 {
+			some = append(some, i)
+		}
+	}
+	return some
 }
 
-// insert adds a record at a place that is free.
-func (sh *shard) insert(at *place, p packed, seen int64) {
+// record reads all but Meta and Data. The User shares memory with the slot.
+func (sh *shard) record(i uint32, r *store.Record) {
+	sl, m := sh.at(i), sh.m
+	*r = store.Record{Key: sl.key, Handle: sl.handle, User: sl.user(), Version: sl.version, Writer: sl.writer,
+		Idle: sl.idle, Lifetime: sl.life, Created: m.time(sl.created), Seen: m.time(sl.seen.Load())}
+}
+
+func (sh *shard) copy(slots []uint32) []found {
+	all := make([]found, len(slots))
+	for n, i := range slots {
+		sl := sh.at(i)
+		sh.record(i, &all[n].rec)
+		all[n].meta = sl.body[sl.userLen:][:sl.metaLen]
+	}
+	return all
+}
+
+// insert adds a record at a key that is free.
+func (sh *shard) insert(r *store.Record, now int64) {
 	i := sh.alloc()
 	sl := sh.at(i)
-	sl.rec, sl.hash = p, at.hash
-	sl.seen.Store(seen)
+	sl.fill(sh.m, r, now)
 	sh.keys.add(sh, i)
 	switch {
-	case p.user() != "":
+	case r.User != "":
 		sh.tags.add(sh, i)
 	case sh.ageing:
 		sh.append(i)
 	}
 	sh.file(i)
 	sh.count++
-	sh.bytes += p.room().bytes
+	sh.bytes += sl.room().bytes
 }
 
 // remove ends a record and tells the room that it took. No other slot moves.
 func (sh *shard) remove(i uint32) room {
 	sl := sh.at(i)
-	r := sl.rec.room()
+	r := sl.room()
 	sh.keys.remove(sh, i)
 	switch {
-	case sl.rec.user() != "":
+	case sl.userLen > 0:
 		sh.tags.remove(sh, i)
 	case sh.ageing:
 		if sh.newest == i {
@@ -112,15 +185,14 @@ func (sh *shard) remove(i uint32) room {
 	return r
 }
 
-// replace puts new bytes in place of a record's old ones.
-func (sh *shard) replace(i uint32, p packed, seen int64) {
+// replace writes a newer version of a record over it.
+func (sh *shard) replace(i uint32, r *store.Record) {
 	sl := sh.at(i)
-	before := sh.ends(i)
-	sh.bytes += p.room().bytes - sl.rec.room().bytes
-	sl.rec = p
-	sl.seen.Store(seen)
+	end, size := sl.ends(), sl.room().bytes
+	sl.fill(sh.m, r, sl.filed)
+	sh.bytes += sl.room().bytes - size
 	// A longer life is found when the old one's time has come.
-	if sh.ends(i) < before {
+	if sl.ends() < end {
 		sh.wheel.drop(sh, byTime, i)
 		sh.file(i)
 	}
@@ -164,15 +236,14 @@ func (sh *shard) alloc() uint32 {
 	if sh.pages[k] == nil {
 		sh.pages[k] = new(page)
 	}
-	b := bits.TrailingZeros32(^sh.used[k])
+	b := bits.TrailingZeros64(^sh.used[k])
 	sh.used[k] |= 1 << b
 	return uint32(k*pageLen + b)
 }
 
 func (sh *shard) free(i uint32) {
 	k := int(i / pageLen)
-	sl := sh.at(i)
-	sl.rec, sl.links = "", [3]link{}
+	sh.at(i).entry = entry{}
 	sh.used[k] &^= 1 << (i % pageLen)
 	sh.lowest = min(sh.lowest, k)
 	if sh.used[k] != 0 {
@@ -186,12 +257,12 @@ func (sh *shard) free(i uint32) {
 	sh.used, sh.pages = shrink(sh.used, n), shrink(sh.pages, n)
 }
 
-// tidy moves up to n records to lower slots if most are free, so that pages
-// empty. It is done last: it changes what slot numbers mean.
+// tidy moves up to n records to lower slots if most are free, so that pages empty. It is done last:
+// it changes what slot numbers mean.
 func (sh *shard) tidy(n int) {
 	for ; n > 0 && 3*sh.count < pageLen*(len(sh.used)-1) && sh.walkers.Load() == 0; n-- {
 		top := len(sh.used) - 1
-		from := uint32(top*pageLen + bits.Len32(sh.used[top]) - 1)
+		from := uint32(top*pageLen + bits.Len64(sh.used[top]) - 1)
 		to := sh.alloc()
 		if to > from {
 			sh.free(to)
@@ -203,14 +274,11 @@ func (sh *shard) tidy(n int) {
 
 func (sh *shard) move(from, to uint32) {
 	a, b := sh.at(from), sh.at(to)
-	b.rec, b.links, b.hash = a.rec, a.links, a.hash
+	b.entry = a.entry
 	b.seen.Store(a.seen.Load())
 	heads := [3][]uint32{sh.keys.heads, sh.tags.heads, sh.wheel.heads}
-	if a.rec.user() == "" {
+	if a.userLen == 0 {
 		heads[byTag] = sh.age.heads
-		if sh.newest == from {
-			sh.newest = to
-		}
 	}
 	for kind, l := range a.links {
 		if l.next != 0 {
@@ -222,6 +290,9 @@ func (sh *shard) move(from, to uint32) {
 		case l.prev != 0:
 			sh.at(l.prev).links[kind].next = to
 		}
+	}
+	if sh.newest == from {
+		sh.newest = to
 	}
 	sh.free(from)
 }

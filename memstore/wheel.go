@@ -2,16 +2,14 @@ package memstore
 
 import "math/bits"
 
-// wheel is a hierarchical timing wheel with a tick of one nanosecond. A bucket of level
-// n holds what ends within one stretch of 64^n ns. A record is filed by the highest
-// base-64 digit in which its end differs from cur; so the buckets that cur has not
-// reached are ordered in time, lower levels first, and the earliest is found
-// by a few bits.
+// wheel is a hierarchical timing wheel with a tick of one nanosecond. A bucket of level n holds
+// what ends within one stretch of 64^n ns. A record is filed by the highest base-64 digit in which
+// its end differs from cur; so the buckets that cur has not reached are ordered in time, lower
+// levels first, and the earliest is found by a few bits.
 //
-// Filing is lazy: a Touch leaves a record where it is. When its bucket comes, it is filed
-// anew by its true end. A record is filed at most about four times in a life and once
-// for each idle time that it was touched in; it never is where its end has passed
-// and its bucket has not come.
+// Filing is lazy: a Touch leaves a record where it is. When its bucket comes, it is filed anew by
+// its true end. A record is filed at most about four times in a life and once for each idle time
+// that it was touched in; it never is where its end has passed and its bucket has not come.
 type wheel struct {
 	list                // made on first use
 	set  [levels]uint64 // buckets that may have slots
@@ -77,8 +75,8 @@ func (sh *shard) due(now int64) uint32 {
 	return w.heads[due]
 }
 
-// sweep looks at up to visits slots that may have ended and removes up to limit that
-// have. It tells the room they took, and whether it left anything to look at.
+// sweep looks at up to visits slots that may have ended and removes up to limit that have. It tells
+// the room they took, and whether it left anything to look at.
 func (sh *shard) sweep(now int64, visits, limit int) (freed room, more bool) {
 	for ; visits > 0 && freed.records < int64(limit); visits-- {
 		i := sh.due(now)

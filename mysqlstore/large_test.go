@@ -65,8 +65,8 @@ func TestLarge(t *testing.T) {
 		same("rotated again", small)
 		other := record("ada")
 		other.Data = data(50 << 10)
-		if gone, err := s.Create(t.Context(), other, store.Admission{Max: 1, Evict: true}); err != nil || len(gone) != 1 {
-			t.Fatal(gone, err)
+		if a, err := s.Create(t.Context(), other, store.Admission{Max: 1, Evict: true}); err != nil || len(a.Evicted) != 1 {
+			t.Fatal(a.Evicted, err)
 		}
 		same("created at the limit", other)
 		if n, err := s.Sweep(t.Context(), 100); n != 2 || err != nil { // the two old keys

@@ -10,12 +10,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sojourn-go/sojourn/sqlstore"
+	"github.com/sojourn-go/sojourn/mysqlstore"
 	"github.com/sojourn-go/sojourn/store"
 )
 
 // eachLevel runs a test on each server at the two levels of isolation in use, through New.
-func eachLevel(t *testing.T, test func(*testing.T, *sqlstore.Store)) {
+func eachLevel(t *testing.T, test func(*testing.T, *mysqlstore.Store)) {
 	eachServer(t, func(t *testing.T, address string) {
 		for _, level := range []string{"READ-COMMITTED", "REPEATABLE-READ"} {
 			t.Run(level, func(t *testing.T) {
@@ -57,18 +57,18 @@ func live(t *testing.T, s store.Store, user string) (recs []store.Record) {
 // the table is empty: the limit holds, and nobody is refused who has room.
 func TestFirstLogins(t *testing.T) {
 	const users, logins, most = 12, 12, 3
-	eachLevel(t, func(t *testing.T, s *sqlstore.Store) {
+	eachLevel(t, func(t *testing.T, s *mysqlstore.Store) {
 		for _, evict := range []bool{false, true} {
 			var applied, evicted [users]atomic.Int64
 			var wg sync.WaitGroup
 			for u := range users {
 				for range logins {
 					wg.Go(func() {
-						gone, err := s.Create(t.Context(), record(fmt.Sprint(u, evict)), store.Admission{Max: most, Evict: evict, Age: time.Minute})
+						a, err := s.Create(t.Context(), record(fmt.Sprint(u, evict)), store.Admission{Max: most, Evict: evict, Began: time.Now().Add(-time.Minute)})
 						switch {
 						case err == nil:
 							applied[u].Add(1)
-							evicted[u].Add(int64(len(gone)))
+							evicted[u].Add(int64(len(a.Evicted)))
 						case !errors.Is(err, store.ErrLimit) || evict:
 							t.Errorf("evict %v: %v", evict, err)
 						}
@@ -86,11 +86,45 @@ func TestFirstLogins(t *testing.T) {
 	})
 }
 
+// TestFarClock has a store that is wrong about the server's clock by more than an answer can tell: the first Create asks,
+// and from then on it is right.
+func TestFarClock(t *testing.T) {
+	eachServer(t, func(t *testing.T, address string) {
+		s := openAt(t, address, nil)
+		for _, ahead := range []time.Duration{time.Hour, -time.Hour} {
+			for i, user := range []string{"ada", "", "ada"} {
+				if i < 2 {
+					mysqlstore.SetAhead(s, ahead)
+				}
+				rec := record(user)
+				r, err := s.Revoke(t.Context(), user, store.Selection{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				a, err := s.Create(t.Context(), rec, store.Admission{Max: 1})
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, _, err := s.Get(t.Context(), rec.Key)
+				if err != nil || !a.Now.Equal(got.Created) || !a.Revoked.Equal(r.At) {
+					t.Errorf("%v off, %q: admitted at %v, created at %v, %v; revoked at %v, want %v", ahead, user, a.Now, got.Created, err, a.Revoked, r.At)
+				}
+				dead := record(user)
+				dead.Created, dead.Lifetime = time.Unix(1, 0), time.Second
+				mysqlstore.SetAhead(s, ahead)
+				if _, err := s.Create(t.Context(), dead, store.Admission{}); err != nil {
+					t.Errorf("%v off, a record without life: %v", ahead, err)
+				}
+			}
+		}
+	})
+}
+
 // TestRevokeRaces renews and signs in while all of the user's sessions are ended, again and again: what was acknowledged
 // before a Revoke was called is dead when it returns, under whatever key.
 func TestRevokeRaces(t *testing.T) {
 	const users, devices, rounds = 4, 3, 15
-	eachLevel(t, func(t *testing.T, s *sqlstore.Store) {
+	eachLevel(t, func(t *testing.T, s *mysqlstore.Store) {
 		var wg sync.WaitGroup
 		for u := range users {
 			user := fmt.Sprint("user", u)
@@ -167,7 +201,7 @@ func renewing(t *testing.T, ctx context.Context, s store.Store, user string, ack
 // caller, no change is lost, and no live record is swept.
 func TestStorm(t *testing.T) {
 	const rows, writers = 40, 12
-	eachLevel(t, func(t *testing.T, s *sqlstore.Store) {
+	eachLevel(t, func(t *testing.T, s *mysqlstore.Store) {
 		var keys [rows]store.Key
 		for i := range keys {
 			rec := record(fmt.Sprint("user", i%5))

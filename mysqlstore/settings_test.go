@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/sojourn-go/sojourn/mysqlstore"
-	"github.com/sojourn-go/sojourn/sqlstore"
 	"github.com/sojourn-go/sojourn/store"
 	"github.com/sojourn-go/sojourn/store/storetest"
 )
@@ -35,7 +34,7 @@ var settings = []struct {
 const odder = "SIMULTANEOUS_ASSIGNMENT"
 
 // openWith makes a store with New on connections with parameters.
-func openWith(t testing.TB, address string, params map[string]string) (*sqlstore.Store, string) {
+func openWith(t testing.TB, address string, params map[string]string) (*mysqlstore.Store, string) {
 	db := dbWith(t, address, params)
 	table := tableName()
 	s, err := mysqlstore.New(db, &mysqlstore.Options{Table: table})

@@ -44,7 +44,10 @@ func TestFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	full := Reserve(disk, "db", 16<<20)
+	full := func() bool {
+		u, err := disk.GetDiskUsage("db")
+		return err == nil && u.AvailBytes < 16<<20
+	}
 	s, err := New(db, &Options{Full: full})
 	if err != nil {
 		t.Fatal(err)

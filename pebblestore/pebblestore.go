@@ -14,7 +14,7 @@
 //
 // Where Pebble cannot write its log it calls Fatalf of its Logger, which ends the process unless the
 // application has another one. Nothing acknowledged is lost, but nobody is served either. So leave it some
-// room: [Reserve] makes an [Options].Full that refuses new sessions with
+// room: [kvstore.Reserve] makes an [Options].Full that refuses new sessions with
 // [store.ErrFull] while sign-outs still work.
 //
 // A damaged table ends the process as well, unless the database's options have an
@@ -31,39 +31,28 @@ import (
 	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/sojourn-go/sojourn/kvstore"
 	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/driver"
 )
 
-// Store is a [kvstore.Store], which is a [store.Store].
-type Store = kvstore.Store
+const name = "pebblestore"
 
 // Options are those of package kvstore.
 type Options = kvstore.Options
 
-// New makes a Store in a database that the caller has opened, and will close
-// when the Store is no longer used. There must be one Store only for a database and a prefix.
+// New makes a store in a database that the caller has opened, and will close
+// when the store is no longer used. There must be one store only for a database and a prefix.
 // Errors: those of [kvstore.New].
-func New(db *pebble.DB, opts *Options) (*Store, error) {
-	return kvstore.New(engine{db}, opts)
-}
-
-// Reserve gives an [Options].Full that is true while the file system of dir has less
-// than bytes free. It asks the system each time (a microsecond); where it cannot be asked, it is false. A reserve should
-// hold several memtables, say 64 MiB or more.
-func Reserve(fs vfs.FS, dir string, bytes uint64) func() bool {
-	return func() bool {
-		u, err := fs.GetDiskUsage(dir)
-		return err == nil && u.AvailBytes < bytes
-	}
+func New(db *pebble.DB, opts *Options) (*driver.Store, error) {
+	return kvstore.New(name, engine{db}, opts)
 }
 
 // engine is what kvstore needs of a database.
 type engine struct{ db *pebble.DB }
 
-var _ kvstore.Engine = engine{}
+var _ kvstore.Driver = engine{}
 
 // Get reads one value.
 func (e engine) Get(key []byte) (value []byte, found bool, err error) {

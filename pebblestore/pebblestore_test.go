@@ -24,7 +24,7 @@ func TestStore(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { outside.Do(func() { db.Close() }) })
-		s, err := kvstore.New(outside.Engine(engine{db}), nil)
+		s, err := kvstore.New(name, outside.Engine(engine{db}), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

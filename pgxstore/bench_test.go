@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/sojourn-go/sojourn/pgxstore"
-	"github.com/sojourn-go/sojourn/sqlstore"
+	"github.com/sojourn-go/sojourn/postgresstore"
 	"github.com/sojourn-go/sojourn/store"
 	"github.com/sojourn-go/sojourn/store/storetest"
 )
@@ -152,7 +152,7 @@ func BenchmarkPair(b *testing.B) {
 	bare := bareSide(b, p)
 	db := database(b, c.ConnString(), pgx.QueryExecModeCacheStatement)
 	db.SetMaxOpenConns(int(c.MaxConns))
-	s, err := sqlstore.New(db, sqlstore.Postgres(), &sqlstore.Options{Table: table(b)})
+	s, err := postgresstore.New(db, &postgresstore.Options{Table: table(b)})
 	for _, of := range []struct {
 		name string
 		side side

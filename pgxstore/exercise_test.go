@@ -34,7 +34,7 @@ func exercise(t *testing.T, s store.Store) {
 			t.Fatalf("%s: %v, want %v", what, err, want)
 		}
 	}
-	create := func(rec store.Record, adm store.Admission) ([]store.Handle, error) { return s.Create(ctx, rec, adm) }
+	create := func(rec store.Record, adm store.Admission) (store.Admitted, error) { return s.Create(ctx, rec, adm) }
 	for _, user := range []string{"", somebody()} {
 		rec := record(user)
 		_, err := create(rec, store.Admission{})
@@ -95,10 +95,10 @@ func exercise(t *testing.T, s store.Store) {
 	_, err := create(record(user), store.Admission{Max: 3})
 	is("create over the limit", err, store.ErrLimit)
 	recs = append(recs, record(user))
-	evicted, err := create(recs[3], store.Admission{Max: 3, Evict: true})
+	a, err := create(recs[3], store.Admission{Max: 3, Evict: true})
 	is("create that evicts", err, nil)
-	if len(evicted) != 1 || evicted[0] != recs[0].Handle {
-		t.Fatalf("evicted were %v, want %v", evicted, recs[0].Handle)
+	if len(a.Evicted) != 1 || a.Evicted[0] != recs[0].Handle {
+		t.Fatalf("evicted were %v, want %v", a.Evicted, recs[0].Handle)
 	}
 	var listed []store.Handle
 	for rec, err := range s.User(ctx, user) {
@@ -129,13 +129,13 @@ func exercise(t *testing.T, s store.Store) {
 		{store.Selection{}, 1},
 		{store.Selection{}, 0},
 	} {
-		n, err := s.Revoke(ctx, user, c.sel)
+		r, err := s.Revoke(ctx, user, c.sel)
 		is("revoke", err, nil)
-		if n != c.want {
-			t.Fatalf("%+v ended %d, want %d", c.sel, n, c.want)
+		if r.N != c.want {
+			t.Fatalf("%+v ended %d, want %d", c.sel, r.N, c.want)
 		}
 	}
-	_, err = create(record(user), store.Admission{Age: time.Minute})
+	_, err = create(record(user), store.Admission{Began: time.Now().Add(-time.Minute)})
 	is("create of a sign-in before the revocation", err, store.ErrRevoked)
 	_, err = create(record(user), store.Admission{})
 	is("create that does not ask", err, nil)

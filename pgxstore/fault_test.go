@@ -225,7 +225,7 @@ func TestDamage(t *testing.T) {
 			t.Errorf("%s: %v, %v", what, seen, last)
 		}
 	}
-	if n, err := s.Revoke(t.Context(), user, store.Selection{}); n != 2 || err != nil {
-		t.Errorf("revoke: %d, %v", n, err)
+	if r, err := s.Revoke(t.Context(), user, store.Selection{}); r.N != 2 || err != nil {
+		t.Errorf("revoke: %d, %v", r.N, err)
 	}
 }

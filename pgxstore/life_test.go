@@ -25,7 +25,7 @@ func TestNew(t *testing.T) {
 	if _, err := pgxstore.New((*pgxpool.Pool)(nil), nil); err == nil {
 		t.Error("a pool that is nil is accepted")
 	}
-	if _, err := pgxstore.New(new(pgxpool.Pool), &pgxstore.Options{Table: "x y"}); err == nil || !strings.HasPrefix(err.Error(), "pgxstore: ") {
+	if _, err := pgxstore.New(new(pgxpool.Pool), &pgxstore.Options{Table: "x y"}); err == nil || !strings.HasPrefix(err.Error(), "postgresstore: ") {
 		t.Errorf("a bad name: %v", err)
 	}
 }
@@ -96,8 +96,8 @@ func TestTwoTables(t *testing.T) {
 	if _, _, err := b.Get(t.Context(), rec.Key); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("the other store: %v", err)
 	}
-	if n, err := b.Revoke(t.Context(), rec.User, store.Selection{}); n != 0 || err != nil {
-		t.Errorf("the other store revoked %d, %v", n, err)
+	if r, err := b.Revoke(t.Context(), rec.User, store.Selection{}); r.N != 0 || err != nil {
+		t.Errorf("the other store revoked %d, %v", r.N, err)
 	}
 	if _, _, err := a.Get(t.Context(), rec.Key); err != nil {
 		t.Error(err)
@@ -162,11 +162,11 @@ func TestLogins(t *testing.T) {
 			wg.Go(func() {
 				for range 5 {
 					u := g % len(users)
-					hs, err := stores[g/3%2].Create(t.Context(), record(users[u]), store.Admission{Max: 4, Evict: evict})
+					a, err := stores[g/3%2].Create(t.Context(), record(users[u]), store.Admission{Max: 4, Evict: evict})
 					switch {
 					case err == nil:
 						created[u].Add(1)
-						evicted[u].Add(int32(len(hs)))
+						evicted[u].Add(int32(len(a.Evicted)))
 					case errors.Is(err, store.ErrLimit):
 						refused[u].Add(1)
 					default:
@@ -229,7 +229,7 @@ func TestGuards(t *testing.T) {
 	if n := guards(); n != 2 {
 		t.Errorf("a day later %d guards, want 2", n)
 	}
-	if _, err := s.Create(t.Context(), record(young.User), store.Admission{Age: time.Second}); !errors.Is(err, store.ErrRevoked) {
+	if _, err := s.Create(t.Context(), record(young.User), store.Admission{Began: time.Now().Add(-time.Second)}); !errors.Is(err, store.ErrRevoked) {
 		t.Errorf("a young revocation is forgotten: %v", err)
 	}
 	age("look = 0, revoked = greatest(revoked, 0) - 20 * 60000000::bigint")

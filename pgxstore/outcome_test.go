@@ -62,7 +62,7 @@ func TestOneStatement(t *testing.T) {
 		do   func() error
 	}{
 		{"create", func() error {
-			_, err := s.Create(ctx, rec, store.Admission{Max: 3, Evict: true, Age: time.Second})
+			_, err := s.Create(ctx, rec, store.Admission{Max: 3, Evict: true, Began: time.Now().Add(-time.Second)})
 			return err
 		}},
 		{"get", func() error { _, _, err := s.Get(ctx, rec.Key); return err }},

@@ -15,7 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/sojourn-go/sojourn/pgxstore"
-	"github.com/sojourn-go/sojourn/sqlstore"
+	"github.com/sojourn-go/sojourn/postgresstore"
 	"github.com/sojourn-go/sojourn/store"
 	"github.com/sojourn-go/sojourn/store/storetest"
 )
@@ -134,12 +134,12 @@ func database(t testing.TB, url string, mode pgx.QueryExecMode) *sql.DB {
 
 func TestSQLStore(t *testing.T) {
 	db := database(t, server(t, "SOJOURN_POSTGRES"), pgx.QueryExecModeCacheStatement)
-	s, err := sqlstore.New(db, sqlstore.Postgres(), &sqlstore.Options{Table: table(t)})
+	s, err := postgresstore.New(db, &postgresstore.Options{Table: table(t)})
 	kit(t, migrated(t, s, err))
 }
 
 func TestSQLStorePgBouncer(t *testing.T) {
 	db := database(t, server(t, "SOJOURN_PGBOUNCER"), pgx.QueryExecModeCacheDescribe)
-	s, err := sqlstore.New(db, sqlstore.Postgres(), &sqlstore.Options{Table: table(t)})
+	s, err := postgresstore.New(db, &postgresstore.Options{Table: table(t)})
 	kit(t, migrated(t, s, err))
 }

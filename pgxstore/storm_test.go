@@ -67,7 +67,7 @@ func TestStorm(t *testing.T) {
 					if n == 0 {
 						rec.Lifetime = time.Millisecond
 					}
-					_, err = s.Create(ctx, rec, store.Admission{Max: limit, Evict: n%2 == 0, Age: time.Millisecond})
+					_, err = s.Create(ctx, rec, store.Admission{Max: limit, Evict: n%2 == 0, Began: time.Now().Add(-time.Millisecond)})
 				} else if rec := recs[rand.IntN(len(recs))]; n < 8 {
 					next, tail := record(user), record("")
 					next.Handle, tail.Key = rec.Handle, rec.Key

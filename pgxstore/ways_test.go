@@ -10,7 +10,7 @@ import (
 	_ "github.com/lib/pq"
 
 	"github.com/sojourn-go/sojourn/pgxstore"
-	"github.com/sojourn-go/sojourn/sqlstore"
+	"github.com/sojourn-go/sojourn/postgresstore"
 	"github.com/sojourn-go/sojourn/store"
 )
 
@@ -25,7 +25,7 @@ func TestModes(t *testing.T) {
 			c := config(t, server(t, "SOJOURN_POSTGRES"))
 			c.ConnConfig.DefaultQueryExecMode = mode
 			exercise(t, open(t, pool(t, c), &pgxstore.Options{Table: name}))
-			s, err := sqlstore.New(database(t, c.ConnString(), mode), sqlstore.Postgres(), &sqlstore.Options{Table: name})
+			s, err := postgresstore.New(database(t, c.ConnString(), mode), &postgresstore.Options{Table: name})
 			exercise(t, migrated(t, s, err))
 		})
 	}
@@ -39,7 +39,7 @@ func TestPgBouncerModes(t *testing.T) {
 			c := config(t, server(t, "SOJOURN_PGBOUNCER"))
 			c.ConnConfig.DefaultQueryExecMode = mode
 			exercise(t, open(t, pool(t, c), &pgxstore.Options{Table: name}))
-			s, err := sqlstore.New(database(t, c.ConnString(), mode), sqlstore.Postgres(), &sqlstore.Options{Table: name})
+			s, err := postgresstore.New(database(t, c.ConnString(), mode), &postgresstore.Options{Table: name})
 			exercise(t, migrated(t, s, err))
 		})
 	}
@@ -52,7 +52,7 @@ func TestPQ(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	s, err := sqlstore.New(db, sqlstore.Postgres(), &sqlstore.Options{Table: table(t)})
+	s, err := postgresstore.New(db, &postgresstore.Options{Table: table(t)})
 	exercise(t, migrated(t, s, err))
 }
 

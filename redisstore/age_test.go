@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -11,36 +12,66 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// TestAgeGrows gives a revocation the time that a Create takes before its script runs, in retries or on its way: a sign-in that began
-// before it stays one that began before it. The store knows the server's time, or has never had an answer.
-func TestAgeGrows(t *testing.T) {
+// TestOvertaken has a revocation between the sending of a Create and its script, which came after the sign-in began. Its age
+// at the call cannot show that; the answer does, also where the Create is sent again.
+func TestOvertaken(t *testing.T) {
 	c := dial(t, option(t, "SOJOURN_REDIS"))
 	for what, answer := range map[string]error{"sent again": &redisstore.ServerError{Text: "TRYAGAIN"}, "on the way": nil} {
-		for _, known := range []bool{true, false} {
-			name := prefix()
-			s, p := spied(t, c, redisstore.Options{Prefix: name})
-			other := open(t, c, redisstore.Options{Prefix: name})
-			if known {
-				create(t, s, record("another"))
+		name := prefix()
+		s, p := spied(t, c, redisstore.Options{Prefix: name})
+		other := open(t, c, redisstore.Options{Prefix: name})
+		first := true
+		var revoked store.Revoked
+		p.answer = func(cmd redisstore.Command) error {
+			if cmd.Name != "EVALSHA" || len(cmd.After) != 7 || !first { // not a Create
+				return nil
 			}
-			age := 10 * time.Millisecond
-			first := true
-			p.answer = func(cmd redisstore.Command) error {
-				if cmd.Name != "EVALSHA" || len(cmd.After) != 7 || !first { // not a Create
-					return nil
-				}
-				first = false
-				if _, err := other.Revoke(t.Context(), "somebody", store.Selection{}); err != nil { // after the sign-in began
-					t.Error(err)
-				}
-				time.Sleep(5 * age)
-				return answer
+			first = false
+			var err error
+			if revoked, err = other.Revoke(t.Context(), "somebody", store.Selection{}); err != nil {
+				t.Error(err)
 			}
-			if _, err := s.Create(t.Context(), record("somebody"), store.Admission{Age: age}); !errors.Is(err, store.ErrRevoked) {
-				t.Errorf("create that came late, %s, time known %v: %v", what, known, err)
-			}
+			time.Sleep(50 * time.Millisecond)
+			return answer
+		}
+		began := time.Now()
+		rec := record("somebody")
+		a, err := s.Create(t.Context(), rec, store.Admission{Began: time.Now().Add(-10 * time.Millisecond)})
+		if err != nil || !a.Revoked.Equal(revoked.At) || a.Now.Sub(a.Revoked) > time.Since(began) {
+			t.Errorf("create that came late, %s: %v, at %v and revoked at %v, want %v", what, err, a.Now, a.Revoked, revoked.At)
+		}
+		again, err := s.Create(t.Context(), rec, store.Admission{Began: time.Now().Add(-10 * time.Millisecond)})
+		if err != nil || !again.Revoked.Equal(revoked.At) {
+			t.Errorf("the same once more, %s: %v, revoked at %v, want %v", what, err, again.Revoked, revoked.At)
 		}
 	}
+}
+
+// TestInstants ends a user's sessions many times within a millisecond: each time has an instant of its own, so that a sign-in
+// which knows of one is refused for the next.
+func TestInstants(t *testing.T) {
+	each(t, func(t *testing.T, c rueidis.Client) {
+		s := open(t, c, redisstore.Options{})
+		const many = 64
+		var mu sync.Mutex
+		seen := map[time.Time]bool{}
+		var wg sync.WaitGroup
+		for range many {
+			wg.Go(func() {
+				r, err := s.Revoke(t.Context(), "somebody", store.Selection{})
+				if err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				seen[r.At] = true
+			})
+		}
+		wg.Wait()
+		if len(seen) != many {
+			t.Errorf("%d revocations have %d instants", many, len(seen))
+		}
+	})
 }
 
 // TestClockSkew signs in after a revocation. Where another server's clock may count, that is refused for so long.
@@ -54,7 +85,7 @@ func TestClockSkew(t *testing.T) {
 				t.Fatal(err)
 			}
 			time.Sleep(20 * time.Millisecond)
-			_, err := s.Create(t.Context(), record("somebody"), store.Admission{Age: time.Millisecond})
+			_, err := s.Create(t.Context(), record("somebody"), store.Admission{Began: time.Now().Add(-time.Millisecond)})
 			switch strict := skew > 0 || c.Mode() != rueidis.ClientModeStandalone; {
 			case !strict && err != nil:
 				t.Errorf("create after a revoke, one server: %v", err)

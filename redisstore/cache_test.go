@@ -36,8 +36,8 @@ func TestRevocationLag(t *testing.T) {
 			c := dial(t, o)
 			s, seen := spied(t, c, redisstore.Options{Prefix: p, CacheFor: lag})
 			other := open(t, c, redisstore.Options{Prefix: p})
-			if d := s.RevocationLag(); d != lag {
-				t.Errorf("RevocationLag is %v", d)
+			if d := s.Traits().Lag; d != lag {
+				t.Errorf("lag is %v", d)
 			}
 			r := create(t, other, record("somebody"))
 			if _, _, err := s.Get(t.Context(), r.Key); err != nil { // asks for the time as well

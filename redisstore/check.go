@@ -11,40 +11,45 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// Check asks each master whether it is fit to hold sessions, and gives in plain words what it could lose. It changes nothing. Call it
-// when the program starts, and show the warnings to somebody; New does not. Errors: store.ErrUnavailable if a master
-// cannot be asked; [errors.ErrUnsupported] if one is older than Redis 7.0.
+// Check asks each master whether it is fit to hold sessions, and returns in plain words what it
+// could lose. It changes nothing. Call it when the program starts, and show the warnings to
+// somebody; New does not. Errors: store.ErrUnavailable if a master cannot be asked;
+// [errors.ErrUnsupported] if one is older than Redis 7.0.
 func (s *Store) Check(ctx context.Context) (warnings []string, err error) {
-	const op = "check"
-	if err := store.FromContext(ctx); err != nil {
-		return nil, fail(op, err)
+	if err = store.FromContext(ctx); err == nil {
+		warnings, err = s.e.check(ctx)
 	}
-	nodes, err := s.driver.Masters(ctx)
+	return warnings, s.Fail("check", err)
+}
+
+func (e *engine) check(ctx context.Context) (warnings []string, err error) {
+	nodes, err := e.client.Masters(ctx)
 	if err != nil {
-		return nil, fail(op, judge(err, false))
+		return nil, judge(err)
 	}
 	for _, n := range nodes {
 		answers, err := n.Pipe(ctx, []string{"INFO"}, []string{"CONFIG", "GET", "appendfsync"})
 		if err != nil {
-			return nil, fail(op, judge(err, false))
+			return nil, judge(err)
 		}
 		text, ok := answers[0].(string)
 		if e, refused := answers[0].(*ServerError); refused {
-			return nil, fail(op, judge(e, false))
+			return nil, judge(e)
 		} else if !ok {
-			return nil, fail(op, judge(errAnswer, false))
+			return nil, errAnswer
 		}
 		info := parseInfo(text)
 		if v := info["redis_version"]; v != "" && major(v) < 7 {
-			return nil, fail(op, fmt.Errorf("%w: Redis %s, 7.0 or later is needed", errors.ErrUnsupported, v))
+			return nil, fmt.Errorf("%w: Redis %s, 7.0 or later is needed", errors.ErrUnsupported, v)
 		}
-		warnings = append(warnings, judgeInfo(info, setting(answers[1]), s.opts.WaitReplicas)...)
+		warnings = append(warnings, judgeInfo(info, setting(answers[1]), e.opts.WaitReplicas)...)
 	}
 	slices.Sort(warnings)
 	return slices.Compact(warnings), nil // masters mostly have the same
 }
 
-// judgeInfo tells what a server with that INFO could lose. fsync is empty where the server does not tell.
+// judgeInfo tells what a server with that INFO could lose. fsync is empty where the server does not
+// tell.
 func judgeInfo(info map[string]string, fsync string, wait int) (warnings []string) {
 	warn := func(format string, args ...any) { warnings = append(warnings, fmt.Sprintf(format, args...)) }
 	if p := info["maxmemory_policy"]; p != "noeviction" {
@@ -67,7 +72,8 @@ func judgeInfo(info map[string]string, fsync string, wait int) (warnings []strin
 	return warnings
 }
 
-// setting reads the answer to CONFIG GET of one name, in either protocol. Many hosted servers refuse it.
+// setting reads the answer to CONFIG GET of one name, in either protocol. Many hosted servers
+// refuse it.
 func setting(answer any) string {
 	switch a := answer.(type) {
 	case map[string]any:

@@ -1,26 +1,27 @@
 package redisstore
 
 import (
-	"math"
 	"sync/atomic"
 	"time"
 )
 
-// clock follows the server's clock, so that a plain GET, which does not tell the time, can be answered with a now. Each
-// script's answer holds the time, taken between the sending and the answer; so the difference between the two clocks
-// is known to within one round trip. It is believed for maxSample, and then a script is asked again.
+// clock follows the server's clock, so that a plain GET, which does not tell the time, can be
+// answered with a now. Each script's answer holds the time, taken between the sending and the
+// answer; so the difference between the two clocks is known to within one round trip. It is
+// believed for maxSample, and then a script is asked again.
 //
-// It never decides that a record is expired: a key's TTL does, by the server's clock, and where the two disagree a script is asked.
+// It never decides that a record is expired: a key's TTL does, by the server's clock, and where the
+// two disagree a script is asked.
 type clock struct{ last atomic.Pointer[sample] }
 
 type sample struct {
 	at     time.Time     // local, with its monotonic reading
 	ahead  time.Duration // of the server's clock, before the local one of epoch
 	passed time.Duration // since epoch, at at
-	least  time.Duration // what ahead surely is
 }
 
-// maxSample bounds how long a step of the server's clock, or another master with another one, may stay unseen.
+// maxSample bounds how long a step of the server's clock, or another master with another one, may
+// stay unseen.
 const maxSample = time.Second
 
 // epoch is where local time is counted from, monotonically.
@@ -40,44 +41,21 @@ func (c *clock) learn(sent time.Time, server int64) {
 		// What fits stays, so that the time neither jumps nor runs back with each answer.
 		ahead = min(max(old.ahead, least), most)
 	}
-	c.last.Store(&sample{now, ahead, passed, least})
+	c.last.Store(&sample{now, ahead, passed})
 }
 
-// now gives the server's time in milliseconds, if it is known.
+// now returns the server's time in milliseconds, if it is known.
 func (c *clock) now() (int64, bool) {
-	s, since := c.sample(maxSample)
-	if s == nil {
-		return 0, false
-	}
-	return epoch.UnixMilli() + int64((s.passed+since+s.ahead)/time.Millisecond), true
-}
-
-// maxFloor bounds how old the answer may be that floor is told by.
-const maxFloor = time.Minute
-
-// floor gives an instant that the server's clock has surely reached, in milliseconds, if one is known: unlike now it is never ahead. Two
-// clocks are taken to drift apart by less than a thousandth.
-func (c *clock) floor() (int64, bool) {
-	s, since := c.sample(maxFloor)
-	if s == nil {
-		return 0, false
-	}
-	past := s.passed + since + s.least - since/1000
-	return epoch.UnixMilli() + int64(math.Floor(float64(past)/float64(time.Millisecond))), true
-}
-
-// sample gives the newest sample and its age, if it is not older than most.
-func (c *clock) sample(most time.Duration) (*sample, time.Duration) {
 	s := c.last.Load()
 	if s == nil {
-		return nil, 0
+		return 0, false
 	}
 	now := time.Now()
 	since := now.Sub(s.at)
 	// After the machine slept the monotonic clock has missed some time that the other has not.
 	drift := now.Round(0).Sub(s.at.Round(0)) - since
-	if since > most || drift.Abs() > maxSample/2 {
-		return nil, 0
+	if since > maxSample || drift.Abs() > maxSample/2 {
+		return 0, false
 	}
-	return s, since
+	return epoch.UnixMilli() + int64((s.passed+since+s.ahead)/time.Millisecond), true
 }

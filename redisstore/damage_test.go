@@ -34,11 +34,11 @@ func TestDamage(t *testing.T) {
 				r := create(t, s, record("somebody"))
 				named := f(t, keysOf(t, c, p))
 				damaged(t, s, r, named)
-				if n, err := s.Revoke(t.Context(), "somebody", store.Selection{Only: []store.Handle{r.Handle}}); n != 0 || err != nil {
-					t.Errorf("revoke of one: %d, %v", n, err)
+				if r, err := s.Revoke(t.Context(), "somebody", store.Selection{Only: []store.Handle{r.Handle}}); r.N != 0 || err != nil {
+					t.Errorf("revoke of one: %d, %v", r.N, err)
 				}
-				if n, err := s.Revoke(t.Context(), "somebody", store.Selection{}); n != 0 || err != nil {
-					t.Errorf("revoke: %d, %v", n, err)
+				if r, err := s.Revoke(t.Context(), "somebody", store.Selection{}); r.N != 0 || err != nil {
+					t.Errorf("revoke: %d, %v", r.N, err)
 				}
 				if _, _, err := s.Get(t.Context(), r.Key); !errors.Is(err, store.ErrNotFound) {
 					t.Errorf("get after revoke: %v", err)

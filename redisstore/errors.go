@@ -2,43 +2,14 @@ package redisstore
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/driver"
 )
 
-// fault is an outcome that the client or the server caused. It shows its class and the server's code and not their
-// text, which may quote values; the cause can be had through [errors.As].
-type fault struct {
-	class error // of package store
-	code  string
-	hint  string
-	cause error
-}
-
-func (f *fault) Error() string {
-	s := f.class.Error()
-	if f.code != "" {
-		s += ": redis says " + f.code
-	}
-	if f.hint != "" {
-		s += ": " + f.hint
-	}
-	return s
-}
-
-func (f *fault) Unwrap() []error {
-	if f.cause == nil {
-		return []error{f.class}
-	}
-	return []error{f.class, f.cause}
-}
-
-// Format prints Error for every verb.
-func (f *fault) Format(s fmt.State, _ rune) { fmt.Fprint(s, f.Error()) }
-
-// refusals are the codes with which Redis refuses a command before it has done anything. A script that comes upon one of
-// them does so at its first write; but NOPERM is told of each command by itself, so a script may have written before.
+// refusals are the codes with which Redis refuses a command before it has done anything. A script
+// that comes upon one of them does so at its first write; but NOPERM is told of each command by
+// itself, so a script may have written before.
 var refusals = map[string]string{
 	"ASK":         "a slot of the cluster is moving",
 	"BUSY":        "a script runs too long",
@@ -61,40 +32,42 @@ var passing = map[string]bool{
 	"ASK": true, "BUSY": true, "CLUSTERDOWN": true, "LOADING": true, "MASTERDOWN": true, "MOVED": true, "READONLY": true, "TRYAGAIN": true,
 }
 
-// judge classes what a driver said of a command. After an error that is not known, a write may have been applied.
-func judge(err error, write bool) error {
-	var known *fault
-	if errors.As(err, &known) {
+// judge says what an error means, as far as it is known. After any other, a write may have been
+// applied.
+func judge(err error) error {
+	if driver.Known(err) {
 		return err
 	}
-	f := &fault{class: store.ErrUnavailable, cause: err}
-	if write {
-		f.class = store.ErrIndeterminate
-	}
-	var answer *ServerError
 	var unsent *NotSentError
-	switch {
-	case errors.As(err, &answer):
-		f.code = answer.Code()
-		hint, refused := refusals[f.code]
-		switch {
-		case refused:
-			f.hint = hint
-			if f.code != "NOPERM" {
-				f.class = store.ErrUnavailable
-			}
-		case f.code == "OOM":
-			f.class, f.hint = store.ErrFull, "used memory is above maxmemory"
-		case f.code == "WRONGTYPE":
-			// Scripts read the index before they write, or do not mind what is there.
-			f.class, f.hint = store.ErrCorrupt, "a key of the prefix is not of this store"
-		default:
-			f.hint = "Redis 7.0 or later is needed; see Store.Check"
-		}
-	case errors.As(err, &unsent):
-		f.class = store.ErrUnavailable
+	if errors.As(err, &unsent) {
+		return driver.Fault(store.ErrUnavailable, "the server cannot be reached", err)
 	}
-	return f
+	code := codeOf(err)
+	if code == "" {
+		return err
+	}
+	hint, class := meaning(code)
+	if hint != "" {
+		hint = ": " + hint
+	}
+	return driver.Fault(class, "redis says "+code+hint, err)
+}
+
+// meaning returns the sentinel for a code, or nil where nobody knows what became of the command.
+func meaning(code string) (hint string, class error) {
+	hint, refused := refusals[code]
+	switch {
+	case code == "NOPERM":
+		return hint, nil
+	case refused:
+		return hint, store.ErrUnavailable
+	case code == "OOM":
+		return "used memory is above maxmemory", store.ErrFull
+	case code == "WRONGTYPE":
+		// Scripts read the index before they write, or do not mind what is there.
+		return "a key of the prefix is not of this store", store.ErrCorrupt
+	}
+	return "Redis 7.0 or later is needed; see Store.Check", nil
 }
 
 var errAnswer = errors.New("redisstore: an answer that no script gives")
@@ -107,5 +80,3 @@ func codeOf(err error) string {
 	}
 	return ""
 }
-
-func fail(op string, err error) error { return fmt.Errorf("redisstore: %s: %w", op, err) }

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -11,6 +12,14 @@ import (
 
 	"github.com/sojourn-go/sojourn/store"
 )
+
+// failing is a Driver that fails.
+type failing struct {
+	Driver
+	err error
+}
+
+func (f failing) Do(context.Context, Command) ([]byte, error) { return nil, f.err }
 
 // TestJudge has the errors of clients and servers.
 func TestJudge(t *testing.T) {
@@ -32,12 +41,20 @@ func TestJudge(t *testing.T) {
 		{&ServerError{"user_script:7: secret"}, store.ErrUnavailable, store.ErrIndeterminate},
 		{&ServerError{"SECRET: secret"}, store.ErrUnavailable, store.ErrIndeterminate},
 	} {
-		for write, want := range map[bool]error{false: c.read, true: c.write} {
-			err := judge(c.err, write)
-			if !errors.Is(err, want) || !errors.Is(err, c.err) {
-				t.Errorf("%v, of a write %v: %v, want %v", c.err, write, err, want)
+		s, err := NewWith(failing{err: c.err}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, get := s.Get(t.Context(), store.Key{})
+		for what, err := range map[string]error{"get": get, "delete": s.Delete(t.Context(), store.Key{})} {
+			want := c.write
+			if what == "get" {
+				want = c.read
 			}
-			if strings.Contains(strings.ToLower(err.Error()), "secret") {
+			if !errors.Is(err, want) || !errors.Is(err, c.err) || !strings.HasPrefix(err.Error(), "redisstore: "+what+": ") {
+				t.Errorf("%v, of %s: %v, want %v", c.err, what, err, want)
+			}
+			if strings.Contains(strings.ToLower(fmt.Sprintf("%v %+v", err, err)), "secret") {
 				t.Errorf("the error holds what the server said: %v", err)
 			}
 		}

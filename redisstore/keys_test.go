@@ -157,8 +157,8 @@ func TestIndexOutlives(t *testing.T) {
 		if left := k.left(t, k.index); left != -1 {
 			t.Errorf("with a member that never ends the index lives %v, want for ever", left)
 		}
-		if n, err := s.Revoke(t.Context(), "somebody", store.Selection{}); err != nil || n < 4 {
-			t.Errorf("revoke: %d, %v", n, err)
+		if r, err := s.Revoke(t.Context(), "somebody", store.Selection{}); err != nil || r.N < 4 {
+			t.Errorf("revoke: %d, %v", r.N, err)
 		}
 		if left := k.left(t, k.index); left != -2 {
 			t.Errorf("after the last member the index is there, for %v", left)
@@ -202,10 +202,10 @@ func TestPrefixes(t *testing.T) {
 				t.Errorf("%s yields %d records of another prefix", what, seq)
 			}
 		}
-		if n, err := one.Revoke(t.Context(), "somebody", store.Selection{}); n != 0 || err != nil {
-			t.Errorf("revoke through another prefix: %d, %v", n, err)
+		if r, err := one.Revoke(t.Context(), "somebody", store.Selection{}); r.N != 0 || err != nil {
+			t.Errorf("revoke through another prefix: %d, %v", r.N, err)
 		}
-		if _, err := two.Create(t.Context(), record("somebody"), store.Admission{Age: time.Minute}); err != nil {
+		if _, err := two.Create(t.Context(), record("somebody"), store.Admission{Began: time.Now().Add(-time.Minute)}); err != nil {
 			t.Errorf("create after a revoke under another prefix: %v", err)
 		}
 		mine := create(t, one, record("somebody"))

@@ -12,8 +12,9 @@ var (
 	errRole     = errors.New("redisstore: no answer to ROLE")
 )
 
-// masters picks those of a client's nodes that say they are. One that cannot be asked is left out only where it is known to be no
-// master: with Sentinel there is but one, and in a cluster those that were reached must be all that hold slots.
+// masters picks those of a client's nodes that say they are. One that cannot be asked is left out
+// only where it is known to be no master: with Sentinel there is but one, and in a cluster those
+// that were reached must be all that hold slots.
 func masters(ctx context.Context, nodes []Node, cluster bool) (found []Node, err error) {
 	for _, n := range nodes {
 		is, failed := isMaster(ctx, n)
@@ -63,8 +64,9 @@ func complete(ctx context.Context, nodes []Node) bool {
 	return known > 0 && reached == known
 }
 
-// holders counts the masters with slots in an answer to CLUSTER NODES: the node that was asked, and all, reachable or not. It is lines of
-// ID, address, flags, master, two times, epoch, link and then slots, of which those in brackets are moving.
+// holders counts the masters with slots in an answer to CLUSTER NODES: the node that was asked, and
+// all, reachable or not. It is lines of ID, address, flags, master, two times, epoch, link and then
+// slots, of which those in brackets are moving.
 func holders(text string) (self, all int) {
 	for line := range strings.Lines(text) {
 		f := strings.Fields(line)

@@ -119,7 +119,7 @@ func TestTrips(t *testing.T) {
 		rand.Read(next.Key.ID[:])
 		acts := map[string]func() error{
 			"create": func() error {
-				_, err := s.Create(t.Context(), record("b"), store.Admission{Max: 3, Evict: true, Age: 1})
+				_, err := s.Create(t.Context(), record("b"), store.Admission{Max: 3, Evict: true, Began: time.Now().Add(-1)})
 				return err
 			},
 			"get": func() error { _, _, err := s.Get(t.Context(), r.Key); return err },

@@ -11,8 +11,8 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// rueidisDriver is [Driver] over rueidis. Commands are built without its flags, so that it never sends one
-// again by itself, nor to a replica.
+// rueidisDriver is [Driver] over rueidis. Commands are built without its flags, so that it never
+// sends one again by itself, nor to a replica.
 type rueidisDriver struct{ client rueidis.Client }
 
 var _ Cacher = rueidisDriver{}
@@ -54,8 +54,8 @@ func rueidisError(err error) error {
 // FailsOver tells clients to a cluster or Sentinel from those to one server.
 func (d rueidisDriver) FailsOver() bool { return d.client.Mode() != rueidis.ClientModeStandalone }
 
-// DoWait runs on a goroutine of its own, since rueidis waits for a connection without a context. When ctx ends before one is there, the
-// goroutine stays until then, and sends nothing.
+// DoWait runs on a goroutine of its own, since rueidis waits for a connection without a context.
+// When ctx ends before one is there, the goroutine stays until then, and sends nothing.
 func (d rueidisDriver) DoWait(ctx context.Context, cmd Command, replicas int, timeout time.Duration) ([]byte, int, error) {
 	var b []byte
 	var acks int
@@ -104,7 +104,8 @@ func lost(err error) error {
 
 func (d rueidisDriver) Cached(ctx context.Context, key string, ttl time.Duration) ([]byte, error) {
 	r := d.client.DoCache(ctx, d.client.B().Get().Key(key).Cache(), ttl)
-	// Who waited for another's read, of which the answer came late, has an entry that is over already.
+	// Who waited for another's read, of which the answer came late, has an entry that is over
+	// already.
 	if at := r.CachePXAT(); at > 0 && at <= time.Now().UnixMilli() {
 		return d.Do(ctx, Command{Name: "GET", Keys: []string{key}})
 	}

@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// script is a Lua program. Everything that must be atomic is one, and each works within one slot. Redis keeps
-// it under its SHA-1 until it restarts or is told to forget.
+// script is a Lua program. Everything that must be atomic is one, and each works within one slot.
+// Redis keeps it under its SHA-1 until it restarts or is told to forget.
 type script struct{ text, sha string }
 
 var (
@@ -34,8 +34,8 @@ var (
 	userLua string
 )
 
-// The flags say what Redis may refuse before it runs a script. Without any it refuses when memory is full.
-// Those that end something, or write no more bytes than were there, run then, too.
+// The flags say what Redis may refuse before it runs a script. Without any it refuses when memory
+// is full. Those that end something, or write no more bytes than were there, run then, too.
 var (
 	getScript    = newScript("no-writes", sharedLua+getLua)
 	createScript = newScript("", sharedLua+createLua)
@@ -58,7 +58,8 @@ func newScript(flags, text string) *script {
 	return &script{text, hex.EncodeToString(sum[:])}
 }
 
-// command gives the call of the script by its name, and byText that which also teaches it to the server.
+// command gives the call of the script by its name, and byText that which also teaches it to the
+// server.
 func (s *script) command(keys, args []string) Command {
 	return Command{Name: "EVALSHA", Before: []string{s.sha, strconv.Itoa(len(keys))}, Keys: keys, After: args}
 }

@@ -11,54 +11,38 @@ import (
 
 	"github.com/sojourn-go/sojourn/redisstore/internal/record"
 	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/driver"
 )
 
-// User yields the live records of user as they were at one instant, without Data. All are
-// read before the first is yielded, in one trip. If records are damaged, it ends with store.ErrCorrupt for one of them, after all others.
-// Errors: store.ErrUnavailable, ErrCorrupt.
-func (s *Store) User(ctx context.Context, user string) iter.Seq2[store.Record, error] {
+// User lists the records of user as they were at one instant, in one trip.
+func (e *engine) User(ctx context.Context, user string) iter.Seq2[store.Record, error] {
 	return func(yield func(store.Record, error) bool) {
-		const op = "user"
-		if err := store.FromContext(ctx); err != nil {
-			yield(store.Record{}, fail(op, err))
-			return
-		}
-		if user == "" || len(user) > store.MaxUser {
-			return
-		}
 		key := store.Key{Tag: store.TagOf(user)}
-		c := &call{script: userScript, keys: []string{s.tagKey(key.Tag) + "u"}, args: []string{user}}
-		_, list, _, err := s.run(ctx, c)
-		var damaged error
+		a, err := e.run(ctx, &call{script: userScript, keys: []string{e.tagKey(key.Tag) + "u"}, args: []string{user}})
+		list := a.rest
 		for err == nil && len(list) > 0 {
 			const idSize = len(store.ID{})
 			if len(list) < idSize+4 || len(list)-idSize-4 < int(binary.BigEndian.Uint32(list[idSize:])) {
-				err = judge(errAnswer, false)
+				err = errAnswer
 				break
 			}
 			size := int(binary.BigEndian.Uint32(list[idSize:]))
 			copy(key.ID[:], list)
 			head := list[idSize+4:][:size:size]
 			list = list[idSize+4+size:]
+			var rec store.Record
+			var damaged error
 			if size == len(store.Handle{}) {
-				damaged = &record.Damage{Handle: store.Handle(head)}
-				continue
+				damaged = driver.Corrupt(store.Handle(head))
+			} else if rec, damaged = record.Decode(key, head); damaged == nil {
+				rec.Data = nil
 			}
-			rec, bad := record.Decode(key, head)
-			if bad != nil {
-				damaged = bad
-				continue
-			}
-			rec.Data = nil
-			if err = store.FromContext(ctx); err == nil && !yield(rec, nil) {
+			if !yield(rec, damaged) {
 				return
 			}
 		}
-		if err == nil {
-			err = damaged
-		}
 		if err != nil {
-			yield(store.Record{}, fail(op, err))
+			yield(store.Record{}, err)
 		}
 	}
 }
@@ -68,52 +52,41 @@ const page = "512"
 
 // walk is the state of All.
 type walk struct {
-	s         *Store
+	*engine
 	yield     func(store.Record, error) bool
 	now, last map[store.Key]bool // what was yielded lately
-	damaged   error
 	done      bool
 }
 
-// All walks over the live records as [store.Store] says, without Data: with SCAN, on one master after another, and reads of what
-// stands before the data. Each page is two trips. While a table of the server shrinks, SCAN repeats some of what it
-// gave just before; that is left out, in bounded memory. While slots of a cluster move to other nodes, a record may
-// be yielded twice or not at all. If records are damaged, it ends with store.ErrCorrupt for one of them,
-// after all others. Errors: store.ErrUnavailable, ErrCorrupt.
-func (s *Store) All(ctx context.Context) iter.Seq2[store.Record, error] {
+// All walks with SCAN, on one master after another, and reads what stands before the data. Each
+// page is two trips. While a table of the server shrinks, SCAN repeats some of what it gave just
+// before; that is left out, in bounded memory. While slots of a cluster move to other nodes, a
+// record may be yielded twice or not at all.
+func (e *engine) All(ctx context.Context) iter.Seq2[store.Record, error] {
 	return func(yield func(store.Record, error) bool) {
-		w := &walk{s: s, yield: yield, now: map[store.Key]bool{}}
-		err := store.FromContext(ctx)
-		var nodes []Node
-		if err == nil {
-			if nodes, err = s.driver.Masters(ctx); err != nil {
-				err = judge(err, false)
-			}
-		}
+		w := &walk{engine: e, yield: yield, now: map[store.Key]bool{}}
+		nodes, err := e.client.Masters(ctx)
 		for _, n := range nodes {
 			if err == nil && !w.done {
 				err = w.node(ctx, n)
 			}
 		}
-		if err == nil {
-			err = w.damaged
-		}
 		if err != nil && !w.done {
-			yield(store.Record{}, fail("all", err))
+			yield(store.Record{}, judge(err))
 		}
 	}
 }
 
 // node walks over one master.
 func (w *walk) node(ctx context.Context, n Node) error {
-	match := pattern(w.s.opts.Prefix) + "{*}:s:*"
+	match := pattern(w.opts.Prefix) + "{*}:s:*"
 	for cursor := "0"; !w.done; {
 		if err := store.FromContext(ctx); err != nil {
 			return err
 		}
 		answers, err := n.Pipe(ctx, []string{"SCAN", cursor, "MATCH", match, "COUNT", page}, []string{"TIME"})
 		if err != nil {
-			return judge(err, false)
+			return err
 		}
 		next, found, err := scanned(answers[0])
 		if err != nil {
@@ -138,7 +111,7 @@ func (w *walk) page(ctx context.Context, n Node, found []string, now time.Time) 
 	var keys []store.Key
 	var reads [][]string
 	for _, text := range found {
-		if key, ok := record.ParseKey(w.s.opts.Prefix, text); ok && !w.now[key] && !w.last[key] {
+		if key, ok := record.ParseKey(w.opts.Prefix, text); ok && !w.now[key] && !w.last[key] {
 			w.now[key] = true
 			keys = append(keys, key)
 			reads = append(reads, []string{"GETRANGE", text, "0", headEnd})
@@ -152,23 +125,17 @@ func (w *walk) page(ctx context.Context, n Node, found []string, now time.Time) 
 	}
 	heads, err := n.Pipe(ctx, reads...)
 	if err != nil {
-		return judge(err, false)
+		return err
 	}
 	for i, h := range heads {
 		rec, live, err := readHead(keys[i], h, now)
-		switch {
-		case errors.Is(err, store.ErrCorrupt):
-			w.damaged = err
-		case err != nil:
+		damaged := errors.Is(err, store.ErrCorrupt)
+		if err != nil && !damaged {
 			return err
-		case live:
-			if err := store.FromContext(ctx); err != nil {
-				return err
-			}
-			if !w.yield(rec, nil) {
-				w.done = true
-				return nil
-			}
+		}
+		if (live || damaged) && !w.yield(rec, err) {
+			w.done = true
+			return nil
 		}
 	}
 	return nil
@@ -191,24 +158,24 @@ func readHead(key store.Key, answer any, now time.Time) (rec store.Record, live 
 		if c := a.Code(); c == "MOVED" || c == "ASK" {
 			return rec, false, nil // to another node
 		}
-		return rec, false, judge(a, false)
+		return rec, false, a
 	}
-	return rec, false, judge(errAnswer, false)
+	return rec, false, errAnswer
 }
 
 // scanned takes the answer to SCAN apart.
 func scanned(answer any) (next string, keys []string, err error) {
 	if e, ok := answer.(*ServerError); ok {
-		return "", nil, judge(e, false)
+		return "", nil, e
 	}
 	a, _ := answer.([]any)
 	if len(a) != 2 {
-		return "", nil, judge(errAnswer, false)
+		return "", nil, errAnswer
 	}
 	next, ok := a[0].(string)
 	list, isList := a[1].([]any)
 	if !ok || !isList {
-		return "", nil, judge(errAnswer, false)
+		return "", nil, errAnswer
 	}
 	for _, k := range list {
 		if k, ok := k.(string); ok {
@@ -221,22 +188,22 @@ func scanned(answer any) (next string, keys []string, err error) {
 // serverTime reads the answer to TIME.
 func serverTime(answer any) (time.Time, error) {
 	if e, ok := answer.(*ServerError); ok {
-		return time.Time{}, judge(e, false)
+		return time.Time{}, e
 	}
 	var t [2]int64
 	a, _ := answer.([]any)
 	for i := range t {
 		if i >= len(a) {
-			return time.Time{}, judge(errAnswer, false)
+			return time.Time{}, errAnswer
 		}
 		text, _ := a[i].(string)
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
-			return time.Time{}, judge(errAnswer, false)
+			return time.Time{}, errAnswer
 		}
 		t[i] = n
 	}
-	return time.UnixMilli(t[0]*1000 + t[1]/1000), nil
+	return milli.Time(t[0]*1000 + t[1]/1000), nil
 }
 
 // pattern spells a text so that MATCH takes it for itself.

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sojourn-go/sojourn"
 	"github.com/sojourn-go/sojourn/store"
 )
 
@@ -48,11 +47,7 @@ type Faulty struct {
 	calls         map[Op]int
 }
 
-var (
-	_ store.Store      = (*Faulty)(nil)
-	_ sojourn.Volatile = (*Faulty)(nil)
-	_ sojourn.Lagging  = (*Faulty)(nil)
-)
+var _ store.Store = (*Faulty)(nil)
 
 // Fail makes ops, or all operations if none is named, fail with err before they do anything, until Heal.
 // Usual errors are [store.ErrUnavailable] and, for a store that is full, [store.ErrFull].
@@ -146,8 +141,8 @@ func (f *Faulty) walk(op Op, seq iter.Seq2[store.Record, error]) iter.Seq2[store
 }
 
 // Create is part of [store.Store].
-func (f *Faulty) Create(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
-	return do(f, OpCreate, func() ([]store.Handle, error) { return f.Store.Create(ctx, rec, adm) })
+func (f *Faulty) Create(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
+	return do(f, OpCreate, func() (store.Admitted, error) { return f.Store.Create(ctx, rec, adm) })
 }
 
 // Get is part of [store.Store].
@@ -185,8 +180,8 @@ func (f *Faulty) User(ctx context.Context, user string) iter.Seq2[store.Record, 
 }
 
 // Revoke is part of [store.Store].
-func (f *Faulty) Revoke(ctx context.Context, user string, sel store.Selection) (int, error) {
-	return do(f, OpRevoke, func() (int, error) { return f.Store.Revoke(ctx, user, sel) })
+func (f *Faulty) Revoke(ctx context.Context, user string, sel store.Selection) (store.Revoked, error) {
+	return do(f, OpRevoke, func() (store.Revoked, error) { return f.Store.Revoke(ctx, user, sel) })
 }
 
 // Sweep is part of [store.Store].
@@ -197,18 +192,4 @@ func (f *Faulty) Sweep(ctx context.Context, limit int) (int, error) {
 // All is part of [store.Store].
 func (f *Faulty) All(ctx context.Context) iter.Seq2[store.Record, error] {
 	return f.walk(OpAll, f.Store.All(ctx))
-}
-
-// Volatile is the wrapped store's, see [sojourn.Volatile].
-func (f *Faulty) Volatile() bool {
-	v, ok := f.Store.(sojourn.Volatile)
-	return ok && v.Volatile()
-}
-
-// RevocationLag is the wrapped store's, see [sojourn.Lagging].
-func (f *Faulty) RevocationLag() time.Duration {
-	if l, ok := f.Store.(sojourn.Lagging); ok {
-		return l.RevocationLag()
-	}
-	return 0
 }

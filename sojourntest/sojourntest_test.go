@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sojourn-go/sojourn"
 	"github.com/sojourn-go/sojourn/memstore"
@@ -330,17 +331,16 @@ func TestFaultyKit(t *testing.T) {
 	storetest.Run(t, func(testing.TB) store.Store { return &sojourntest.Faulty{Store: memstore.New(nil)} }, nil)
 }
 
-// durable hides that a store is volatile.
+// durable is a store that is not volatile, and may lag.
 type durable struct{ store.Store }
 
+func (durable) Traits() store.Traits { return store.Traits{Lag: time.Second} }
+
 func TestFaultyForwards(t *testing.T) {
-	if (&sojourntest.Faulty{Store: durable{memstore.New(nil)}}).Volatile() {
-		t.Error("a store that is not volatile became so")
+	if got := (&sojourntest.Faulty{Store: durable{memstore.New(nil)}}).Traits(); got != (store.Traits{Lag: time.Second}) {
+		t.Errorf("traits became %+v", got)
 	}
 	if _, err := sojourn.New(&sojourntest.Faulty{Store: durable{memstore.New(nil)}}, nil); !errors.Is(err, sojourn.ErrOptions) {
 		t.Errorf("New without keys: %v", err)
-	}
-	if d := (&sojourntest.Faulty{Store: memstore.New(nil)}).RevocationLag(); d != 0 {
-		t.Errorf("lag %v", d)
 	}
 }

@@ -119,8 +119,8 @@ func TestFlippedRow(t *testing.T) {
 			if !errors.Is(last, store.ErrCorrupt) || n != len(recs) {
 				t.Errorf("%s: all yields %d records and %v, want the others and ErrCorrupt", what, n, last)
 			}
-			if n, err := st.Revoke(ctx, rec.User, store.Selection{}); n != 2 || err != nil {
-				t.Errorf("%s: revoke answers %d, %v, want the 2 others of the user", what, n, err)
+			if r, err := st.Revoke(ctx, rec.User, store.Selection{}); r.N != 2 || err != nil {
+				t.Errorf("%s: revoke answers %d, %v, want the 2 others of the user", what, r.N, err)
 			}
 			if _, _, err := st.Get(ctx, rec.Key); !errors.Is(err, store.ErrNotFound) {
 				t.Errorf("%s: after revoke, get answers %v", what, err)

@@ -75,8 +75,8 @@ func fill(t *testing.T, st store.Store) {
 			t.Fatalf("delete where there is no room: %v", err)
 		}
 	}
-	if n, err := st.Revoke(ctx, recs[3].User, store.Selection{}); err != nil || n != 1 {
-		t.Fatalf("revoke where there is no room: %d, %v", n, err)
+	if r, err := st.Revoke(ctx, recs[3].User, store.Selection{}); err != nil || r.N != 1 {
+		t.Fatalf("revoke where there is no room: %d, %v", r.N, err)
 	}
 	for _, rec := range recs[:4] {
 		if _, _, err := st.Get(ctx, rec.Key); !errors.Is(err, store.ErrNotFound) {

@@ -19,7 +19,7 @@ func TestReopened(t *testing.T) {
 	revoked := shareRecord("revoked")
 	try := func(st *sqlitestore.Store, user string, want error) {
 		t.Helper()
-		_, err := st.Create(t.Context(), shareRecord(user), store.Admission{Age: time.Minute})
+		_, err := st.Create(t.Context(), shareRecord(user), store.Admission{Began: time.Now().Add(-time.Minute)})
 		if !errors.Is(err, want) {
 			t.Errorf("create for %s answers %v, want %v", user, err, want)
 		}
@@ -43,8 +43,8 @@ func TestReopened(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if n, err := st.Revoke(t.Context(), "revoked", store.Selection{}); n != 1 || err != nil {
-			t.Fatal(n, err)
+		if r, err := st.Revoke(t.Context(), "revoked", store.Selection{}); r.N != 1 || err != nil {
+			t.Fatal(r.N, err)
 		}
 	})
 	once(func(st *sqlitestore.Store) {

@@ -9,15 +9,13 @@ import (
 )
 
 // A Dialect is what [New] needs to know of an engine: its statements, how its errors
-// read, whose clock counts and which methods it does in a way of its own. There is a
-// function for each: [SQLite], [Postgres].
+// read, whose clock counts and which methods it does in a way of its own. There is
+// one: [SQLite].
 type Dialect struct {
 	name   string
 	schema func(table string) []string
 	// engine prepares what the dialect needs.
 	engine func(*shared) engine
-	// coded says that nothing works without Options.ErrorCode.
-	coded bool
 	// class says what an error before COMMIT means, and commit one of COMMIT.
 	class  func(code string) (hint string, class error)
 	commit func(code string) (hint string, class error)
@@ -93,17 +91,6 @@ type shared struct {
 	db      *sql.DB // writes; Options.Readers reads
 	opts    Options // complete
 	clock   *clock
-}
-
-// lanes gives Options.Lanes as package gather wants it.
-func (s *shared) lanes(usual int) int {
-	switch {
-	case s.opts.Lanes == 0:
-		return usual
-	case s.opts.Lanes < 0:
-		return 1 << 30 // nobody ever waits
-	}
-	return s.opts.Lanes
 }
 
 // guardKept is for how long a revocation is kept: an Age of just GuardFor must

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"slices"
 	"sync/atomic"
-	"time"
 
 	"github.com/sojourn-go/sojourn/store"
 )
@@ -88,66 +87,60 @@ func (t *tx) ofUser(user string) (mine, damaged []row, err error) {
 	return ofUser(t.locked, func(f func(*sql.Rows) error) error { return t.each(&t.q.byTag, f, tag[:]) }, user)
 }
 
-func (l *locked) create(ctx context.Context, r *row, adm store.Admission) (evicted []store.Handle, err error) {
-	began := time.Now()
+func (l *locked) create(ctx context.Context, r *row, adm store.Admission) (a admitted, err error) {
 	err = l.queue.run(ctx, func(t *tx) error {
-		evicted = nil
-		age := span(adm.Age)
-		if age > 0 {
-			age += span(time.Since(began)) // Age counts back from the call, however long the lock took
-		}
-		evicted, err = t.create(*r, adm, age)
+		a, err = t.create(*r, adm, span(adm.Age()))
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return evicted, nil
+	return a, err
 }
 
-func (t *tx) create(r row, adm store.Admission, age int64) ([]store.Handle, error) {
+func (t *tx) create(r row, adm store.Admission, age int64) (a admitted, err error) {
 	now := t.now()
+	a.now, a.revoked = now, unset
 	r.settle(now)
 	old, err := t.find(r.key)
 	if err != nil {
-		return nil, err
+		return a, err
 	}
 	if old != nil && old.damaged {
-		return nil, old.corrupt()
+		return a, old.corrupt()
+	}
+	if r.user != "" {
+		a.revoked, err = t.revokedAt(r.key.Tag)
+		if errors.Is(err, store.ErrCorrupt) && age == 0 {
+			a.revoked, err = now, nil // nobody can tell when, so now
+		}
+		if err != nil {
+			return a, err
+		}
 	}
 	if old != nil && old.live(now) {
 		if old.wrote(r.writer, 1) {
-			return nil, nil
+			return a, nil
 		}
-		return nil, store.ErrExists
+		return a, store.ErrExists
 	}
-	if age > 0 {
-		revoked, err := t.revokedAt(r.key.Tag)
-		if err != nil {
-			return nil, err
-		}
-		if revoked >= now-age {
-			return nil, store.ErrRevoked
-		}
+	if age > 0 && a.revoked >= now-age && a.revoked > instant(adm.Known) {
+		return a, store.ErrRevoked
 	}
 	var victims []row
 	if adm.Max > 0 {
 		if victims, err = t.admit(r.user, adm, now); err != nil {
-			return nil, err
+			return a, err
 		}
 	}
 	if !r.live(now) {
-		return nil, nil // it never lives, so nobody has to go
+		return a, nil // it never lives, so nobody has to go
 	}
-	var evicted []store.Handle
 	for i := range victims {
 		if err := t.drop(victims[i].key); err != nil {
-			return nil, err
+			return a, err
 		}
-		evicted = append(evicted, victims[i].handle)
+		a.evicted = append(a.evicted, victims[i].handle)
 	}
 	_, err = t.exec(&t.q.put, t.cols.put(&r)...)
-	return evicted, err
+	return a, err
 }
 
 // admit picks the rows that must end to let one more in.
@@ -326,33 +319,29 @@ func (l *locked) remove(ctx context.Context, key store.Key) error {
 	return l.end(ctx, func(t *tx) error { return t.drop(key) })
 }
 
-func (l *locked) revoke(ctx context.Context, user string, sel store.Selection) (n int, err error) {
+func (l *locked) revoke(ctx context.Context, user string, sel store.Selection) (n int, at int64, err error) {
 	err = l.end(ctx, func(t *tx) error {
-		n, err = t.revoke(user, sel)
+		n, at, err = t.revoke(user, sel)
 		return err
 	})
-	if err != nil {
-		return 0, err
-	}
-	return n, nil
+	return n, at, err
 }
 
-func (t *tx) revoke(user string, sel store.Selection) (int, error) {
-	now := t.now()
+func (t *tx) revoke(user string, sel store.Selection) (n int, now int64, err error) {
+	now = t.now()
 	if len(sel.Only) == 0 {
 		if err := t.setRevoked(store.TagOf(user), now); err != nil {
-			return 0, err
+			return 0, now, err
 		}
 	}
 	mine, damaged, err := t.ofUser(user)
 	if err != nil {
-		return 0, err
+		return 0, now, err
 	}
-	n := 0
 	for i := range mine {
 		if r := &mine[i]; sel.Picks(r.handle) {
 			if err := t.drop(r.key); err != nil {
-				return n, err
+				return n, now, err
 			}
 			if r.live(now) {
 				n++
@@ -363,9 +352,9 @@ func (t *tx) revoke(user string, sel store.Selection) (int, error) {
 	for i := range damaged {
 		if sel.Picks(damaged[i].handle) {
 			if err := t.drop(damaged[i].key); err != nil {
-				return n, err
+				return n, now, err
 			}
 		}
 	}
-	return n, nil
+	return n, now, nil
 }

@@ -82,7 +82,7 @@ func (r *row) corrupt() error {
 // method in one statement, its file embeds locked and overrides that method.
 type engine interface {
 	migrate(ctx context.Context) error
-	create(ctx context.Context, r *row, adm store.Admission) ([]store.Handle, error)
+	create(ctx context.Context, r *row, adm store.Admission) (admitted, error)
 	get(ctx context.Context, key store.Key) (r row, now int64, err error)
 	update(ctx context.Context, r *row, ifVersion uint64) error
 	touch(ctx context.Context, key store.Key, every int64) error
@@ -93,10 +93,25 @@ type engine interface {
 	// page gives some live and damaged rows after a key (nil: from the start), and the key to go
 	// on from, or nil at the end.
 	page(ctx context.Context, after *store.Key) ([]row, *store.Key, error)
-	revoke(ctx context.Context, user string, sel store.Selection) (int, error)
+	// revoke also tells the instant of the revocation that it left.
+	revoke(ctx context.Context, user string, sel store.Selection) (n int, at int64, err error)
 	// sweep looks at one batch of what may have expired, and tells how many it deleted
 	// and whether there may be more.
 	sweep(ctx context.Context, limit int) (n int, more bool, err error)
+}
+
+// admitted is [store.Admitted] in µs; revoked is unset if there is none.
+type admitted struct {
+	evicted      []store.Handle
+	now, revoked int64
+}
+
+// instantTime is an instant for the caller; unset is the zero time.
+func instantTime(t int64) time.Time {
+	if t == unset {
+		return time.Time{}
+	}
+	return time.UnixMicro(t).UTC()
 }
 
 // errUser is a rotation to another user than the old record's.

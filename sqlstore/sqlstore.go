@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"regexp"
 	"strings"
 	"time"
@@ -35,13 +34,8 @@ type Options struct {
 	// purpose; the call is then tried once more.
 	MakeRoom func()
 
-	// Lanes is for servers, where calls of one kind that wait at the same moment share a statement: how
-	// many statements of such a kind are under way before calls wait and share. PostgreSQL has three kinds,
-	// Get, Update and Touch; MySQL one, Get. Zero means a good number for the engine; below zero, none are shared.
-	Lanes int
-
 	// ErrorCode tells the engine's code of a driver's error, or "". It is needed for drivers whose
-	// errors have neither a method Code() int nor SQLState() string, like those of MySQL.
+	// errors have no method Code() int.
 	ErrorCode func(error) string
 }
 
@@ -65,9 +59,6 @@ func New(db *sql.DB, d *Dialect, opts *Options) (*Store, error) {
 	s, err := complete("sqlstore", d, opts)
 	if err != nil {
 		return nil, err
-	}
-	if d.coded && s.opts.ErrorCode == nil {
-		return nil, fmt.Errorf("sqlstore: the %v dialect needs Options.ErrorCode; package mysqlstore has one", d)
 	}
 	s.db = db
 	if s.opts.Readers == nil {
@@ -120,16 +111,19 @@ func (s *Store) done(op string, err error) error {
 
 // Create inserts rec as [store.Store] says. Errors: store.ErrExists, ErrLimit, ErrRevoked,
 // ErrFull, ErrInvalid, ErrUnavailable, ErrIndeterminate, ErrCorrupt.
-func (s *Store) Create(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
+func (s *Store) Create(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
 	const op = "create"
 	if err := store.FromContext(ctx); err != nil {
-		return nil, s.fail(op, err)
+		return store.Admitted{}, s.fail(op, err)
 	}
 	if err := store.CheckCreate(&rec, &adm); err != nil {
-		return nil, s.fail(op, err)
+		return store.Admitted{}, s.fail(op, err)
 	}
-	evicted, err := s.engine.create(ctx, newRow(&rec, 1), adm)
-	return evicted, s.done(op, err)
+	a, err := s.engine.create(ctx, newRow(&rec, 1), adm)
+	if err != nil {
+		return store.Admitted{}, s.done(op, err)
+	}
+	return store.Admitted{Evicted: a.evicted, Now: instantTime(a.now), Revoked: instantTime(a.revoked)}, nil
 }
 
 // Get returns the live record at key and the store's present time. Errors: store.ErrNotFound,
@@ -198,20 +192,31 @@ func (s *Store) Delete(ctx context.Context, key store.Key) error {
 
 // Revoke ends records of user as [store.Store] says. Without Only it also deletes the damaged
 // records among the user's, uncounted. Errors: store.ErrInvalid, ErrUnavailable, ErrIndeterminate.
-func (s *Store) Revoke(ctx context.Context, user string, sel store.Selection) (int, error) {
+func (s *Store) Revoke(ctx context.Context, user string, sel store.Selection) (store.Revoked, error) {
 	const op = "revoke"
 	if err := store.FromContext(ctx); err != nil {
-		return 0, s.fail(op, err)
+		return store.Revoked{}, s.fail(op, err)
 	}
-	if err := store.CheckSelection(sel); err != nil {
-		return 0, s.fail(op, err)
+	if err := errors.Join(store.CheckSelection(sel), store.CheckUser(user)); err != nil {
+		return store.Revoked{}, s.fail(op, err)
 	}
 	if user == "" {
-		return 0, nil
+		return store.Revoked{}, nil
 	}
-	if len(user) > store.MaxUser {
-		return 0, s.fail(op, fmt.Errorf("%w: user id of %d bytes, at most %d", store.ErrInvalid, len(user), store.MaxUser))
+	n, at, err := s.engine.revoke(ctx, user, sel)
+	if err != nil {
+		return store.Revoked{}, s.done(op, err)
 	}
-	n, err := s.engine.revoke(ctx, user, sel)
-	return n, s.done(op, err)
+	if len(sel.Only) > 0 {
+		at = unset
+	}
+	return store.Revoked{N: n, At: instantTime(at)}, nil
+}
+
+// Traits says whether the database is in this process.
+func (s *Store) Traits() store.Traits { return store.Traits{Local: s.dialect.name == "SQLite"} }
+
+// Watch is not supported.
+func (s *Store) Watch(context.Context, func(store.Ending)) error {
+	return s.fail("watch", errors.ErrUnsupported)
 }

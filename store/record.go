@@ -104,7 +104,7 @@ func (r *Record) Live(now time.Time) bool {
 func Check(r *Record) error {
 	switch {
 	case len(r.User) > MaxUser:
-		return fmt.Errorf("%w: user id of %d bytes, at most %d", ErrInvalid, len(r.User), MaxUser)
+		return CheckUser(r.User)
 	case r.User != "" && r.Key.Tag != TagOf(r.User):
 		return fmt.Errorf("%w: tag does not belong to the user", ErrInvalid)
 	case len(r.Meta) > MaxMeta:
@@ -129,11 +129,12 @@ func CheckCreate(rec *Record, adm *Admission) error {
 	if rec.User == "" {
 		*adm = Admission{}
 	}
-	if adm.Max < 0 || adm.Age < 0 {
-		return fmt.Errorf("%w: admission with max %d, age %v", ErrInvalid, adm.Max, adm.Age)
+	age := adm.Age()
+	if adm.Max < 0 || age < 0 {
+		return fmt.Errorf("%w: admission with max %d, age %v", ErrInvalid, adm.Max, age)
 	}
-	if adm.Age > GuardFor {
-		return fmt.Errorf("%w: it took %v, at most %v", ErrRevoked, adm.Age, GuardFor)
+	if age > GuardFor {
+		return fmt.Errorf("%w: it took %v, at most %v", ErrRevoked, age, GuardFor)
 	}
 	return nil
 }
@@ -160,6 +161,14 @@ func CheckRotate(old Key, rec, tail *Record) error {
 func CheckSelection(s Selection) error {
 	if len(s.Only) > 0 && len(s.Except) > 0 {
 		return fmt.Errorf("%w: selection with both Only and Except", ErrInvalid)
+	}
+	return nil
+}
+
+// CheckUser refuses a user id that no record can have. Errors: [ErrInvalid].
+func CheckUser(user string) error {
+	if len(user) > MaxUser {
+		return fmt.Errorf("%w: user id of %d bytes, at most %d", ErrInvalid, len(user), MaxUser)
 	}
 	return nil
 }

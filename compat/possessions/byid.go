@@ -75,10 +75,10 @@ func into(rec store.Record) (store.Record, error) {
 	return rec, nil
 }
 
-func (s byID) Create(ctx context.Context, rec store.Record, _ store.Admission) ([]store.Handle, error) {
+func (s byID) Create(ctx context.Context, rec store.Record, _ store.Admission) (store.Admitted, error) {
 	rec, err := into(rec)
 	if err != nil {
-		return nil, err
+		return store.Admitted{}, err
 	}
 	return s.Store.Create(ctx, rec, store.Admission{})
 }
@@ -136,7 +136,9 @@ func (s byID) User(context.Context, string) iter.Seq2[store.Record, error] {
 }
 
 // Revoke ends nothing, as User says.
-func (s byID) Revoke(context.Context, string, store.Selection) (int, error) { return 0, nil }
+func (s byID) Revoke(context.Context, string, store.Selection) (store.Revoked, error) {
+	return store.Revoked{}, nil
+}
 
 // All yields the sessions, and not what else is kept under other names.
 func (s byID) All(ctx context.Context) iter.Seq2[store.Record, error] {

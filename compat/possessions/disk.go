@@ -68,7 +68,11 @@ func NewDiskStorer(folder string, maxAge, cleanInterval time.Duration) (*DiskSto
 	if err := os.Mkdir(folder, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, fail("open folder", err)
 	}
-	ring, err := sojourn.LoadKeys(filepath.Join(folder, ".key"))
+	key := filepath.Join(folder, ".key")
+	if err := sojourn.CreateKeys(key); err != nil && !errors.Is(err, os.ErrExist) {
+		return nil, fail("make key", err)
+	}
+	ring, err := sojourn.LoadKeys(key)
 	if err != nil {
 		return nil, fail("open key", err)
 	}

@@ -131,15 +131,15 @@ func (f *faces) show(ctx context.Context, id string) {
 
 func (f *faces) hide(id string) { _ = f.root.Remove(id) } // one that stays is cleaned later
 
-func (f *faces) Create(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
+func (f *faces) Create(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
 	if err := f.write(rec.User, rec.Data); err != nil {
-		return nil, errors.Join(store.ErrUnavailable, err)
+		return store.Admitted{}, errors.Join(store.ErrUnavailable, err)
 	}
-	evicted, err := f.Store.Create(ctx, rec, adm)
+	a, err := f.Store.Create(ctx, rec, adm)
 	if err != nil && !errors.Is(err, store.ErrIndeterminate) {
 		f.show(ctx, rec.User)
 	}
-	return evicted, err
+	return a, err
 }
 
 func (f *faces) Update(ctx context.Context, rec store.Record, ifVersion uint64) error {
@@ -176,12 +176,12 @@ func (f *faces) Touch(ctx context.Context, rec store.Record, every time.Duration
 	return nil
 }
 
-func (f *faces) Revoke(ctx context.Context, user string, sel store.Selection) (int, error) {
-	n, err := f.Store.Revoke(ctx, user, sel)
+func (f *faces) Revoke(ctx context.Context, user string, sel store.Selection) (store.Revoked, error) {
+	r, err := f.Store.Revoke(ctx, user, sel)
 	if _, ok := parseID(user); ok && err == nil {
 		f.show(ctx, user)
 	}
-	return n, err
+	return r, err
 }
 
 // clean removes expired sessions, and the faces of those that are no more. What one file refuses does not keep it from

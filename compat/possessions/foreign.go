@@ -116,24 +116,30 @@ func (f *foreign) del(ctx context.Context, id string) error {
 	return nil
 }
 
-func (f *foreign) Create(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
+// Traits says nothing special: a storer does not tell.
+func (f *foreign) Traits() store.Traits { return store.Traits{Local: true} }
+
+// Watch would need the storer's help.
+func (f *foreign) Watch(context.Context, func(store.Ending)) error { return errors.ErrUnsupported }
+
+func (f *foreign) Create(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
 	if err := store.CheckCreate(&rec, &adm); err != nil {
-		return nil, err
+		return store.Admitted{}, err
 	}
 	if rec.User != "" {
-		return nil, errors.ErrUnsupported
+		return store.Admitted{}, errors.ErrUnsupported
 	}
 	defer f.lock(rec.Key)()
 	switch old, err := f.load(ctx, idOf(rec.Key.Tag)); {
 	case err == nil && old.Version == 1 && old.Writer == rec.Writer:
-		return nil, nil
+		return store.Admitted{Now: time.Now().UTC()}, nil
 	case err == nil:
-		return nil, store.ErrExists
+		return store.Admitted{}, store.ErrExists
 	case !errors.Is(err, store.ErrNotFound):
-		return nil, err
+		return store.Admitted{}, err
 	}
 	rec.Version, rec.Created, rec.Seen = 1, time.Now().UTC(), time.Time{}
-	return nil, f.save(ctx, &rec)
+	return store.Admitted{Now: rec.Created}, f.save(ctx, &rec)
 }
 
 func (f *foreign) Update(ctx context.Context, rec store.Record, ifVersion uint64) error {
@@ -186,7 +192,9 @@ func (f *foreign) User(context.Context, string) iter.Seq2[store.Record, error] {
 }
 
 // Revoke ends nothing, as User says.
-func (f *foreign) Revoke(context.Context, string, store.Selection) (int, error) { return 0, nil }
+func (f *foreign) Revoke(context.Context, string, store.Selection) (store.Revoked, error) {
+	return store.Revoked{}, nil
+}
 
 // Sweep leaves cleaning to the storer.
 func (f *foreign) Sweep(context.Context, int) (int, error) { return 0, nil }

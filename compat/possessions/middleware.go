@@ -100,6 +100,14 @@ type writer struct {
 // UnderlyingResponseWriter is part of [UnderlyingResponseWriter].
 func (w *writer) UnderlyingResponseWriter() http.ResponseWriter { return w.coreWriter }
 
+// Hijack puts what the client must know into the header first: send it with the answer.
+func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if _, err := w.session.s.Commit(context.Background()); err != nil {
+		return nil, nil, err
+	}
+	return w.coreWriter.Hijack()
+}
+
 // Unwrap serves http.ResponseController.
 func (w *writer) Unwrap() http.ResponseWriter { return w.coreWriter }
 

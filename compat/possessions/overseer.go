@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sojourn-go/sojourn"
+	"github.com/sojourn-go/sojourn/compat/door"
 )
 
 // Overseer stands between storers and cookies. Programs use it through [OverseeingMiddleware]; its own methods
@@ -92,7 +93,7 @@ func (o *overseer) ReadState(r *http.Request) (Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := m.Load(r)
+	s, err := m.Open(r.Context(), r)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +118,7 @@ func (o *overseer) WriteState(ctx context.Context, w http.ResponseWriter, sess S
 		case EventDelAll:
 			s.delAll(e.Keys)
 		case EventRefresh:
-			s.s.Refresh()
+			door.Refresh(s.s)
 		case EventDelClientState:
 			if err := s.s.Logout(ctx); err != nil {
 				return err

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/sojourn-go/sojourn"
+	"github.com/sojourn-go/sojourn/compat/door"
 )
 
 // Session is what [Overseer.ReadState] gives and the request's context holds under [CTXKeyPossessions].
@@ -48,7 +49,7 @@ func (s *session) change(f func(map[string]string)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.known = false
-	s.s.Refresh() // writing is use
+	door.Refresh(s.s) // writing is use
 	err := slot.Update(s.s, func(m *map[string]string) error {
 		if *m == nil {
 			*m = map[string]string{}
@@ -57,7 +58,7 @@ func (s *session) change(f func(map[string]string)) error {
 		return nil
 	})
 	if err != nil {
-		s.s.Fail(err)
+		door.Fail(s.s, err)
 	}
 	return err
 }
@@ -158,7 +159,7 @@ func DelAll(w http.ResponseWriter, whitelist []string) { find(w).delAll(whitelis
 
 // Refresh pushes the session's expiry back, in the store and, where [CookieOptions].MaxAge is set, in the browser. Without a
 // session it does nothing.
-func Refresh(w http.ResponseWriter) { find(w).s.Refresh() }
+func Refresh(w http.ResponseWriter) { door.Refresh(find(w).s) }
 
 // AddFlash sets a message that [GetFlash] shows once, usually in the next request. A second message under a
 // key replaces the first.

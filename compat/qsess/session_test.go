@@ -371,7 +371,7 @@ func TestOutage(t *testing.T) {
 			for _, user := range []string{"ada", ""} {
 				s := st.NewSession([]byte(user))
 				_, token := save(t, s)
-				f.Fail(kind, sojourntest.OpRevoke, sojourntest.OpDelete, sojourntest.OpUpdate)
+				f.Fail(kind, sojourntest.OpRevoke, sojourntest.OpRotate, sojourntest.OpDelete, sojourntest.OpUpdate)
 				if err := s.Delete(w); !sojourn.IsOutage(err) || len(w.Header()) != 0 {
 					t.Errorf("Delete gave %v and told the client %v", err, w.Header())
 				}

@@ -16,13 +16,12 @@ const (
 	longPause  = 200 * time.Millisecond
 )
 
-// attempt is one write under way: it may take several conditional statements until one is
-// applied or refused for good. All of them carry the same writer or guard, so one that
-// was applied without an answer is recognised when it is sent again.
+// attempt is one write under way: it may take several conditional statements until one is applied
+// or refused for good. All of them carry the same writer or guard, so one that was applied without
+// an answer is recognised when it is sent again.
 type attempt struct {
-	s      *Store
+	e      *engine
 	ctx    context.Context
-	begun  time.Time
 	rounds int
 	failed int  // requests
 	lost   bool // one of them may have been applied, or a part of the write was
@@ -32,44 +31,47 @@ type attempt struct {
 var errBusy = fmt.Errorf("%w: too many others write to the partition", store.ErrUnavailable)
 
 // begin waits for the partition's turn. The caller calls free at the end.
-func (s *Store) begin(ctx context.Context, tag store.Tag) (*attempt, error) {
-	a := &attempt{s: s, ctx: ctx, begun: time.Now()}
-	if err := s.learn(ctx); err != nil {
-		return nil, s.judge(err, false)
+func (e *engine) begin(ctx context.Context, tag store.Tag) (*attempt, error) {
+	a := &attempt{e: e, ctx: ctx}
+	if err := e.learn(ctx); err != nil {
+		return nil, fault(store.ErrUnavailable, err)
 	}
-	free, err := s.locks.take(ctx, tag)
+	free, err := e.locks.take(ctx, tag)
 	a.free = free
 	return a, err
 }
 
-// cas sends what make gives until there is an answer, which it returns: whether it was applied, and the rows that stood
-// in its way. make is called for each sending, because time passes.
+// cas sends what make gives until there is an answer, which it returns: whether it was applied, and
+// the rows that stood in its way. make is called for each sending, because time passes.
 func (a *attempt) cas(make func(now int64) []Statement) (applied bool, rows []cells, err error) {
-	s := a.s
+	e := a.e
 	for {
 		rows = nil
 		var c cells
-		applied, err = s.db.CAS(a.ctx, make(s.clock.now()), s.opts.Consistency, s.opts.SerialConsistency, c.named(),
+		applied, err = e.db.CAS(a.ctx, make(e.clock.now()), e.opts.Consistency, e.opts.SerialConsistency, c.named(),
 			func() { rows = append(rows, c); c = cells{} })
 		if err == nil {
 			return applied, rows, nil
 		}
-		if err := a.retry(s.judge(err, true)); err != nil {
+		if err := a.retry(err, !e.harmless(code(err), err)); err != nil {
 			return false, nil, err
 		}
 	}
 }
 
-// retry waits after a failed request, if it is worth sending again: where nobody knows whether it was applied, and where
-// a replica did not answer in time, as happens when others write to the partition. Otherwise it gives the attempt's error.
-func (a *attempt) retry(f *fault) error {
-	unknown := f.class == store.ErrIndeterminate
+// retry waits after a failed request, if it is worth sending again: where nobody knows whether it
+// was applied, and where a replica did not answer in time, as happens when others write to the
+// partition. Otherwise it returns the attempt's error.
+func (a *attempt) retry(err error, unknown bool) error {
 	a.lost = a.lost || unknown
 	a.failed++
-	if a.ctx.Err() != nil || a.failed >= mostFailed || !unknown && f.code != codeReadTimeout {
-		return a.unless(f)
+	if a.ctx.Err() == nil && a.failed < mostFailed && (unknown || code(err) == codeReadTimeout) {
+		return a.pause()
 	}
-	return a.pause()
+	if a.lost {
+		return fault(store.ErrIndeterminate, err)
+	}
+	return fault(store.ErrUnavailable, err)
 }
 
 // one is cas for a single row: it gives the row that stood in the way, or cells that are absent.
@@ -81,21 +83,16 @@ func (a *attempt) one(make func(now int64) Statement) (applied bool, c cells, er
 	return applied, c, err
 }
 
-// unless gives the error, as one of an unknown outcome if an answer was lost.
+// unless returns the error, or one of an unknown outcome if an answer was lost.
 func (a *attempt) unless(err error) error {
 	if !a.lost || errors.Is(err, store.ErrIndeterminate) {
 		return err
 	}
-	var f *fault
-	if errors.As(err, &f) {
-		g := *f
-		g.class = store.ErrIndeterminate
-		return &g
-	}
 	return fmt.Errorf("%w: an answer was lost or a part was done, and then others wrote", store.ErrIndeterminate)
 }
 
-// pause waits a moment before the next round, longer each time. Its error says that there is to be none.
+// pause waits a moment before the next round, longer each time. Its error says that there is to be
+// none.
 func (a *attempt) pause() error {
 	if a.rounds++; a.rounds >= mostRounds {
 		return a.unless(errBusy)
@@ -114,50 +111,29 @@ func (a *attempt) pause() error {
 	}
 }
 
-// elapsed is how long the attempt has taken, in whole ms, rounded up.
-func (a *attempt) elapsed() int64 { return time.Since(a.begun).Milliseconds() + 1 }
-
-// look reads one row, with its data or without, and the engine's now.
-func (s *Store) look(ctx context.Context, key store.Key, c Consistency, data bool) (cells, error) {
-	var got cells
-	columns, dest := listed, got.list()
-	if data {
-		columns, dest = columns+",data", append(dest, &got.data)
-	}
-	found := false
-	st := s.build(0).add("SELECT " + columns + " FROM @").where(key).done()
-	err := s.db.Query(ctx, Query{Statement: st, Consistency: c, PageSize: 2}, dest, func() bool { found = true; return false })
-	if err != nil {
-		return cells{}, s.judge(err, false)
-	}
-	if !found {
-		return cells{}, nil
-	}
-	s.clock.heard(got.now)
-	return got, nil
+// look is [engine.look] without data, until there is an answer.
+func (a *attempt) look(key store.Key, level Consistency) (cells, error) {
+	return a.read(key, level, false)
 }
 
-// look is look within an attempt.
-func (a *attempt) look(key store.Key, level Consistency) (c cells, err error) {
-	err = a.read(func() (err error) { c, err = a.s.look(a.ctx, key, level, false); return err })
+// again reads a row through Paxos, which settles writes that are still under way.
+func (a *attempt) again(key store.Key, data bool) (cells, error) {
+	return a.read(key, a.e.opts.SerialConsistency, data)
+}
+
+func (a *attempt) read(key store.Key, level Consistency, data bool) (c cells, err error) {
+	err = a.until(func() (err error) { c, err = a.e.look(a.ctx, key, level, data); return err })
 	return c, err
 }
 
-// again reads a row within an attempt. It reads through Paxos, which settles writes that are still under way.
-func (a *attempt) again(key store.Key, data bool) (c cells, err error) {
-	err = a.read(func() (err error) { c, err = a.s.look(a.ctx, key, a.s.opts.SerialConsistency, data); return err })
-	return c, err
-}
-
-// read reads until there is an answer.
-func (a *attempt) read(f func() error) error {
+// until reads until there is an answer.
+func (a *attempt) until(read func() error) error {
 	for {
-		err := f()
-		var bad *fault
-		if !errors.As(err, &bad) {
-			return err
+		err := read()
+		if err == nil {
+			return nil
 		}
-		if err := a.retry(bad); err != nil {
+		if err := a.retry(err, false); err != nil {
 			return err
 		}
 	}

@@ -2,19 +2,19 @@ package cql
 
 import (
 	"context"
-	"math"
 	"sync"
 	"time"
+
+	"github.com/sojourn-go/sojourn/store/ticks"
 )
 
-const (
-	unset = math.MinInt64 // an instant that is to be the engine's now
-	never = 1<<53 - 1     // ms: beyond every instant; as a span, no limit
-)
+// milli is the tick of all instants and lives. In what is written, an instant of ticks.Never is to
+// be the engine's now; as a span, it is no limit.
+const milli = ticks.Milli
 
-// clock estimates the engine's clock: what an answer said, and the monotonic time since. Each answer
-// shows it late by the time that it took, so of those that came lately the one that is furthest ahead counts: nobody has
-// seen a later now. The machine's own wall clock is never asked.
+// clock estimates the engine's clock: what an answer said, and the monotonic time since. Each
+// answer shows it late by the time that it took, so of those that came lately the one that is
+// furthest ahead counts: nobody has seen a later now. The machine's own wall clock is never asked.
 type clock struct {
 	base time.Time
 
@@ -24,7 +24,8 @@ type clock struct {
 	offset, last int64 // the greatest since then, and in the time before
 }
 
-// lately is for how long an answer counts, in ms: once or twice. A node's clock that is set back is followed after that.
+// lately is for how long an answer counts, in ms: once or twice. A node's clock that is set back is
+// followed after that.
 const lately = 30_000
 
 func (c *clock) mono() int64 { return time.Since(c.base).Milliseconds() }
@@ -57,38 +58,19 @@ func (c *clock) ready() bool {
 }
 
 // learn asks for the engine's clock where no answer has told it yet: once in a Store's life.
-func (s *Store) learn(ctx context.Context) error {
-	if s.clock.ready() {
+func (e *engine) learn(ctx context.Context) error {
+	if e.clock.ready() {
 		return nil
 	}
 	var now int64
-	err := s.db.Query(ctx, Query{Statement: Statement{Text: "SELECT toUnixTimestamp(now()) FROM system.local"}, Consistency: s.opts.Consistency, PageSize: 1},
-		[]any{&now}, func() bool { s.clock.heard(now); return true })
-	return err
+	return e.query(ctx, Statement{Text: "SELECT toUnixTimestamp(now()) FROM system.local"}, e.opts.Consistency, 1,
+		[]any{&now}, func() bool { e.clock.heard(now); return true })
 }
-
-// instant gives a caller's time in ms, rounded down.
-func instant(t time.Time) int64 {
-	const first = -9e12 // the year 1684: sums with a life fit everywhere
-	switch {
-	case t.IsZero():
-		return unset
-	case t.Unix() < first/1000:
-		return first
-	case t.Unix() > never/1000:
-		return never
-	}
-	return t.UnixMilli()
-}
-
-// span gives a duration in ms, rounded up: a life of a nanosecond must not become
-// one without limit.
-func span(d time.Duration) int64 { return int64((d + time.Millisecond - 1) / time.Millisecond) }
 
 // limit is a life as a span that can be subtracted: none is longer than any.
 func limit(life int64) int64 {
 	if life <= 0 {
-		return never
+		return ticks.Never
 	}
 	return life
 }
@@ -100,7 +82,8 @@ func (l lives) live(now int64) bool {
 	return l.created+limit(l.life) > now && l.seen+limit(l.idle) > now
 }
 
-// left is how long the record may live if it is not touched: at most this, if now is not ahead of the engine.
+// left is how long the record may live if it is not touched: at most this, if now is not ahead of
+// the engine.
 func (l lives) left(now int64) int64 { return min(limit(l.idle), limit(l.life)-max(0, now-l.created)) }
 
 // The engine refuses a time to live of more than 20 years, or one that ends after January 2038 (its
@@ -111,22 +94,22 @@ const (
 )
 
 // seconds gives a time to live of at least ms, or 0, which is none.
-func (s *Store) seconds(ms, spare, now int64) int64 {
+func (e *engine) seconds(ms, spare, now int64) int64 {
 	ttl := (max(ms, 0) + 999 + spare) / 1000
-	if ms >= never/2 || ttl > longestTTL || now/1000+ttl > lastExpiry {
+	if ms >= ticks.Never/2 || ttl > longestTTL || now/1000+ttl > lastExpiry {
 		return 0
 	}
 	return max(ttl, 1)
 }
 
-// keep says for how long the cells of a row that is written whole are kept, and its horizon from now: while a
-// record's end stays before it, a touch need not write the whole row again.
-func (s *Store) keep(l lives, now int64) (ttl, horizon int64) {
+// keep says for how long the cells of a row that is written whole are kept, and its horizon from
+// now: while a record's end stays before it, a touch need not write the whole row again.
+func (e *engine) keep(l lives, now int64) (ttl, horizon int64) {
 	rest := limit(l.life) - max(0, now-l.created)
 	twice := 2 * limit(l.idle)
-	ttl = s.seconds(min(rest, twice), s.spare, now)
+	ttl = e.seconds(min(rest, twice), e.spare, now)
 	if ttl == 0 || rest <= twice {
-		return ttl, never // the cells outlive every touch
+		return ttl, ticks.Never // the cells outlive every touch
 	}
-	return ttl, twice + s.spare/2
+	return ttl, twice + e.spare/2
 }

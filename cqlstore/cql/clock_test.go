@@ -1,11 +1,11 @@
 package cql
 
 import (
-	"math"
 	"testing"
 	"time"
 
 	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/ticks"
 )
 
 func TestKeep(t *testing.T) {
@@ -15,23 +15,23 @@ func TestKeep(t *testing.T) {
 		day  = 86_400_000
 		year = 365 * day
 	)
-	s := &Store{spare: 60_000}
+	s := &engine{spare: 60_000}
 	for _, c := range []struct {
 		what         string
 		l            lives
 		ttl, horizon int64
 	}{
-		{"no limit", lives{now, 0, now, 0}, 0, never},
+		{"no limit", lives{now, 0, now, 0}, 0, ticks.Never},
 		{"idle only", lives{now, 0, now, 30 * min}, 3600 + 60, 60*min + 30_000},
-		{"lifetime only", lives{now, 12 * 60 * min, now, 0}, 12*3600 + 60, never},
-		{"lifetime ends before two idle times", lives{now, 50 * min, now, 30 * min}, 50*60 + 60, never},
+		{"lifetime only", lives{now, 12 * 60 * min, now, 0}, 12*3600 + 60, ticks.Never},
+		{"lifetime ends before two idle times", lives{now, 50 * min, now, 30 * min}, 50*60 + 60, ticks.Never},
 		{"idle times end before the lifetime", lives{now, 400 * day, now, 30 * min}, 3600 + 60, 60*min + 30_000},
-		{"half of the lifetime is over", lives{now - 6*60*min, 12 * 60 * min, now, 0}, 6*3600 + 60, never},
-		{"the lifetime is over", lives{now - 2*day, day, now, 0}, 60, never},
-		{"90 days", lives{now, 90 * day, now, 0}, 90*86400 + 60, never},
-		{"400 days", lives{now, 400 * day, now, 0}, 400*86400 + 60, never},
-		{"past 2038", lives{now, 12 * year, now, 0}, 0, never},
-		{"longest", lives{now, int64(store.MaxLife / time.Millisecond), now, int64(store.MaxLife / time.Millisecond)}, 0, never},
+		{"half of the lifetime is over", lives{now - 6*60*min, 12 * 60 * min, now, 0}, 6*3600 + 60, ticks.Never},
+		{"the lifetime is over", lives{now - 2*day, day, now, 0}, 60, ticks.Never},
+		{"90 days", lives{now, 90 * day, now, 0}, 90*86400 + 60, ticks.Never},
+		{"400 days", lives{now, 400 * day, now, 0}, 400*86400 + 60, ticks.Never},
+		{"past 2038", lives{now, 12 * year, now, 0}, 0, ticks.Never},
+		{"longest", lives{now, int64(store.MaxLife / time.Millisecond), now, int64(store.MaxLife / time.Millisecond)}, 0, ticks.Never},
 		{"a millisecond", lives{now, 0, now, 1}, 61, 2 + 30_000},
 	} {
 		if ttl, horizon := s.keep(c.l, now); ttl != c.ttl || horizon != c.horizon {
@@ -71,23 +71,5 @@ func TestClock(t *testing.T) {
 	c.heard(600_000)
 	if d := c.now() - 600_000; d < 0 || d > 61_000 {
 		t.Errorf("a clock that was set back is followed no nearer than %d ms", d)
-	}
-}
-
-func TestInstants(t *testing.T) {
-	for at, want := range map[time.Time]int64{
-		{}:                                unset,
-		time.UnixMilli(5).Add(999_999):    5,
-		time.Unix(-1<<40, 0):              -9e12,
-		time.Unix(math.MaxInt64/4, 0):     never,
-		time.UnixMilli(1795644217970):     1795644217970,
-		time.Unix(0, 0).Add(-time.Second): -1000,
-	} {
-		if got := instant(at); got != want {
-			t.Errorf("instant of %v: %d, want %d", at, got, want)
-		}
-	}
-	if span(1) != 1 || span(0) != 0 || span(time.Millisecond) != 1 || span(time.Millisecond+1) != 2 {
-		t.Error("spans are not rounded up")
 	}
 }

@@ -8,77 +8,95 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-func (s *Store) create(ctx context.Context, rec *store.Record, adm store.Admission) ([]store.Handle, error) {
-	a, err := s.begin(ctx, rec.Key.Tag)
+// Create inserts a record if its user's limit and revocations allow it. It compares the age that it
+// is given; what happens while it is under way shows in what it returns.
+func (e *engine) Create(ctx context.Context, rec *store.Record, adm store.Admission) (got store.Admitted, err error) {
+	a, err := e.begin(ctx, rec.Key.Tag)
 	if err != nil {
-		return nil, err
+		return got, err
 	}
 	defer a.free()
-	r, now := newRow(rec, 1), s.clock.now()
+	r, now := newRow(rec, 1), e.clock.now()
 	r.settle(now)
-	if r.lives.at(now).left(now) <= 0 {
-		adm.Max = 0 // it never lives, so nobody has to go for it
-	}
-	if adm.Max > 0 {
+	if adm.Max > 0 && r.lives.at(now).left(now) > 0 { // for one that never lives nobody has to go
 		return a.admit(r, adm)
 	}
-	return nil, a.add(r, adm)
+	return a.add(r, adm)
 }
 
-// add inserts without a limit: one round trip, if no revocation is remembered.
-func (a *attempt) add(r *row, adm store.Admission) error {
+// told is what Create has to say: the instants of its last statement.
+func told(now int64, revoked *int64, victims []*row) store.Admitted {
+	a := store.Admitted{Now: milli.Time(now)}
+	for _, r := range victims {
+		a.Evicted = append(a.Evicted, r.handle)
+	}
+	if revoked != nil {
+		a.Revoked = milli.Time(*revoked)
+	}
+	return a
+}
+
+// refused reports whether a revocation stands in the way of a sign-in. The nodes' clocks may
+// differ, but not in a revocation that it knows of.
+func (e *engine) refused(revoked *int64, now int64, adm store.Admission) bool {
+	age := adm.Age()
+	return age > 0 && revoked != nil && *revoked >= now-milli.Span(age+e.opts.ClockSkew) &&
+		(adm.Known.IsZero() || *revoked > milli.Instant(adm.Known))
+}
+
+// add inserts without a limit. It takes one round trip if it guesses the user's last revocation,
+// which is that which the sign-in knows of, or none.
+func (a *attempt) add(r *row, adm store.Admission) (got store.Admitted, err error) {
 	guard := newGuard()
 	var have expect
-	remembered := false // a revocation, by the latest answer
+	var revoked *int64 // the guess, and then what the latest answer said
+	if !adm.Known.IsZero() {
+		at := milli.Instant(adm.Known)
+		revoked = &at
+	}
 	for {
+		var at int64
 		applied, rows, err := a.cas(func(now int64) []Statement {
+			at = now
 			sts := make([]Statement, 0, 2)
 			if r.user != "" {
-				g := a.s.build(now).guard(r.key.Tag, guard)
-				switch {
-				case adm.Age == 0:
-				case remembered:
-					g.ago(" IF revoked<", a.since(adm))
-				default:
-					g.add(" IF revoked=?", nil)
-				}
-				sts = append(sts, g.done())
+				sts = append(sts, a.e.build(now).guard(r.key.Tag, guard).add(" IF revoked=?", null(revoked)).done())
 			}
-			return append(sts, a.s.build(now).insert(r, have))
+			return append(sts, a.e.build(now).insert(r, have))
 		})
-		if err != nil || applied {
-			return err
+		if err != nil {
+			return got, err
+		}
+		if applied {
+			return told(at, revoked, nil), nil
+		}
+		revoked = nil
+		for _, c := range rows {
+			revoked = cmp.Or(revoked, c.revoked)
 		}
 		if r.user == "" && len(rows) > 0 {
 			rows[0].id = r.key.ID[:] // a statement alone answers with the columns of its condition only
 		}
-		if c := at(rows, r.key.ID); c != nil {
+		have = expect{}
+		if c := rowAt(rows, r.key.ID); c != nil {
 			if c.wrote(r.writer, 1) {
-				return nil
+				return told(at, revoked, nil), nil
 			}
 			if have, err = a.vacant(r.key); err != nil {
-				return err
+				return got, err
 			}
-		} else {
-			revoked := slices.ContainsFunc(rows, func(c cells) bool { return c.revoked != nil })
-			if adm.Age > 0 && remembered && revoked && have.empty() {
-				return store.ErrRevoked
-			}
-			remembered, have = revoked, expect{}
+		}
+		if a.e.refused(revoked, at, adm) {
+			return got, store.ErrRevoked
 		}
 		if err := a.pause(); err != nil {
-			return err
+			return got, err
 		}
 	}
 }
 
-// since is how long ago a revocation must be that does not count: longer than the sign-in takes. The nodes' clocks may differ.
-func (a *attempt) since(adm store.Admission) int64 {
-	return span(adm.Age) + a.elapsed() + span(a.s.opts.ClockSkew)
-}
-
-// at gives the answered row with the ID if there is a record in it, live or not.
-func at(rows []cells, id store.ID) *cells {
+// rowAt gives the answered row with the ID if there is a record in it, live or not.
+func rowAt(rows []cells, id store.ID) *cells {
 	for i := range rows {
 		if string(rows[i].id) == string(id[:]) && (rows[i].ver != nil || rows[i].seen != nil || rows[i].writer != nil) {
 			return &rows[i]
@@ -104,63 +122,65 @@ func (a *attempt) vacant(key store.Key) (expect, error) {
 	return have, err
 }
 
-// admit inserts where the user's records are limited: it reads them, and then writes on condition that the guard is
-// what it read, so that nothing was added or moved meanwhile. Where more have to go than fit a batch, batches
-// before it end those that are too many.
-func (a *attempt) admit(r *row, adm store.Admission) ([]store.Handle, error) {
+// admit inserts where the user's records are limited: it reads them, and then writes on condition
+// that the guard is what it read, so that nothing was added or moved meanwhile. Where more have to
+// go than fit a batch, batches before it end those that are too many.
+func (a *attempt) admit(r *row, adm store.Admission) (got store.Admitted, err error) {
 	guard := newGuard()
-	level := a.s.opts.Consistency
+	level := a.e.opts.Consistency
 	var gone, victims []*row
 	for {
 		p, err := a.partition(r.key.Tag, level)
 		if err != nil {
-			return nil, err
+			return got, err
 		}
 		var have expect
-		if c := at(p.rows, r.key.ID); c != nil {
+		if c := rowAt(p.rows, r.key.ID); c != nil {
 			if c.wrote(r.writer, 1) {
-				return handles(append(gone, victims...)), nil
+				return told(p.now, p.revoked, append(gone, victims...)), nil
 			}
 			if have, err = a.vacant(r.key); err != nil {
-				return nil, err
+				return got, err
 			}
 		}
-		if adm.Age > 0 && p.revoked != nil && *p.revoked >= p.now-a.since(adm) {
-			return nil, store.ErrRevoked
+		if a.e.refused(p.revoked, p.now, adm) {
+			return got, store.ErrRevoked
 		}
 		if victims, err = p.victims(r.user, adm); err != nil {
-			return nil, err
+			return got, err
 		}
-		level = a.s.opts.SerialConsistency
+		level = a.e.opts.SerialConsistency
 		if len(victims) > batchSize {
 			victims = victims[:batchSize]
-			done, err := a.end(p, victims, false)
+			done, err := a.end(p, victims, 0)
 			if done {
 				gone = append(gone, victims...)
 			} else if err == nil {
 				err = a.pause()
 			}
 			if err != nil {
-				return nil, err
+				return got, err
 			}
 			victims = nil
 			continue
 		}
+		var at int64
 		applied, rows, err := a.cas(func(now int64) []Statement {
-			sts := []Statement{a.s.build(now).guard(r.key.Tag, guard).add(" IF guard=?", blob(p.guard)).done()}
+			at = now
+			sts := []Statement{a.e.build(now).guard(r.key.Tag, guard).add(" IF guard=?", blob(p.guard)).done()}
 			for _, v := range victims {
-				sts = append(sts, a.s.remove(v.key))
+				sts = append(sts, a.e.remove(v.key))
 			}
-			return append(sts, a.s.build(now).insert(r, have))
+			return append(sts, a.e.build(now).insert(r, have))
 		})
 		if err != nil {
-			return nil, err
+			return got, err
 		}
-		if c := at(rows, r.key.ID); applied || c != nil && c.wrote(r.writer, 1) {
-			return handles(append(gone, victims...)), nil
+		if c := rowAt(rows, r.key.ID); applied || c != nil && c.wrote(r.writer, 1) {
+			return told(at, p.revoked, append(gone, victims...)), nil
 		}
 		if err := a.pause(); err != nil {
-			return nil, err
+			return got, err
 		}
 	}
 }
@@ -174,13 +194,14 @@ type partition struct {
 	now     int64
 }
 
-// partition reads all rows under a tag, without data. In a page they are as they were at one instant.
-func (s *Store) partition(ctx context.Context, tag store.Tag, level Consistency) (*partition, error) {
+// partition reads all rows under a tag, without data. In a page they are as they were at one
+// instant.
+func (e *engine) partition(ctx context.Context, tag store.Tag, level Consistency) (*partition, error) {
 	p := &partition{tag: tag}
 	var c cells
 	first := true
-	st := s.build(0).add("SELECT "+listed+" FROM @ WHERE tag=?", tag[:]).done()
-	err := s.db.Query(ctx, Query{Statement: st, Consistency: level, PageSize: 2000}, c.list(), func() bool {
+	st := e.build(0).add("SELECT "+listed+" FROM @ WHERE tag=?", tag[:]).done()
+	err := e.query(ctx, st, level, 2000, c.list(), func() bool {
 		if first {
 			p.guard, p.revoked, first = c.guard, c.revoked, false
 		}
@@ -192,16 +213,16 @@ func (s *Store) partition(ctx context.Context, tag store.Tag, level Consistency)
 		return true
 	})
 	if err != nil {
-		return nil, s.judge(err, false)
+		return nil, err
 	}
 	if p.now != 0 {
-		s.clock.heard(p.now)
+		e.clock.heard(p.now)
 	}
 	return p, nil
 }
 
 func (a *attempt) partition(tag store.Tag, level Consistency) (p *partition, err error) {
-	err = a.read(func() (err error) { p, err = a.s.partition(a.ctx, tag, level); return err })
+	err = a.until(func() (err error) { p, err = a.e.partition(a.ctx, tag, level); return err })
 	return p, err
 }
 
@@ -245,12 +266,4 @@ func (p *partition) victims(user string, adm store.Admission) ([]*row, error) {
 		return cmp.Or(cmp.Compare(x.created, y.created), slices.Compare(x.key.ID[:], y.key.ID[:]))
 	})
 	return live[:over], nil
-}
-
-func handles(rows []*row) []store.Handle {
-	var hs []store.Handle
-	for _, r := range rows {
-		hs = append(hs, r.handle)
-	}
-	return hs
 }

@@ -2,30 +2,32 @@ package cql
 
 import "context"
 
-// Driver is what a [Store] needs of a CQL driver. Its methods are safe for concurrent use,
-// heed the context, and return the driver's errors as they are: the store classes them. An error that the
+// Driver is what a [Store] needs of a CQL driver. Its methods are safe for concurrent use, heed the
+// context, and return the driver's errors as they are: the store classes them. An error that the
 // server sent has a method Code() int with the number of the native protocol.
 type Driver interface {
-	// Query reads. Before each call of row it has scanned a row into dest, whose elements are *[]byte,
-	// *int64 and **int64 (nil for null). It ends early when row returns false. It may retry by
-	// itself: nothing is written.
+	// Query reads. Before each call of row it has scanned a row into dest, whose elements are
+	// *[]byte, *int64 and **int64 (nil for null). It ends early when row returns false. It may
+	// retry by itself: nothing is written.
 	Query(ctx context.Context, q Query, dest []any, row func() bool) error
 
-	// CAS executes one conditional statement, or several as one logged batch: once. It must
-	// neither retry nor speculate, and sends no timestamp of its own. Before each call of row it has
-	// scanned an answered row into those elements of dest that the row has a column for; row resets them.
+	// CAS executes one conditional statement, or several as one logged batch: once. It must neither
+	// retry nor speculate, and sends no timestamp of its own. Before each call of row it has
+	// scanned an answered row into those elements of dest that the row has a column for; row resets
+	// them.
 	CAS(ctx context.Context, sts []Statement, commit, serial Consistency, dest map[string]any, row func()) (applied bool, err error)
 
 	// Exec executes a statement of the schema and waits until the nodes agree about it.
 	Exec(ctx context.Context, text string) error
 
-	// Harmless tells of an error of CAS that nothing was surely written: the request never left this process, or the server
-	// found too few replicas for the serial level, which it looks for first. (Too few for the commit's level may mean that Paxos has
-	// decided already.)
+	// Harmless tells of an error of CAS that nothing was surely written: the request never left
+	// this process, or the server found too few replicas for the serial level, which it looks for
+	// first. (Too few for the commit's level may mean that Paxos has decided already.)
 	Harmless(err error) bool
 }
 
-// Statement is one CQL statement. Its arguments are of type []byte (nil is null), int64, nil, or int for a time to live.
+// Statement is one CQL statement. Its arguments are of type []byte (nil is null), int64, nil, or
+// int for a time to live.
 type Statement struct {
 	Text string
 	Args []any

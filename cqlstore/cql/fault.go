@@ -4,33 +4,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/driver"
 )
-
-// fault is a driver's error. It shows its class and code and not the driver's text, which may
-// quote values; that can be had through [errors.As].
-type fault struct {
-	class error // of package store
-	code  int   // of the native protocol, or -1
-	hint  string
-	cause error
-}
-
-func (f *fault) Error() string {
-	s := f.class.Error()
-	if f.code >= 0 {
-		s += fmt.Sprintf(": engine error 0x%04x", f.code)
-	}
-	if f.hint != "" {
-		s += ": " + f.hint
-	}
-	return s
-}
-
-func (f *fault) Unwrap() []error { return []error{f.class, f.cause} }
-
-// Format prints Error for every verb.
-func (f *fault) Format(s fmt.State, _ rune) { fmt.Fprint(s, f.Error()) }
 
 // Codes of the native protocol.
 const (
@@ -47,45 +22,48 @@ const (
 	codeConfig        = 0x2300
 )
 
-// judge classes what a driver said of a read or a write.
-func (s *Store) judge(err error, write bool) *fault {
-	f := &fault{class: store.ErrUnavailable, code: -1, cause: err}
+// code returns the code of an error that the server sent, or -1.
+func code(err error) int {
 	var server interface{ Code() int }
 	if errors.As(err, &server) {
-		f.code = server.Code()
+		return server.Code()
 	}
-	switch f.code {
-	case codeOverloaded:
-		f.hint = "a node is overloaded"
-	case codeUnavailable:
-		f.hint = "too few replicas are up"
-	case codeCredentials, codeUnauthorized:
-		f.hint = "the role may not do this"
-	case codeInvalid, codeConfig:
-		f.hint = "the engine refuses the statement; was Migrate called?"
-	}
-	if write && !s.harmless(f.code, err) {
-		f.class = store.ErrIndeterminate
-	}
-	return f
+	return -1
 }
 
-// harmless tells whether a conditional write that failed so was surely not applied. Paxos reads before it
-// proposes, so a time-out of a read comes first. A node may be overloaded after it has proposed, too.
-func (s *Store) harmless(code int, err error) bool {
+// fault words a driver's error. With a nil class it leaves to the caller what the error means.
+func fault(class, err error) error {
+	n, hint := code(err), ""
+	switch n {
+	case -1:
+		return driver.Fault(class, "no answer", err)
+	case codeOverloaded:
+		hint = ": a node is overloaded"
+	case codeUnavailable:
+		hint = ": too few replicas are up"
+	case codeCredentials, codeUnauthorized:
+		hint = ": the role may not do this"
+	case codeInvalid, codeConfig:
+		hint = ": the engine refuses the statement; was Migrate called?"
+	}
+	return driver.Fault(class, fmt.Sprintf("the engine says 0x%04x%s", n, hint), err)
+}
+
+// harmless reports whether a conditional write that failed so was surely not applied. Paxos reads
+// before it proposes, so a time-out of a read comes first. A node may be overloaded after it has
+// proposed, too.
+func (e *engine) harmless(code int, err error) bool {
 	switch {
 	case code < 0:
-		return s.db.Harmless(err)
+		return e.db.Harmless(err)
 	case code >= codeSyntax:
 		return true
 	}
 	switch code {
 	case codeUnavailable:
-		return s.db.Harmless(err)
+		return e.db.Harmless(err)
 	case codeProtocol, codeCredentials, codeBootstrapping, codeReadTimeout, codeReadFailure:
 		return true
 	}
 	return false
 }
-
-func fail(op string, err error) error { return fmt.Errorf("cqlstore: %s: %w", op, err) }

@@ -26,8 +26,8 @@ var (
 
 func (idle) Harmless(err error) bool { return errors.Is(err, errUnsent) }
 
-func TestJudge(t *testing.T) {
-	s := &Store{db: idle{}}
+func TestHarmless(t *testing.T) {
+	e := &engine{db: idle{}}
 	for err, sure := range map[error]bool{
 		serverError(0x0000): false, // server error
 		serverError(0x000a): true,  // protocol
@@ -52,27 +52,48 @@ func TestJudge(t *testing.T) {
 		errors.New("eof"):   false,
 		context.Canceled:    false,
 	} {
-		want := store.ErrIndeterminate
-		if sure {
-			want = store.ErrUnavailable
+		wrapped := fmt.Errorf("driver: %w", err)
+		if got := e.harmless(code(wrapped), wrapped); got != sure {
+			t.Errorf("%v is harmless: %v, want %v", err, got, sure)
 		}
-		for _, write := range []bool{true, false} {
-			if !write {
-				want = store.ErrUnavailable
+		f := fault(store.ErrUnavailable, wrapped)
+		if !errors.Is(f, store.ErrUnavailable) || !errors.Is(f, err) {
+			t.Errorf("%v: %v, want ErrUnavailable and the cause", err, f)
+		}
+		if text := fmt.Sprintf("%v %+v %#v", f, f, errors.Unwrap(f)); strings.Contains(text, "secret") {
+			t.Errorf("the error shows the driver's text: %s", text)
+		}
+	}
+}
+
+// TestRetry has requests fail within an attempt: one sentinel comes out, by what became of all of
+// them.
+func TestRetry(t *testing.T) {
+	for _, c := range []struct {
+		errs []error
+		want error
+	}{
+		{[]error{serverError(0x2200)}, store.ErrUnavailable},
+		{[]error{serverError(0x1200), errUnsent}, store.ErrUnavailable},
+		{[]error{errors.New("eof"), errUnsent}, store.ErrIndeterminate},
+		{[]error{errors.New("eof"), fault(nil, serverError(0x1300))}, store.ErrIndeterminate}, // a read
+	} {
+		a := &attempt{e: &engine{db: idle{}}, ctx: t.Context()}
+		var got error
+		for _, err := range c.errs {
+			if got != nil {
+				t.Errorf("%v: it ended before the last one: %v", c.errs, got)
 			}
-			f := fail("op", s.judge(fmt.Errorf("driver: %w", err), write))
-			n := 0
-			for _, sentinel := range []error{store.ErrUnavailable, store.ErrIndeterminate, store.ErrConflict, store.ErrNotFound} {
-				if errors.Is(f, sentinel) {
-					n++
-				}
+			got = a.retry(err, !a.e.harmless(code(err), err))
+		}
+		n := 0
+		for _, sentinel := range []error{store.ErrUnavailable, store.ErrIndeterminate} {
+			if errors.Is(got, sentinel) {
+				n++
 			}
-			if !errors.Is(f, want) || n != 1 || !errors.Is(f, err) {
-				t.Errorf("%v (write %v): %v, want %v alone, and the cause", err, write, f, want)
-			}
-			if text := fmt.Sprintf("%v %+v %#v", f, f, errors.Unwrap(f)); strings.Contains(text, "secret") {
-				t.Errorf("the error shows the driver's text: %s", text)
-			}
+		}
+		if n != 1 || !errors.Is(got, c.want) {
+			t.Errorf("%v: %v, want %v", c.errs, got, c.want)
 		}
 	}
 }

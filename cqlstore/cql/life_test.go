@@ -76,8 +76,8 @@ func (tb table) add(t *testing.T, rec store.Record) store.Record {
 	return rec
 }
 
-// kept tells for how many seconds the cells of a record are kept yet: data, and seen, which touches write alone. nil
-// means for ever, or that there is no cell.
+// kept tells for how many seconds the cells of a record are kept yet: data, and seen, which touches
+// write alone. nil means for ever, or that there is no cell.
 func (tb table) kept(t *testing.T, key store.Key) (data, seen *int, row bool) {
 	t.Helper()
 	it := tb.session.Query("SELECT TTL(data),TTL(seen) FROM "+tb.name+" WHERE tag=? AND id=?", key.Tag[:], key.ID[:]).Iter()
@@ -88,7 +88,8 @@ func (tb table) kept(t *testing.T, key store.Key) (data, seen *int, row bool) {
 	return data, seen, row
 }
 
-// TestTouchedForLong touches a record beyond the time for which its data was kept at first, and then leaves it.
+// TestTouchedForLong touches a record beyond the time for which its data was kept at first, and
+// then leaves it.
 func TestTouchedForLong(t *testing.T) {
 	tb := open(t)
 	cql.SetSpare(tb.Store, 6*time.Second) // so cells are kept for 14 s, with a horizon of 11 s
@@ -246,8 +247,8 @@ func TestDamage(t *testing.T) {
 	}
 	bad := record("eve")
 	tb.write(t, bad.Key, whole+"uid=0x657665,handle=?", bad.Handle[:])
-	if n, err := tb.Revoke(ctx, "eve", store.Selection{}); n != 1 || err != nil {
-		t.Errorf("revoke ended %d records, %v, want the good one", n, err)
+	if r, err := tb.Revoke(ctx, "eve", store.Selection{}); r.N != 1 || err != nil {
+		t.Errorf("revoke ended %d records, %v, want the good one", r.N, err)
 	}
 	if n, err := gather(tb.All(ctx)); n != 0 || err != nil {
 		t.Errorf("after a revoke All yields %d records, %v", n, err)
@@ -258,8 +259,8 @@ func TestDamage(t *testing.T) {
 func TestLeftovers(t *testing.T) {
 	ctx := context.Background()
 	tb := open(t)
-	if n, err := tb.Revoke(ctx, "fay", store.Selection{}); n != 0 || err != nil { // leaves a guard alone
-		t.Fatal(n, err)
+	if r, err := tb.Revoke(ctx, "fay", store.Selection{}); r.N != 0 || err != nil { // leaves a guard alone
+		t.Fatal(r.N, err)
 	}
 	rec := record("fay")
 	tb.write(t, rec.Key, "seen=1795000000000") // as a touch by a plain upsert would
@@ -309,8 +310,8 @@ func TestManySessions(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if ended, err := tb.Revoke(ctx, "gus", store.Selection{Except: []store.Handle{rec.Handle}}); ended != n-1 || err != nil {
-		t.Fatalf("revoke ended %d of %d, %v", ended, n-1, err)
+	if r, err := tb.Revoke(ctx, "gus", store.Selection{Except: []store.Handle{rec.Handle}}); r.N != n-1 || err != nil {
+		t.Fatalf("revoke ended %d of %d, %v", r.N, n-1, err)
 	}
 	if left, err := gather(tb.User(ctx, "gus")); left != 1 || err != nil {
 		t.Errorf("%d records are left, %v", left, err)

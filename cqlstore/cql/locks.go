@@ -7,9 +7,9 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// locks make the writers of one process to one partition take turns. Paxos would serialise
-// them as well, but at the price of proposals that fail, retries and time-outs. Nothing depends on it: other
-// processes have locks of their own.
+// locks make the writers of one process to one partition take turns. Paxos would serialise them as
+// well, but at the price of proposals that fail, retries and time-outs. Nothing depends on it:
+// other processes have locks of their own.
 type locks struct {
 	mu sync.Mutex
 	m  map[store.Tag]*turn

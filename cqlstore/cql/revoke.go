@@ -2,34 +2,37 @@ package cql
 
 import (
 	"context"
+	"slices"
 
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// batchSize is how many records one batch ends at most. The engine refuses batches of more than some
-// hundred kilobytes.
+// batchSize is how many records one batch ends at most. The engine refuses batches of more than
+// some hundred kilobytes.
 const batchSize = 1000
 
-// revoke reads the user's records and ends those that are selected, on condition that the guard is what it
-// read. Those that do not fit a batch are ended by further ones, for each of which the same holds. Records that have expired
-// are ended too: by another node's clock they may be alive, and be touched.
-func (s *Store) revoke(ctx context.Context, user string, sel store.Selection) (n int, err error) {
+// Revoke reads the user's records and ends those that are selected, on condition that the guard is
+// what it read. Those that do not fit a batch are ended by further ones, for each of which the same
+// holds. Records that have expired are ended too: by another node's clock they may be alive, and be
+// touched. Without Only it also deletes the damaged records under the user's tag, uncounted.
+func (e *engine) Revoke(ctx context.Context, user string, sel store.Selection) (got store.Revoked, err error) {
 	tag := store.TagOf(user)
-	a, err := s.begin(ctx, tag)
+	a, err := e.begin(ctx, tag)
 	if err != nil {
-		return 0, err
+		return got, err
 	}
 	defer a.free()
-	level := s.opts.Consistency
-	remembered := len(sel.Only) > 0 // or nothing to be remembered
+	level := e.opts.Consistency
+	var at int64 // of the revocation, once it is to be remembered
+	remembered := len(sel.Only) > 0
 	for {
 		p, err := a.partition(tag, level)
 		if err != nil {
-			return n, err
+			return got, err
 		}
-		level = s.opts.SerialConsistency
+		level = e.opts.SerialConsistency
 		ends, damaged := p.of(user)
-		ends = picked(ends, sel)
+		ends = slices.DeleteFunc(ends, func(r *row) bool { return !sel.Picks(r.handle) })
 		live := 0
 		for _, r := range ends[:min(len(ends), batchSize)] {
 			if r.live(p.now) {
@@ -40,39 +43,56 @@ func (s *Store) revoke(ctx context.Context, user string, sel store.Selection) (n
 			ends = append(ends, damaged...) // they open nothing, but may be the user's
 		}
 		if len(ends) == 0 && remembered {
-			return n, nil
+			return got, nil
+		}
+		if !remembered {
+			at = p.next(e.clock.now())
 		}
 		whole := len(ends) <= batchSize
-		ends = ends[:min(len(ends), batchSize)]
-		done, err := a.end(p, ends, !remembered)
+		done, err := a.end(p, ends[:min(len(ends), batchSize)], at)
 		if err != nil {
-			return n, err
+			return got, err
 		}
-		if done {
-			n, remembered = n+live, true
-			if whole {
-				return n, nil
+		if !done {
+			if err := a.pause(); err != nil {
+				return got, err
 			}
 			continue
 		}
-		if err := a.pause(); err != nil {
-			return n, err
+		if got.N += live; !remembered {
+			got.At, remembered, at = milli.Time(at), true, 0
+		}
+		if whole {
+			return got, nil
 		}
 	}
 }
 
-// end deletes rows in one batch, and has the revocation remembered if asked, on condition that the guard is what was read. It tells
-// whether that held. An error of what follows is then one of an unknown outcome, for a part is done.
-func (a *attempt) end(p *partition, rows []*row, remember bool) (bool, error) {
+// next returns an instant for a revocation: now, as the read told it, and later than the last one.
+// Each has one of its own: whoever knows of one knows of no later one.
+func (p *partition) next(estimate int64) int64 {
+	at := p.now
+	if at == 0 { // an empty partition tells nothing
+		at = estimate
+	}
+	if p.revoked != nil {
+		at = max(at, *p.revoked+1)
+	}
+	return at
+}
+
+// end deletes rows in one batch, and has a revocation remembered if its instant is not 0, on
+// condition that the guard is what was read. It reports whether that held. An error of what follows
+// is then one of an unknown outcome, for a part is done.
+func (a *attempt) end(p *partition, rows []*row, revoked int64) (bool, error) {
 	guard := newGuard()
 	applied, found, err := a.cas(func(now int64) []Statement {
-		sts := []Statement{a.s.build(now).guard(p.tag, guard).add(" IF guard=?", blob(p.guard)).done()}
-		if remember {
-			b := a.s.build(now).add("UPDATE @ USING TTL ? ", revokedTTL).ago("SET revoked=", 0)
-			sts = append(sts, b.add(" WHERE tag=?", p.tag[:]).done())
+		sts := []Statement{a.e.build(now).guard(p.tag, guard).add(" IF guard=?", blob(p.guard)).done()}
+		if revoked != 0 {
+			sts = append(sts, a.e.build(now).add("UPDATE @ USING TTL ? SET revoked=? WHERE tag=?", revokedTTL, revoked, p.tag[:]).done())
 		}
 		for _, r := range rows {
-			sts = append(sts, a.s.remove(r.key))
+			sts = append(sts, a.e.remove(r.key))
 		}
 		return sts
 	})
@@ -80,14 +100,4 @@ func (a *attempt) end(p *partition, rows []*row, remember bool) (bool, error) {
 	done := err == nil && (applied || len(found) > 0 && string(found[0].guard) == string(guard))
 	a.lost = a.lost || done
 	return done, err
-}
-
-func picked(rows []*row, sel store.Selection) []*row {
-	kept := rows[:0]
-	for _, r := range rows {
-		if sel.Picks(r.handle) {
-			kept = append(kept, r)
-		}
-	}
-	return kept
 }

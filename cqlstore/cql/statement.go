@@ -5,37 +5,39 @@ import (
 	"strings"
 
 	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/ticks"
 )
 
 // build puts a statement together. The texts are few, so the driver prepares each once.
 type build struct {
-	s    *Store
+	e    *engine
 	now  int64 // the estimate
 	text strings.Builder
 	args []any
 }
 
-func (s *Store) build(now int64) *build { return &build{s: s, now: now} }
+func (e *engine) build(now int64) *build { return &build{e: e, now: now} }
 
 // add appends text with one ? for each argument, and the table's name for @.
 func (b *build) add(text string, args ...any) *build {
-	b.text.WriteString(strings.ReplaceAll(text, "@", b.s.table))
+	b.text.WriteString(strings.ReplaceAll(text, "@", b.e.table))
 	b.args = append(b.args, args...)
 	return b
 }
 
-// ago appends text and the instant a span before now, where now is the coordinator's as it executes the
-// statement, unless Options.BoundClock asks for the estimate. One of a negative span lies ahead.
+// ago appends text and the instant a span before now, where now is the coordinator's as it executes
+// the statement, unless Options.BoundClock asks for the estimate. One of a negative span lies
+// ahead.
 func (b *build) ago(text string, span int64) *build {
-	if b.s.opts.BoundClock {
+	if b.e.opts.BoundClock {
 		return b.add(text+"?", b.now-span)
 	}
 	return b.add(text+"toUnixTimestamp(now())-(bigint)?", span)
 }
 
-// at appends text and an instant, or now if it is unset.
+// at appends text and an instant, or now if it is to be now.
 func (b *build) at(text string, t int64) *build {
-	if t == unset {
+	if t == ticks.Never {
 		return b.ago(text, 0)
 	}
 	return b.add(text+"?", t)
@@ -59,30 +61,29 @@ func (b *build) where(key store.Key) *build {
 // put begins the statement that writes every cell of a row, so that all have one time to live.
 func (b *build) put(r *row) *build {
 	now := r.lives.at(b.now)
-	ttl, horizon := b.s.keep(now, b.now)
+	ttl, horizon := b.e.keep(now, b.now)
 	created, seen := r.created, r.seen
-	if created == unset && seen == unset {
-		created, seen = now.created, now.seen // one now: the engine would read its clock twice
+	if created == ticks.Never { // one now, for the engine would read its clock twice; and Create tells it
+		created, seen = now.created, now.seen
 	}
 	b.add("UPDATE @ USING TTL ? SET ver=?,writer=?,uid=?,handle=?,life=?,idle=?", int(ttl), r.ver, r.writer[:], bytes(r.user), r.handle[:], r.life, r.idle)
 	b.at(",created=", created).at(",seen=", seen).ago(",hor=", -horizon)
 	return b.add(",meta=?,data=?", bytes(r.meta), bytes(r.data)).where(r.key)
 }
 
-// alive appends the conditions that the record has these lives (as far as they are guessed) and has not ended.
-// They name what a refused answer is to tell.
+// alive appends the conditions that the record has these lives (as far as they are guessed) and has
+// not ended. They name what a refused answer is to tell.
 func (b *build) alive(l lives) *build {
 	b.add(" AND idle=? AND life=?", l.idle, l.life)
 	return b.ago(" AND created>", limit(l.life)).ago(" AND seen>", limit(l.idle))
 }
 
-// expect is what is found at a key to which a record is inserted: nothing, or a record that has ended.
+// expect is what is found at a key to which a record is inserted: nothing, or a record that has
+// ended.
 type expect struct {
 	ver, seen *int64
 	writer    []byte
 }
-
-func (e expect) empty() bool { return e.ver == nil && e.seen == nil && e.writer == nil }
 
 // insert writes a row where nothing is, or what is expected.
 func (b *build) insert(r *row, have expect) Statement {
@@ -104,10 +105,12 @@ func blob(b []byte) any {
 	return b
 }
 
-// guardTTL is how long a guard lives, in seconds. It is compared only between a read and the write that follows.
+// guardTTL is how long a guard lives, in seconds. It is compared only between a read and the write
+// that follows.
 const guardTTL = 86400
 
-// revokedTTL is how long a revocation is remembered, in seconds: a minute longer than asked, for times to live are rounded.
+// revokedTTL is how long a revocation is remembered, in seconds: a minute longer than asked, for
+// times to live are rounded.
 const revokedTTL = int(store.GuardFor/1e9) + 60
 
 // guard writes the partition's guard, if a condition, which may be empty, holds.
@@ -121,6 +124,6 @@ func newGuard() []byte {
 	return g
 }
 
-func (s *Store) remove(key store.Key) Statement {
-	return s.build(0).add("DELETE FROM @").where(key).done()
+func (e *engine) remove(key store.Key) Statement {
+	return e.build(0).add("DELETE FROM @").where(key).done()
 }

@@ -3,27 +3,33 @@ package cql
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/ticks"
 )
 
-// nobody is a writer that no record has, for a condition that always holds and has the engine name the
-// writer when it refuses.
+// nobody is a writer that no record has, for a condition that always holds and has the engine name
+// the writer when it refuses.
 var nobody = make([]byte, len(store.Writer{}))
 
-// update replaces a record. It writes every cell, those that do not change too, so that all share
-// one time to live. It takes their values from rec, which the caller has from Get, and the condition
-// verifies them: one round trip, or two where the guess was wrong.
-func (s *Store) update(ctx context.Context, rec *store.Record, ifVersion int64) error {
-	a, err := s.begin(ctx, rec.Key.Tag)
+// version returns a version that the engine can hold; those beyond are nobody's.
+func version(v uint64) int64 { return int64(min(v, 1<<62)) }
+
+// Update replaces a record. It writes every cell, those that do not change too, so that all share
+// one time to live. It takes their values from rec, which the caller has from Get, and the
+// condition verifies them: one round trip, or two where the guess was wrong.
+func (e *engine) Update(ctx context.Context, rec *store.Record, v uint64) error {
+	ifVersion := version(v)
+	a, err := e.begin(ctx, rec.Key.Tag)
 	if err != nil {
 		return err
 	}
 	defer a.free()
 	r := newRow(rec, ifVersion+1)
-	r.settle(s.clock.now())
+	r.settle(e.clock.now())
 	old := *r // the guess
-	blind := r.created == unset
+	blind := r.created == ticks.Never
 	for {
 		var c cells
 		if blind {
@@ -32,7 +38,7 @@ func (s *Store) update(ctx context.Context, rec *store.Record, ifVersion int64) 
 			}
 		} else {
 			applied := false
-			applied, c, err = a.one(func(now int64) Statement { return s.replace(r, &old, ifVersion, now) })
+			applied, c, err = a.one(func(now int64) Statement { return e.replace(r, &old, ifVersion, now) })
 			if err != nil || applied {
 				return err
 			}
@@ -44,8 +50,9 @@ func (s *Store) update(ctx context.Context, rec *store.Record, ifVersion int64) 
 		if cur.ver != ifVersion {
 			return a.conflict(cur, ifVersion)
 		}
-		// If nothing was guessed wrong, it is about time: the record has ended, or a clock is behind its Seen.
-		late := r.seen != unset && cur.seen > r.seen
+		// If nothing was guessed wrong, it is about time: the record has ended, or a clock is
+		// behind its Seen.
+		late := r.seen != ticks.Never && cur.seen > r.seen
 		blind = !blind && !late && cur.created == old.created && cur.life == old.life && cur.idle == old.idle && cur.handle == old.handle && cur.user == old.user
 		if late || c.now != 0 && cur.seen > c.now {
 			r.seen = cur.seen
@@ -58,10 +65,10 @@ func (s *Store) update(ctx context.Context, rec *store.Record, ifVersion int64) 
 }
 
 // replace is the statement of an update. Where that leaves no life it is a deletion.
-func (s *Store) replace(r, old *row, ifVersion, now int64) Statement {
+func (e *engine) replace(r, old *row, ifVersion, now int64) Statement {
 	w := *r
 	w.created, w.user, w.handle = old.created, old.user, old.handle
-	b := s.build(now)
+	b := e.build(now)
 	if l := w.lives.at(now); l.live(now + 2) { // what would end at once does not wait for it
 		b.put(&w)
 	} else {
@@ -73,15 +80,15 @@ func (s *Store) replace(r, old *row, ifVersion, now int64) Statement {
 
 // atMost appends the condition that the stored Seen does not go back.
 func (b *build) atMost(seen int64) *build {
-	if seen == unset {
+	if seen == ticks.Never {
 		return b.ago(" AND seen<=", 0)
 	}
 	return b.add(" AND seen<=?", seen)
 }
 
-// present reads what stood in a write's way: nil and no error if it was the write's own writer, which was here before.
-// Whether the record lives is judged by the engine's clock; where the cells came without it, and
-// the end is near, they are read again.
+// present reads what stood in a write's way: nil and no error if it was the write's own writer,
+// which was here before. Whether the record lives is judged by the engine's clock; where the cells
+// came without it, and the end is near, they are read again.
 func (a *attempt) present(c *cells, key store.Key, version int64, w store.Writer) (*row, error) {
 	for {
 		if c.absent() {
@@ -96,7 +103,7 @@ func (a *attempt) present(c *cells, key store.Key, version int64, w store.Writer
 			return nil, err
 		case c.now != 0 && !r.live(c.now):
 			return nil, store.ErrNotFound
-		case c.now != 0 || r.live(a.s.clock.now()+nearEnd):
+		case c.now != 0 || r.live(a.e.clock.now()+nearEnd):
 			return r, nil
 		}
 		if *c, err = a.again(key, false); err != nil {
@@ -116,18 +123,20 @@ func (a *attempt) conflict(cur *row, ifVersion int64) error {
 	return a.unless(store.ErrConflict)
 }
 
-// touch moves Seen.
-func (s *Store) touch(ctx context.Context, hint *store.Record, every int64) error {
-	a, err := s.begin(ctx, hint.Key.Tag)
+// Touch moves Seen.
+func (e *engine) Touch(ctx context.Context, hint *store.Record, interval time.Duration) error {
+	every := milli.Span(interval)
+	a, err := e.begin(ctx, hint.Key.Tag)
 	if err != nil {
 		return err
 	}
 	defer a.free()
 	r := newRow(hint, 0)
-	now := s.clock.now()
-	// A hint that does not come from Get, or says that the touch is not due, is not worth a conditional write.
-	known := r.created != unset && r.seen != unset && r.created <= now && now-r.seen >= every && r.live(now)
-	level := s.opts.Consistency
+	now := e.clock.now()
+	// A hint that does not come from Get, or says that the touch is not due, is not worth a
+	// conditional write.
+	known := r.created <= now && now-r.seen >= every && r.live(now)
+	level := e.opts.Consistency
 	for {
 		if !known {
 			c, err := a.look(r.key, level)
@@ -142,34 +151,34 @@ func (s *Store) touch(ctx context.Context, hint *store.Record, every int64) erro
 			}
 		}
 		var done bool
-		if !known && r.hor < s.clock.now()+r.idle+s.spare/8 {
+		if !known && r.hor < e.clock.now()+r.idle+e.spare/8 {
 			done, err = a.renew(r.key, every)
 		} else {
-			done, _, err = a.one(func(now int64) Statement { return s.light(r, every, now) })
+			done, _, err = a.one(func(now int64) Statement { return e.light(r, every, now) })
 		}
 		if done || err != nil {
 			return err
 		}
-		known, level = false, s.opts.SerialConsistency
+		known, level = false, e.opts.SerialConsistency
 		if err := a.pause(); err != nil {
 			return err
 		}
 	}
 }
 
-// light is the statement of a touch: one cell, which lives as long as the touch makes the record live, and not
-// longer than the others.
-func (s *Store) light(r *row, every, now int64) Statement {
+// light is the statement of a touch: one cell, which lives as long as the touch makes the record
+// live, and not longer than the others.
+func (e *engine) light(r *row, every, now int64) Statement {
 	l := r.lives
 	l.seen = now
-	ttl := s.seconds(l.left(now), s.spare/12, now)
-	b := s.build(now).add("UPDATE @ USING TTL ? SET ", int(ttl)).ago("seen=", 0).where(r.key)
+	ttl := e.seconds(l.left(now), e.spare/12, now)
+	b := e.build(now).add("UPDATE @ USING TTL ? SET ", int(ttl)).ago("seen=", 0).where(r.key)
 	b.add(" IF created=?", r.created).alive(r.lives).ago(" AND seen<=", every)
 	return b.ago(" AND hor>=", -r.idle).done()
 }
 
-// renew is a touch past the horizon: it writes the whole record again, as it is. It is not done if the record was
-// changed meanwhile, which has moved the horizon.
+// renew is a touch past the horizon: it writes the whole record again, as it is. It is not done if
+// the record was changed meanwhile, which has moved the horizon.
 func (a *attempt) renew(key store.Key, every int64) (done bool, err error) {
 	c, err := a.again(key, true)
 	if err != nil {
@@ -180,38 +189,40 @@ func (a *attempt) renew(key store.Key, every int64) (done bool, err error) {
 		return false, err
 	}
 	old := r.lives
-	r.seen = unset
+	r.seen = ticks.Never
 	done, _, err = a.one(func(now int64) Statement {
-		b := a.s.build(now).put(r).add(" IF ver=? AND writer=?", r.ver, r.writer[:])
+		b := a.e.build(now).put(r).add(" IF ver=? AND writer=?", r.ver, r.writer[:])
 		return b.alive(old).ago(" AND seen<=", every).done()
 	})
 	return done, err
 }
 
-// delete ends whatever is at the key.
-func (s *Store) delete(ctx context.Context, key store.Key) error {
-	a, err := s.begin(ctx, key.Tag)
+// Delete ends whatever is at the key.
+func (e *engine) Delete(ctx context.Context, key store.Key) error {
+	a, err := e.begin(ctx, key.Tag)
 	if err != nil {
 		return err
 	}
 	defer a.free()
 	_, _, err = a.one(func(int64) Statement {
-		st := s.remove(key)
+		st := e.remove(key)
 		st.Text += " IF EXISTS"
 		return st
 	})
 	return err
 }
 
-// rotate moves a record, or leaves it where it is: both in one batch. It writes a new guard without comparing the old one,
-// for its own truth is the record's version; whoever compares the guard sees that something moved.
-func (s *Store) rotate(ctx context.Context, old store.Key, ifVersion int64, rec, tail *store.Record) error {
-	a, err := s.begin(ctx, old.Tag)
+// Rotate moves a record, or leaves it where it is: both in one batch. It writes a new guard without
+// comparing the old one, for its own truth is the record's version; whoever compares the guard sees
+// that something moved.
+func (e *engine) Rotate(ctx context.Context, old store.Key, v uint64, rec, tail *store.Record) error {
+	ifVersion := version(v)
+	a, err := e.begin(ctx, old.Tag)
 	if err != nil {
 		return err
 	}
 	defer a.free()
-	now := s.clock.now()
+	now := e.clock.now()
 	r, guard := newRow(rec, ifVersion+1), newGuard()
 	r.settle(now)
 	var end *row
@@ -225,10 +236,10 @@ func (s *Store) rotate(ctx context.Context, old store.Key, ifVersion int64, rec,
 		applied, rows, err := a.cas(func(now int64) []Statement {
 			sts := make([]Statement, 0, 3)
 			if r.user != "" {
-				sts = append(sts, s.build(now).guard(old.Tag, guard).done())
+				sts = append(sts, e.build(now).guard(old.Tag, guard).done())
 			}
-			sts = append(sts, s.build(now).insert(r, have))
-			b := s.build(now)
+			sts = append(sts, e.build(now).insert(r, have))
+			b := e.build(now)
 			if end != nil {
 				b.put(end)
 			} else {
@@ -240,7 +251,7 @@ func (s *Store) rotate(ctx context.Context, old store.Key, ifVersion int64, rec,
 		if err != nil || applied {
 			return err
 		}
-		stands := at(rows, rec.Key.ID)
+		stands := rowAt(rows, rec.Key.ID)
 		if stands != nil && stands.wrote(r.writer, r.ver) {
 			return nil
 		}

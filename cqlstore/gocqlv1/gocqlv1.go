@@ -1,11 +1,12 @@
-// Package gocqlv1 is package cqlstore for the older import path of the driver, github.com/gocql/gocql: for
-// programs that have such sessions already, and for ScyllaDB's own driver, a fork that knows the engine's
-// shards and keeps that path. A program chooses the fork by a line in its own go.mod:
+// Package gocqlv1 is package cqlstore for the older import path of the driver,
+// github.com/gocql/gocql: for programs that have such sessions already, and for ScyllaDB's own
+// driver, a fork that knows the engine's shards and keeps that path. A program chooses the fork by
+// a line in its own go.mod:
 //
 //	replace github.com/gocql/gocql => github.com/scylladb/gocql v1.19.0
 //
-// All else is as package cqlstore says. This package is tested with gocql v1.7.0 on Cassandra. With the fork v1.19.0 it has passed the
-// same tests there, by hand; on ScyllaDB neither has run.
+// All else is as package cqlstore says. This package is tested with gocql v1.7.0 on Cassandra. With
+// the fork v1.19.0 it has passed the same tests there, by hand; on ScyllaDB neither has run.
 package gocqlv1
 
 import (
@@ -16,33 +17,16 @@ import (
 	"github.com/gocql/gocql"
 
 	"github.com/sojourn-go/sojourn/cqlstore/cql"
-	"github.com/sojourn-go/sojourn/store"
 )
 
-type (
-	// Options tunes a [Store]; see [cql.Options].
-	Options = cql.Options
-	// Store is a store in Cassandra or ScyllaDB; see [cql.Store].
-	Store = cql.Store
-)
+// Options tunes a store; see [cql.Options]. The levels that it holds are in package cql.
+type Options = cql.Options
 
-var _ store.Store = (*Store)(nil)
-
-// The levels that [Options] may hold.
-const (
-	LocalQuorum = cql.LocalQuorum
-	Quorum      = cql.Quorum
-	All         = cql.All
-	Serial      = cql.Serial
-	LocalSerial = cql.LocalSerial
-)
-
-// New makes a Store on a session, which the caller made and will close after the last call. It opens nothing
-// and creates nothing; see [cql.Store.Migrate]. The session needs no keyspace. It fails if the
-// session is missing or an option has no meaning.
-func New(session *gocql.Session, opts *Options) (*Store, error) {
+// New makes a store on a session, as New of package cqlstore does. It fails if the session is
+// missing or an option has no meaning.
+func New(session *gocql.Session, opts *Options) (*cql.Store, error) {
 	if session == nil {
-		return nil, errors.New("cqlstore: New needs a session")
+		return cql.New(nil, opts)
 	}
 	return cql.New(driver{session}, opts)
 }
@@ -55,7 +39,7 @@ var levels = map[cql.Consistency]gocql.Consistency{
 	cql.Serial: gocql.Consistency(gocql.Serial), cql.LocalSerial: gocql.Consistency(gocql.LocalSerial),
 }
 
-// Query reads. The session's own policies of retry and speculation hold, since nothing is written.
+// Query reads, by the session's own policies of retry and speculation.
 func (d driver) Query(ctx context.Context, q cql.Query, dest []any, row func() bool) error {
 	it := d.Session.Query(q.Text, q.Args...).Consistency(levels[q.Consistency]).PageSize(q.PageSize).Idempotent(true).WithContext(ctx).Iter()
 	for it.Scan(dest...) && row() {
@@ -63,7 +47,8 @@ func (d driver) Query(ctx context.Context, q cql.Query, dest []any, row func() b
 	return it.Close()
 }
 
-// CAS sends conditional statements, once. The driver gives the answer's columns only together with its first row.
+// CAS sends conditional statements, once. The driver gives the answer's columns only together with
+// its first row.
 func (d driver) CAS(ctx context.Context, sts []cql.Statement, commit, serial cql.Consistency, dest map[string]any, row func()) (applied bool, err error) {
 	// It takes for granted that the answer says whether it was applied.
 	defer func() {
@@ -120,7 +105,8 @@ func (d driver) Exec(ctx context.Context, text string) error {
 	return nil
 }
 
-// Harmless knows the errors that the driver gives before it sends, and the server before it proposes.
+// Harmless knows the errors that the driver gives before it sends, and the server before it
+// proposes.
 func (driver) Harmless(err error) bool {
 	var few *gocql.RequestErrUnavailable
 	if errors.As(err, &few) {

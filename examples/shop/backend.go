@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -36,25 +37,13 @@ const storeUsage = "`where` sessions are kept: memory, cookie, disk:DIR, leveldb
 // openers make the stores that live in a file or folder. Each gives the store and what closes it.
 var openers = map[string]func(path string) (store.Store, func() error, error){
 	"disk": func(path string) (store.Store, func() error, error) {
-		st, err := diskstore.New(path, nil)
-		if err != nil {
-			return nil, nil, err
-		}
-		return st, st.Close, nil
+		return closing(diskstore.New(path, nil))
 	},
 	"leveldb": func(path string) (store.Store, func() error, error) {
-		st, db, err := leveldbstore.Open(path, nil)
-		if err != nil {
-			return nil, nil, err
-		}
-		return st, db.Close, nil
+		return closing(leveldbstore.Open(path, nil))
 	},
 	"pebble": func(path string) (store.Store, func() error, error) {
-		st, db, err := pebblestore.Open(path, nil)
-		if err != nil {
-			return nil, nil, err
-		}
-		return st, db.Close, nil
+		return closing(pebblestore.Open(path, nil))
 	},
 	"sqlite": func(path string) (store.Store, func() error, error) {
 		st, err := sqlitestore.Open(path, nil)
@@ -63,6 +52,17 @@ var openers = map[string]func(path string) (store.Store, func() error, error){
 		}
 		return st, st.Close, st.Migrate(context.Background())
 	},
+}
+
+// closing returns a store and what closes it.
+func closing[S interface {
+	store.Store
+	Close() error
+}](st S, err error) (store.Store, func() error, error) {
+	if err != nil {
+		return nil, nil, err
+	}
+	return st, st.Close, nil
 }
 
 // openBackend opens what the flag --store names; keys for sessions on a server are in the folder data. The
@@ -97,7 +97,7 @@ func openBackend(ctx context.Context, where, data string) (backend, error) {
 		return backend{}, err
 	}
 	var err error
-	if b.keys, err = sojourn.LoadKeys(keys); err != nil {
+	if b.keys, err = openKeys(keys); err != nil {
 		return backend{}, err
 	}
 	if b.store, b.close, err = open(); err != nil {
@@ -107,6 +107,16 @@ func openBackend(ctx context.Context, where, data string) (backend, error) {
 		return backend{}, fmt.Errorf("--store %s: %w", b.name, err)
 	}
 	return b, nil
+}
+
+// openKeys reads the file of keys and makes it when the shop opens for the first time. Several
+// processes on one server share their folder of data, and so the file; on machines of their own
+// they would each get a copy of it.
+func openKeys(path string) (*sojourn.KeyRing, error) {
+	if err := sojourn.CreateKeys(path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	return sojourn.LoadKeys(path)
 }
 
 // manager makes the manager of the shop's pages.

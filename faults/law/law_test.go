@@ -146,9 +146,9 @@ func (f *faulty) Delete(ctx context.Context, key store.Key) error {
 	return f.do(func() error { return f.Store.Delete(context.WithoutCancel(ctx), key) })
 }
 
-func (f *faulty) Revoke(ctx context.Context, user string, sel store.Selection) (n int, err error) {
-	err = f.do(func() (err error) { _, err = f.Store.Revoke(context.WithoutCancel(ctx), user, sel); return err })
-	return n, err
+func (f *faulty) Revoke(ctx context.Context, user string, sel store.Selection) (store.Revoked, error) {
+	err := f.do(func() (err error) { _, err = f.Store.Revoke(context.WithoutCancel(ctx), user, sel); return err })
+	return store.Revoked{}, err
 }
 
 func (f *faulty) Get(ctx context.Context, key store.Key) (store.Record, time.Time, error) {
@@ -190,9 +190,9 @@ func (d *drops) Update(ctx context.Context, rec store.Record, v uint64) error {
 
 type unending struct{ store.Store }
 
-func (u *unending) Revoke(ctx context.Context, user string, sel store.Selection) (int, error) {
+func (u *unending) Revoke(ctx context.Context, user string, sel store.Selection) (store.Revoked, error) {
 	if sometimes() {
-		return 1, nil
+		return store.Revoked{N: 1}, nil
 	}
 	return u.Store.Revoke(ctx, user, sel)
 }

@@ -82,12 +82,6 @@ type watched struct {
 	log *Log
 }
 
-// Volatile tells what the store inside tells: a manager asks.
-func (w *watched) Volatile() bool {
-	v, ok := w.Store.(interface{ Volatile() bool })
-	return ok && v.Volatile()
-}
-
 // Now is the log's time: how long the run has lasted.
 func (l *Log) Now() time.Duration { return time.Since(l.start) }
 
@@ -189,19 +183,19 @@ func (l *Log) ends(user string, sel store.Selection, call int64, out outcome) {
 	}
 }
 
-func (w *watched) Create(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
+func (w *watched) Create(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
 	l, h, call := w.log, w.log.begin(&rec), w.log.since()
-	evicted, err := w.Store.Create(ctx, rec, adm)
+	a, err := w.Store.Create(ctx, rec, adm)
 	out := l.answer("create", true, err)
 	l.add(h, call, input{op: create, key: rec.Key.ID, writer: rec.Writer}, output{outcome: out})
-	ends := store.Selection{Only: evicted}
+	ends := store.Selection{Only: a.Evicted}
 	if adm.Max > 0 && adm.Evict && out == indeterminate {
 		ends = store.Selection{Except: []store.Handle{rec.Handle}} // any other may have gone
 	}
 	if len(ends.Only)+len(ends.Except) > 0 {
 		l.ends(rec.User, ends, call, out)
 	}
-	return evicted, err
+	return a, err
 }
 
 func (w *watched) Get(ctx context.Context, key store.Key) (store.Record, time.Time, error) {
@@ -274,12 +268,12 @@ func (w *watched) Delete(ctx context.Context, key store.Key) error {
 	return err
 }
 
-func (w *watched) Revoke(ctx context.Context, user string, sel store.Selection) (int, error) {
+func (w *watched) Revoke(ctx context.Context, user string, sel store.Selection) (store.Revoked, error) {
 	l, call := w.log, w.log.since()
-	n, err := w.Store.Revoke(ctx, user, sel)
+	r, err := w.Store.Revoke(ctx, user, sel)
 	out := l.answer("revoke", true, err)
 	l.ends(user, sel, call, out)
-	return n, err
+	return r, err
 }
 
 func (w *watched) User(ctx context.Context, user string) iter.Seq2[store.Record, error] {

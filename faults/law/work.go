@@ -200,7 +200,7 @@ func (w *worker) create() {
 	}
 	start := time.Now()
 	err := w.do(func(ctx context.Context) error {
-		adm.Age = time.Since(start) + time.Millisecond
+		adm.Began = start.Add(-time.Millisecond)
 		_, err := w.s.Create(ctx, rec, adm)
 		return err
 	})

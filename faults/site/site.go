@@ -33,7 +33,7 @@ func New(timeout time.Duration, stores ...store.Store) (*Site, error) {
 	}
 	s := &Site{}
 	for _, st := range stores {
-		m, err := sojourn.New(st, &sojourn.Options{Keys: keys, Timeout: timeout, TouchEvery: 100 * time.Millisecond, RenewAfter: time.Second})
+		m, err := sojourn.New(st, &sojourn.Options{Keys: keys, Timeout: timeout, TouchEvery: 100 * time.Millisecond, RenewAfter: 2 * time.Second, RenewGrace: 2 * time.Second})
 		if err != nil {
 			return nil, err
 		}

@@ -96,9 +96,9 @@ func (o outages) Update(ctx context.Context, rec store.Record, v uint64) error {
 	return o.do(func() error { return o.Store.Update(ctx, rec, v) })
 }
 
-func (o outages) Revoke(ctx context.Context, user string, sel store.Selection) (n int, err error) {
-	err = o.do(func() (err error) { n, err = o.Store.Revoke(ctx, user, sel); return err })
-	return n, err
+func (o outages) Revoke(ctx context.Context, user string, sel store.Selection) (r store.Revoked, err error) {
+	err = o.do(func() (err error) { r, err = o.Store.Revoke(ctx, user, sel); return err })
+	return r, err
 }
 
 type forgets struct{ store.Store }
@@ -112,7 +112,9 @@ func (f forgets) Update(ctx context.Context, rec store.Record, v uint64) error {
 
 type unending struct{ store.Store }
 
-func (unending) Revoke(context.Context, string, store.Selection) (int, error) { return 1, nil }
+func (unending) Revoke(context.Context, string, store.Selection) (store.Revoked, error) {
+	return store.Revoked{N: 1}, nil
+}
 
 type absent struct{ store.Store }
 

@@ -35,8 +35,8 @@ func Full(t *testing.T, s store.Store) int {
 			t.Fatalf("touch and delete when full: %v", err)
 		}
 	}
-	if n, err := s.Revoke(t.Context(), "user", store.Selection{}); n != (len(all)+1)/2 || err != nil {
-		t.Fatalf("revoke when full: %d of %d: %v", n, (len(all)+1)/2, err)
+	if r, err := s.Revoke(t.Context(), "user", store.Selection{}); r.N != (len(all)+1)/2 || err != nil {
+		t.Fatalf("revoke when full: %d of %d: %v", r.N, (len(all)+1)/2, err)
 	}
 	for range s.All(t.Context()) {
 		t.Fatal("after a revoke, something is left")

@@ -10,10 +10,10 @@ func TestPowerCut(t *testing.T) { PowerCut(t, 60, NewMachine(nil)) }
 
 // TestWrongEngines proves that the law can be broken.
 func TestWrongEngines(t *testing.T) {
-	wrong := map[string]func(*Memory) kvstore.Engine{
-		"never syncs":           func(m *Memory) kvstore.Engine { return lax{m} },
-		"batch is not one step": func(m *Memory) kvstore.Engine { return torn{m} },
-		"loses deletions":       func(m *Memory) kvstore.Engine { return undead{m} },
+	wrong := map[string]func(*Memory) kvstore.Driver{
+		"never syncs":           func(m *Memory) kvstore.Driver { return lax{m} },
+		"batch is not one step": func(m *Memory) kvstore.Driver { return torn{m} },
+		"loses deletions":       func(m *Memory) kvstore.Driver { return undead{m} },
 	}
 	for name, wrap := range wrong {
 		t.Run(name, func(t *testing.T) {

@@ -161,20 +161,20 @@ func (m *Memory) Cut() *Memory {
 // machine is a Machine of Memory. wrap may spoil the engine.
 type machine struct {
 	now, next *Memory
-	wrap      func(*Memory) kvstore.Engine
+	wrap      func(*Memory) kvstore.Driver
 }
 
 // NewMachine gives a machine whose database is a [Memory], seen through wrap if that is not nil.
-func NewMachine(wrap func(*Memory) kvstore.Engine) Machine {
+func NewMachine(wrap func(*Memory) kvstore.Driver) Machine {
 	if wrap == nil {
-		wrap = func(m *Memory) kvstore.Engine { return m }
+		wrap = func(m *Memory) kvstore.Driver { return m }
 	}
 	return &machine{next: new(Memory), wrap: wrap}
 }
 
 func (m *machine) Start() (store.Store, error) {
 	m.now = m.next
-	return kvstore.New(m.wrap(m.now), nil)
+	return kvstore.New("kvstore", m.wrap(m.now), nil)
 }
 
 func (m *machine) Cut()        { m.next = m.now.Cut() }

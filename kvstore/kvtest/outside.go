@@ -46,11 +46,11 @@ func (o *Outside) Do(f func()) {
 }
 
 // Engine gives db as it may be used within a bubble.
-func (o *Outside) Engine(db kvstore.Engine) kvstore.Engine { return outsider{o, db} }
+func (o *Outside) Engine(db kvstore.Driver) kvstore.Driver { return outsider{o, db} }
 
 type outsider struct {
 	o  *Outside
-	db kvstore.Engine
+	db kvstore.Driver
 }
 
 func (e outsider) Get(key []byte) (value []byte, found bool, err error) {

@@ -117,9 +117,9 @@ func (w *worker) create() error {
 		}
 	}
 	return w.do("create", st, func(ctx context.Context) error {
-		evicted, err := w.s.Create(ctx, s.record(), adm)
-		if err == nil && len(evicted) != len(st.Ends) {
-			err = fmt.Errorf("%d sessions evicted, want %d", len(evicted), len(st.Ends))
+		a, err := w.s.Create(ctx, s.record(), adm)
+		if err == nil && len(a.Evicted) != len(st.Ends) {
+			err = fmt.Errorf("%d sessions evicted, want %d", len(a.Evicted), len(st.Ends))
 		}
 		return err
 	})
@@ -169,9 +169,9 @@ func (w *worker) revoke(at session) error {
 	}
 	ends := w.keys(func(s session) bool { return at.User != "" && s.User == at.User && sel.Picks(s.Handle) })
 	return w.do("revoke", step{Ends: ends}, func(ctx context.Context) error {
-		n, err := w.s.Revoke(ctx, at.User, sel)
-		if err == nil && n != len(ends) {
-			err = fmt.Errorf("%d sessions ended, want %d", n, len(ends))
+		r, err := w.s.Revoke(ctx, at.User, sel)
+		if err == nil && r.N != len(ends) {
+			err = fmt.Errorf("%d sessions ended, want %d", r.N, len(ends))
 		}
 		return err
 	})

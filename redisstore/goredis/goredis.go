@@ -1,13 +1,15 @@
-// Package goredis lets [redisstore] work on a go-redis client that the program already has, to one server, Sentinel or a cluster:
+// Package goredis lets [redisstore] work on a go-redis client that the program already has, to one
+// server, Sentinel or a cluster:
 //
 //	st, err := goredis.New(client, nil)
 //
-// Everything that the store promises stands in package redisstore. rueidis, which that package takes, sends what waits at the
-// same moment in one system call; go-redis uses a connection for each call, which costs about half of the rate under load. Cached
-// reads (Options.CacheFor) need rueidis.
+// Everything that the store promises stands in package redisstore. rueidis, which that package
+// takes, sends what waits at the same moment in one system call; go-redis uses a connection for
+// each call, which costs about half of the rate under load. Cached reads (Options.CacheFor) need
+// rueidis.
 //
-// The client's own retries are not used for this store's commands, whatever MaxRetries says: a command that
-// was sent twice without telling would make "surely not applied" a guess.
+// The client's own retries are not used for this store's commands, whatever MaxRetries says: a
+// command that was sent twice without telling would make "surely not applied" a guess.
 package goredis
 
 import (
@@ -22,9 +24,10 @@ import (
 	"github.com/sojourn-go/sojourn/redisstore"
 )
 
-// New makes a store on a client, which the caller made and will close after the last call: a [*redis.Client] (also to
-// Sentinel) or a [*redis.ClusterClient]. It sends nothing. It fails for other clients, for one that reads from replicas, since they may
-// be behind, and where [redisstore.NewWith] does.
+// New makes a store on a client, which the caller made and will close after the last call: a
+// [*redis.Client] (also to Sentinel) or a [*redis.ClusterClient]. It sends nothing. It fails for
+// other clients, for one that reads from replicas, since they may be behind, and where
+// [redisstore.NewWith] does.
 func New(client redis.UniversalClient, opts *redisstore.Options) (*redisstore.Store, error) {
 	d := driver{client: client}
 	missing := errors.New("goredis: New needs a *redis.Client or a *redis.ClusterClient")
@@ -55,8 +58,8 @@ type driver struct {
 	cluster *redis.ClusterClient
 }
 
-// FailsOver tells clients to a cluster or Sentinel from those to one server. A client that [redis.NewFailoverClient] made has that name for an
-// address.
+// FailsOver tells clients to a cluster or Sentinel from those to one server. A client that
+// [redis.NewFailoverClient] made has that name for an address.
 func (d driver) FailsOver() bool {
 	return d.cluster != nil || d.single.Options().Addr == "FailoverClient"
 }

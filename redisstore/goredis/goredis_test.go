@@ -73,8 +73,8 @@ func TestWait(t *testing.T) {
 			t.Parallel()
 			c := dial(t, variable)
 			st := open(t, c, redisstore.Options{WaitReplicas: 1, WaitTimeout: 30 * time.Second})
-			if n, err := st.Revoke(t.Context(), "somebody", store.Selection{}); err != nil || n != 0 {
-				t.Errorf("revoke: %d, %v", n, err)
+			if r, err := st.Revoke(t.Context(), "somebody", store.Selection{}); err != nil || r.N != 0 {
+				t.Errorf("revoke: %d, %v", r.N, err)
 			}
 			if err := st.Delete(t.Context(), store.Key{}); err != nil {
 				t.Errorf("delete: %v", err)
@@ -141,7 +141,7 @@ func TestClockSkew(t *testing.T) {
 			time.Sleep(20 * time.Millisecond)
 			r := store.Record{User: "somebody", Lifetime: time.Hour, Key: store.Key{Tag: store.TagOf("somebody")}}
 			rand.Read(r.Writer[:])
-			_, err := st.Create(t.Context(), r, store.Admission{Age: time.Millisecond})
+			_, err := st.Create(t.Context(), r, store.Admission{Began: time.Now().Add(-time.Millisecond)})
 			if refused := errors.Is(err, store.ErrRevoked); refused != skewed && time.Since(began) < time.Second || err != nil && !refused {
 				t.Errorf("create just after a revoke: %v; want it refused: %v", err, skewed)
 			}

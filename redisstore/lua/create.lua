@@ -1,22 +1,23 @@
--- KEYS record, index, guard  ARGV fixed, rest, user, max, evict, age, when the sign-in began at the latest
+-- KEYS record, index, guard  ARGV fixed, rest, user, max, evict, age, revocation that the sign-in knows of
 local k, u = KEYS[1], KEYS[2]
 local r = given(ARGV[1])
 local user = ARGV[3]
 local id = k:sub(-32)
 
+local revoked = user ~= '' and tonumber(call('GET', KEYS[3])) or 0
+local function admitted(evicted) return answer('K', struct.pack('>I8', revoked) .. evicted) end
+
 local old = head(k)
 if old and old.damaged then return answer('X', old.damaged) end
 if old and old.live then
-	return answer(old.ver == 1 and old.writer == r.writer and 'K' or 'E')
+	if old.ver == 1 and old.writer == r.writer then return admitted('') end
+	return answer('E')
 end
-if user ~= '' then
-	local age = tonumber(ARGV[6])
-	local revoked = age > 0 and call('GET', KEYS[3])
-	if revoked and tonumber(revoked) >= math.min(now - age, tonumber(ARGV[7])) then return answer('R') end
-end
+local age = tonumber(ARGV[6])
+if age > 0 and revoked >= now - age and revoked > tonumber(ARGV[7]) then return answer('R') end
 r.created, r.seen = past(r.created), past(r.seen)
 r.exp = expiry(r.created, r.seen, r.idle, r.life)
-if r.exp <= now then return answer('K') end
+if r.exp <= now then return admitted('') end
 
 local evicted = {}
 if user ~= '' then
@@ -55,4 +56,4 @@ if user ~= '' then
 end
 put(k, 1, r, r.fixed .. ARGV[2])
 if user ~= '' then enter(u, id .. r.fixed:sub(1, 16), r) end
-return answer('K', table.concat(evicted))
+return admitted(table.concat(evicted))

@@ -1,5 +1,6 @@
--- How the scripts begin that most requests run: update and touch. They do without functions and tables, which take Redis
--- more time than the commands do; shared.lua says the same in plainer words. After this the record at KEYS[1] is live.
+-- How the scripts begin that most requests run: update and touch. They do without functions and
+-- tables, which take Redis more time than the commands do; shared.lua says the same in plainer
+-- words. After this the record at KEYS[1] is live.
 local call, pack, unpack = redis.call, struct.pack, struct.unpack
 local NEVER = 9007199254740991
 local k, u = KEYS[1], KEYS[2]

@@ -5,9 +5,11 @@ local named = {}
 for i = 1, #ARGV[3], 16 do named[ARGV[3]:sub(i, i + 15)] = true end
 
 local members = call('ZRANGE', u, 0, -1)
+local at = 0
 if not only then
-	local last = tonumber(call('GET', g) or '0')
-	call('SET', g, string.format('%.0f', math.max(now, last)), 'PX', ARGV[4])
+	-- Each revocation has an instant of its own: whoever knows of one knows of no later one.
+	at = math.max(now, tonumber(call('GET', g) or '0') + 1)
+	call('SET', g, string.format('%.0f', at), 'PX', ARGV[4])
 end
 mark(u, ARGV[5])
 local base, ended = u:sub(1, -2) .. 's:', 0
@@ -31,4 +33,4 @@ for _, m in ipairs(members) do
 		end
 	end
 end
-return answer('K', struct.pack('>I8', ended))
+return answer('K', struct.pack('>I8I8', ended, at))

@@ -1,5 +1,6 @@
--- What the scripts share. Times are whole milliseconds; a record ends at exp, when it is not live any more. Keys of members and
--- the record's own key have one hash tag, so all of them lie in one slot.
+-- What the scripts share. Times are whole milliseconds; a record ends at exp, when it is not live
+-- any more. Keys of members and the record's own key have one hash tag, so all of them lie in one
+-- slot.
 local call = redis.call
 local NEVER = 9007199254740991 -- 2^53-1: exact in a double
 local clock = call('TIME')
@@ -16,8 +17,8 @@ local function expiry(created, seen, idle, life)
 	return exp
 end
 
--- head reads what stands before a record's meta and data. It gives nil where there is no record; where it is damaged, damaged
--- holds the handle or ''.
+-- head reads what stands before a record's meta and data. It gives nil where there is no record;
+-- where it is damaged, damaged holds the handle or ''.
 local function head(k)
 	local b = redis.pcall('GETRANGE', k, 0, 322)
 	if type(b) ~= 'string' then return { damaged = '' } end
@@ -41,13 +42,12 @@ local function given(fixed)
 	return r
 end
 
--- past gives a client's instant in this clock: now where there is none, and never later.
-local function past(t)
-	if t < -NEVER or t > now then return now end
-	return t
-end
+-- past gives a client's instant in this clock: never later than now. One that asks for now is
+-- NEVER.
+local function past(t) return math.min(t, now) end
 
--- put stores a record that lives. Redis shows a key during the millisecond of its TTL as well, so that is one earlier.
+-- put stores a record that lives. Redis shows a key during the millisecond of its TTL as well, so
+-- that is one earlier.
 local function put(k, ver, r, rest)
 	local v = struct.pack('>BI8c8i8i8i8i8', 1, ver, r.writer, r.created, r.seen, r.idle, r.life) .. rest
 	if r.exp >= NEVER then
@@ -57,8 +57,9 @@ local function put(k, ver, r, rest)
 	end
 end
 
--- keep lets the user's index u live as long as r may: to the end of its lifetime, which only an update moves; or without one to
--- its present end, which each touch moves. Without a TTL the index lives for ever, and GT leaves that alone.
+-- keep lets the user's index u live as long as r may: to the end of its lifetime, which only an
+-- update moves; or without one to its present end, which each touch moves. Without a TTL the index
+-- lives for ever, and GT leaves that alone.
 local function keep(u, r, new)
 	if r.life == 0 and r.idle == 0 then
 		call('PERSIST', u)
@@ -79,7 +80,8 @@ local function enter(u, member, r)
 	keep(u, r, new)
 end
 
--- mark writes something, so that a WAIT that follows waits for what earlier tries of the same call wrote, too.
+-- mark writes something, so that a WAIT that follows waits for what earlier tries of the same call
+-- wrote, too.
 local function mark(k, wanted)
 	if wanted == '1' then call('SET', k:match('^[^}]*}') .. ':w', '', 'PX', 1000) end
 end

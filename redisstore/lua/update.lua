@@ -5,7 +5,7 @@ if ver == version + 1 and b:sub(10, 17) == writer then return 'K' .. stamp end
 if ver ~= version then return 'C' .. stamp end
 
 local _, given, newIdle, newLife = unpack('>i8i8i8i8', fixed, 9)
-if given < -NEVER or given > now then given = now end
+if given > now then given = now end -- NEVER asks for now
 if given > seen then seen = given end
 exp = NEVER
 if newIdle > 0 then exp = seen + newIdle end

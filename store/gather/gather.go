@@ -1,265 +1,202 @@
 // Package gather lets calls that wait at the same moment share one trip to an engine.
 //
-// It is for authors of stores whose engine is a server, where a trip costs far more than the work at its
-// end. While no more than [Options.Lanes] sends are under way, a call goes at once and alone, on its caller's
-// goroutine. Calls that come while all lanes are taken wait, and the lane that comes free
-// takes all of them along in one send. So nothing waits for company, batches grow with load and by load alone, and a
-// line that is idle holds neither a timer nor a goroutine.
+// It is for authors of stores whose engine is a server, where a trip costs far more than the work
+// at its end. A [Line] has a few lanes. A call that finds a lane free goes at once and alone, on
+// its caller's goroutine. Calls that come while all lanes are taken wait, and the next lane that
+// comes free takes all of them along in one send. So nothing waits for company, and batches grow
+// with load and by load alone. An idle Line holds neither a timer nor a goroutine.
 //
-//	reads := gather.New(gather.Options[store.Key]{ReadOnly: true},
-//		func(ctx context.Context, keys []store.Key, found []answer) error { ... })
-//	a, err := reads.Do(ctx, key)
+//	reads := gather.New(nil, func(ctx context.Context, calls []*gather.Call[store.Key, store.Record]) {
+//		... // ask for all of them in one statement, and set each one's Answer or Err
+//	})
+//	rec, err := reads.Do(ctx, key)
+//
+// docs/gathering.md in the repository explains it with a picture.
 package gather
 
 import (
 	"context"
-	"fmt"
 	"sync"
-	"sync/atomic"
 
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// Options tunes a [Line]. The zero Options is good for questions that change nothing and share no memory.
+// Options tunes a [Line]. The zero Options is good for calls that may all share a send.
 type Options[Q any] struct {
-	// Lanes is how many sends may be under way at once, at most. Zero means 4.
+	// Lanes is how many sends may be under way at once. Zero means 2. Below zero there is no bound,
+	// and each call goes alone.
 	Lanes int
 
 	// Most is how many calls share a send, at most. Zero means 64.
 	Most int
 
-	// ReadOnly says that a send changes nothing, so that a call whose context ends while its send is
-	// under way fails with [store.ErrUnavailable] and not with [store.ErrIndeterminate].
-	ReadOnly bool
-
 	// Key, if not nil, keeps calls with equal keys out of each other's sends, for statements that
-	// change each row once. It may be a hash: two calls that differ lose nothing but company. Sends on
-	// different lanes may hold equal keys. It must be fast.
+	// change each row once. It may be a hash: two calls that differ lose nothing but company. Sends
+	// on different lanes may hold equal keys. It must be fast.
 	Key func(Q) uint64
-
-	// Keep, if not nil, gives a copy of a question that shares no memory with the caller. It is asked for
-	// each call that has to wait: its caller may leave, and use its memory again, while the send is under
-	// way. A call that goes alone is not copied.
-	Keep func(Q) Q
 }
 
-// Line is a queue in front of an engine, for one kind of call. Make it with [New]. It is safe for concurrent use.
-type Line[Q, A any] struct {
-	opts  Options[Q]
-	send  func(ctx context.Context, asked []Q, answers []A) error
-	calls sync.Pool // of *call
+// A Call is a question on its way, and what became of it.
+type Call[Q, A any] struct {
+	Ask    Q     // what Do was given
+	Answer A     // to be set by send
+	Err    error // to be set by send, in place of Answer
 
-	mu          sync.Mutex
-	busy        int         // lanes; all of them while anybody waits
-	first, last *call[Q, A] // who waits, by arrival
-}
-
-// New makes a Line. send is given the questions of a batch and as many answers, each of which is zero, to set.
-// What becomes of a single call belongs into its answer; an error that send returns is that of all its calls, and
-// so is a panic. send must heed its context and must not hold on to either slice. It runs on
-// several goroutines at once.
-//
-// A call that goes alone is sent with its own context. A batch has one of its own, without values, that ends
-// when the last of its callers has left, so at the latest of their deadlines.
-func New[Q, A any](opts Options[Q], send func(ctx context.Context, asked []Q, answers []A) error) *Line[Q, A] {
-	if opts.Lanes <= 0 {
-		opts.Lanes = 4
-	}
-	if opts.Most <= 0 {
-		opts.Most = 64
-	}
-	return &Line[Q, A]{opts: opts, send: send}
-}
-
-// call is a question on its way. The slices of a lone call are its arrays, so that it allocates nothing.
-type call[Q, A any] struct {
-	asked    [1]Q
-	answer   [1]A
-	err      error
-	panicked any
-	done     chan struct{} // holds one
 	key      uint64
+	done     chan struct{} // closed when Answer and Err are set; nil for a call that goes alone
+	panicked any           // what send panicked with
 
 	// Guarded by Line.mu.
-	prev, next *call[Q, A]
-	trip       *trip // it is sent with, or nil while it waits
+	batch *batch[Q, A] // that it is sent with; nil while it waits
+	left  bool         // its caller waits no longer
 }
 
-// trip is what the callers of one batch share.
-type trip struct {
-	staying atomic.Int32 // callers that wait for the answer
+// Fail sets an error for all of the calls.
+func Fail[Q, A any](calls []*Call[Q, A], err error) {
+	for _, c := range calls {
+		c.Err = err
+	}
+}
+
+// A Line is a queue in front of an engine, for one kind of call. Make it with [New]. It is safe for
+// concurrent use.
+type Line[Q, A any] struct {
+	opts Options[Q]
+	send func(context.Context, []*Call[Q, A])
+
+	mu      sync.Mutex
+	busy    int           // lanes; all of them while anybody waits
+	waiting []*Call[Q, A] // by arrival, with some whose callers have left
+}
+
+// A batch is what a lane carries.
+type batch[Q, A any] struct {
+	calls   []*Call[Q, A]
 	cancel  context.CancelFunc
+	staying int // callers that wait for it; guarded by Line.mu
 }
 
-// Do asks q and gives its answer. The error is that of send, or the context's: if ctx ends before
-// q is sent, it matches [store.ErrUnavailable] and q is never sent; afterwards it matches
-// [store.ErrIndeterminate] (see [Options.ReadOnly]), and Do does not wait for a send that others share.
+// New makes a Line. send sets the Answer or the Err of each call that it is given. It runs on
+// several goroutines at once, must heed its context, and must not hold on to the calls. What it
+// panics with reaches the callers.
+//
+// A call that goes alone is sent with its own context. A batch has one of its own, without values,
+// that ends when the last of its callers has left; so at the latest of their deadlines.
+func New[Q, A any](opts *Options[Q], send func(ctx context.Context, calls []*Call[Q, A])) *Line[Q, A] {
+	l := &Line[Q, A]{send: send}
+	if opts != nil {
+		l.opts = *opts
+	}
+	if l.opts.Lanes == 0 {
+		l.opts.Lanes = 2
+	}
+	if l.opts.Most <= 0 {
+		l.opts.Most = 64
+	}
+	return l
+}
+
+// Do asks q and returns what send has set. q must not share memory that its caller may change: the
+// caller may be gone while the send is under way.
+//
+// If ctx ends before q is sent, q is never sent, and the error is [store.FromContext]'s. If it ends
+// afterwards, Do does not wait for a send that others share: the error is the context's own, and q
+// may have been carried out.
 func (l *Line[Q, A]) Do(ctx context.Context, q Q) (A, error) {
 	var none A
 	if err := store.FromContext(ctx); err != nil {
 		return none, err
 	}
-	if l.enter(nil) {
-		return l.alone(ctx, q)
-	}
-	c := l.take()
-	c.asked[0] = q
-	if l.opts.Keep != nil {
-		c.asked[0] = l.opts.Keep(q)
-	}
-	if l.opts.Key != nil {
-		c.key = l.opts.Key(q)
-	}
-	if l.enter(c) { // a lane came free meanwhile
-		l.put(c)
-		return l.alone(ctx, q)
+	c := &Call[Q, A]{Ask: q}
+	if l.enter(c) {
+		defer l.pass()
+		l.send(ctx, []*Call[Q, A]{c})
+		return c.Answer, c.Err
 	}
 	select {
 	case <-c.done:
 	case <-ctx.Done():
-		sent := l.leave(c)
-		if sent == nil {
-			l.put(c)
-			return none, store.FromContext(ctx)
-		}
-		select {
-		case <-c.done: // at the same moment
-		default:
-			if sent.staying.Add(-1) == 0 {
-				sent.cancel()
-			}
-			return none, l.lost(ctx) // c is the batch's now
+		if err := l.leave(ctx, c); err != nil {
+			return none, err
 		}
 	}
-	a, err, panicked := c.answer[0], c.err, c.panicked
-	l.put(c)
-	if panicked != nil {
-		panic(panicked)
+	if c.panicked != nil {
+		panic(c.panicked)
 	}
-	return a, err
+	return c.Answer, c.Err
 }
 
-// lost is the error of a call whose context ended under way.
-func (l *Line[Q, A]) lost(ctx context.Context) error {
-	if l.opts.ReadOnly {
-		return store.FromContext(ctx)
-	}
-	return fmt.Errorf("%w: %w", store.ErrIndeterminate, ctx.Err())
-}
-
-// alone sends one call on a lane that was entered for it.
-func (l *Line[Q, A]) alone(ctx context.Context, q Q) (A, error) {
-	c := l.take()
-	c.asked[0] = q
-	defer l.put(c)
-	defer l.pass()
-	err := l.send(ctx, c.asked[:], c.answer[:])
-	return c.answer[0], err
-}
-
-// enter takes a lane if one is free, and otherwise puts c, if given, in the line.
-func (l *Line[Q, A]) enter(c *call[Q, A]) bool {
+// enter takes a lane, if one is free, or puts c in the line. It reports whether it took a lane.
+func (l *Line[Q, A]) enter(c *Call[Q, A]) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.busy < l.opts.Lanes {
+	if l.opts.Lanes < 0 || l.busy < l.opts.Lanes {
 		l.busy++
 		return true
 	}
-	if c != nil {
-		if l.last == nil {
-			l.first = c
-		} else {
-			l.last.next, c.prev = c, l.last
-		}
-		l.last = c
+	c.done = make(chan struct{})
+	if l.opts.Key != nil {
+		c.key = l.opts.Key(c.Ask)
 	}
+	l.waiting = append(l.waiting, c)
 	return false
 }
 
-// leave takes c out of the line, or gives the trip that it is sent with.
-func (l *Line[Q, A]) leave(c *call[Q, A]) *trip {
+// leave takes a caller out whose context has ended. It returns nil if the answer came at the same
+// moment.
+func (l *Line[Q, A]) leave(ctx context.Context, c *Call[Q, A]) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if c.trip == nil {
-		l.cut(c)
+	select {
+	case <-c.done:
+		return nil
+	default:
 	}
-	return c.trip
-}
-
-// cut is called with mu held.
-func (l *Line[Q, A]) cut(c *call[Q, A]) {
-	if c.prev == nil {
-		l.first = c.next
-	} else {
-		c.prev.next = c.next
+	if c.batch == nil {
+		c.left = true
+		return store.FromContext(ctx)
 	}
-	if c.next == nil {
-		l.last = c.prev
-	} else {
-		c.next.prev = c.prev
+	if c.batch.staying--; c.batch.staying == 0 {
+		c.batch.cancel()
 	}
-	c.prev, c.next = nil, nil
+	return ctx.Err()
 }
 
 // pass gives a lane on to those who wait, or frees it.
 func (l *Line[Q, A]) pass() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.first != nil {
-		go l.work()
-	} else {
+	if len(l.waiting) == 0 {
 		l.busy--
+		return
 	}
-}
-
-// batch is what a lane carries; its slices are used again.
-type batch[Q, A any] struct {
-	trip    *trip
-	calls   []*call[Q, A]
-	asked   []Q
-	answers []A
-}
-
-// work is a lane while calls wait.
-func (l *Line[Q, A]) work() {
-	var b batch[Q, A]
-	idle := false
-	defer func() {
-		if !idle { // send ended its goroutine
-			go l.work()
-		}
-	}()
-	for {
-		ctx, cancel := context.WithCancel(context.Background())
-		b.trip = &trip{cancel: cancel}
-		if !l.board(&b) {
-			cancel()
-			idle = true
-			return
-		}
-		l.carry(ctx, &b)
+	b := l.board()
+	if len(b.calls) == 0 { // all have left
+		l.busy--
+		return
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	b.cancel, b.staying = cancel, len(b.calls)
+	go l.carry(ctx, b)
 }
 
-// board puts those who wait into b, but only the first of each key. If nobody waits, it frees the lane.
-func (l *Line[Q, A]) board(b *batch[Q, A]) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for c := l.first; c != nil && len(b.calls) < l.opts.Most; {
-		next := c.next
-		if l.opts.Key == nil || !b.holds(c.key) {
-			l.cut(c)
-			c.trip = b.trip
+// board takes those who wait out of the line, but only the first of each key. l.mu is held.
+func (l *Line[Q, A]) board() *batch[Q, A] {
+	b := &batch[Q, A]{}
+	rest := l.waiting[:0]
+	for _, c := range l.waiting {
+		switch {
+		case c.left:
+		case len(b.calls) == l.opts.Most || l.opts.Key != nil && b.holds(c.key):
+			rest = append(rest, c)
+		default:
+			c.batch = b
 			b.calls = append(b.calls, c)
 		}
-		c = next
 	}
-	b.trip.staying.Store(int32(len(b.calls)))
-	if len(b.calls) == 0 {
-		l.busy--
-		return false
-	}
-	return true
+	clear(l.waiting[len(rest):])
+	l.waiting = rest
+	return b
 }
 
 func (b *batch[Q, A]) holds(key uint64) bool {
@@ -271,14 +208,8 @@ func (b *batch[Q, A]) holds(key uint64) bool {
 	return false
 }
 
-// carry sends a batch, hands out what came of it and leaves b empty.
+// carry sends a batch, tells its callers, and passes the lane on, whatever send does.
 func (l *Line[Q, A]) carry(ctx context.Context, b *batch[Q, A]) {
-	var none A
-	for _, c := range b.calls {
-		b.asked = append(b.asked, c.asked[0])
-		b.answers = append(b.answers, none)
-	}
-	var err error
 	returned := false
 	defer func() {
 		var panicked any
@@ -287,28 +218,13 @@ func (l *Line[Q, A]) carry(ctx context.Context, b *batch[Q, A]) {
 				panicked = "gather: send ended its goroutine"
 			}
 		}
-		b.trip.cancel()
-		for i, c := range b.calls {
-			c.answer[0], c.err, c.panicked = b.answers[i], err, panicked
-			c.done <- struct{}{}
+		b.cancel()
+		for _, c := range b.calls {
+			c.panicked = panicked
+			close(c.done)
 		}
-		clear(b.calls)
-		clear(b.asked)
-		clear(b.answers)
-		b.calls, b.asked, b.answers = b.calls[:0], b.asked[:0], b.answers[:0]
+		l.pass()
 	}()
-	err = l.send(ctx, b.asked, b.answers)
+	l.send(ctx, b.calls)
 	returned = true
-}
-
-func (l *Line[Q, A]) take() *call[Q, A] {
-	if c, ok := l.calls.Get().(*call[Q, A]); ok {
-		return c
-	}
-	return &call[Q, A]{done: make(chan struct{}, 1)}
-}
-
-func (l *Line[Q, A]) put(c *call[Q, A]) {
-	*c = call[Q, A]{done: c.done}
-	l.calls.Put(c)
 }

@@ -25,27 +25,31 @@ type engine struct {
 	most    int32
 }
 
-func (e *engine) send(ctx context.Context, asked, answers []int) error {
+func (e *engine) send(ctx context.Context, calls []*gather.Call[int, int]) {
+	var asked []int
+	for _, c := range calls {
+		asked = append(asked, c.Ask)
+	}
 	e.mu.Lock()
-	e.batches = append(e.batches, append([]int(nil), asked...))
+	e.batches = append(e.batches, asked)
 	e.most = max(e.most, e.now.Add(1))
 	e.mu.Unlock()
 	defer e.now.Add(-1)
 	select {
 	case <-time.After(trip):
 	case <-ctx.Done():
-		return ctx.Err()
+		gather.Fail(calls, ctx.Err())
+		return
 	}
-	for i, q := range asked {
-		answers[i] = 2 * q
+	for _, c := range calls {
+		c.Answer = 2 * c.Ask
 	}
-	return nil
 }
 
 func TestIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &engine{}
-		l := gather.New(gather.Options[int]{Lanes: 1}, e.send)
+		l := gather.New(&gather.Options[int]{Lanes: 1}, e.send)
 		for i := range 5 {
 			start := time.Now()
 			a, err := l.Do(t.Context(), i)
@@ -62,7 +66,7 @@ func TestIdle(t *testing.T) {
 func TestShare(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &engine{}
-		l := gather.New(gather.Options[int]{Lanes: 2, Most: 10}, e.send)
+		l := gather.New(&gather.Options[int]{Lanes: 2, Most: 10}, e.send)
 		start := time.Now()
 		var wg sync.WaitGroup
 		for i := range 32 {
@@ -83,7 +87,7 @@ func TestShare(t *testing.T) {
 func TestKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &engine{}
-		l := gather.New(gather.Options[int]{Lanes: 1, Key: func(q int) uint64 { return uint64(q / 10) }}, e.send)
+		l := gather.New(&gather.Options[int]{Lanes: 1, Key: func(q int) uint64 { return uint64(q / 10) }}, e.send)
 		var wg sync.WaitGroup
 		for i := range 30 {
 			wg.Go(func() {
@@ -110,82 +114,73 @@ func TestKeys(t *testing.T) {
 
 // TestLeave has calls whose contexts end before and after they are sent.
 func TestLeave(t *testing.T) {
-	for _, readOnly := range []bool{false, true} {
-		synctest.Test(t, func(t *testing.T) {
-			e := &engine{}
-			l := gather.New(gather.Options[int]{Lanes: 1, ReadOnly: readOnly}, e.send)
-			under := store.ErrIndeterminate
-			if readOnly {
-				under = store.ErrUnavailable
-			}
-			var wg sync.WaitGroup
-			call := func(q int, limit time.Duration, want error) {
-				wg.Go(func() {
-					ctx, cancel := context.WithTimeout(t.Context(), limit)
-					defer cancel()
-					start := time.Now()
-					a, err := l.Do(ctx, q)
-					if want == nil {
-						if err != nil || a != 2*q {
-							t.Errorf("%d: %d, %v", q, a, err)
-						}
-						return
-					}
-					if !errors.Is(err, want) || !errors.Is(err, context.DeadlineExceeded) || time.Since(start) != limit {
-						t.Errorf("%d: %v after %v", q, err, time.Since(start))
-					}
-				})
-				synctest.Wait() // keeps the order
-			}
-			call(1, time.Minute, nil)
-			call(2, trip/2, store.ErrUnavailable)
-			call(3, trip+trip/2, under)
-			call(4, time.Minute, nil)
-			call(5, trip/2, store.ErrUnavailable)
-			wg.Wait()
-			if got := fmt.Sprint(e.batches); got != "[[1] [3 4]]" {
-				t.Errorf("sent were %v", got)
-			}
+	synctest.Test(t, func(t *testing.T) {
+		e := &engine{}
+		l := gather.New(&gather.Options[int]{Lanes: 1}, e.send)
+		var wg sync.WaitGroup
+		call := func(q int, limit time.Duration, left, sent bool) {
+			wg.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), limit)
+				defer cancel()
+				start := time.Now()
+				a, err := l.Do(ctx, q)
+				switch {
+				case !left && (err != nil || a != 2*q):
+					t.Errorf("%d: %d, %v", q, a, err)
+				case left && (!errors.Is(err, context.DeadlineExceeded) || sent == errors.Is(err, store.ErrUnavailable) || time.Since(start) != limit):
+					t.Errorf("%d, sent %v: %v after %v", q, sent, err, time.Since(start))
+				}
+			})
+			synctest.Wait() // keeps the order
+		}
+		call(1, time.Minute, false, true)
+		call(2, trip/2, true, false)
+		call(3, trip+trip/2, true, true)
+		call(4, time.Minute, false, true)
+		call(5, trip/2, true, false)
+		wg.Wait()
+		if got := fmt.Sprint(e.batches); got != "[[1] [3 4]]" {
+			t.Errorf("sent were %v", got)
+		}
 
-			// When all have left, nothing goes on.
-			call(6, trip, nil)
-			call(7, trip+trip/4, under)
-			call(8, trip+trip/2, under)
-			start := time.Now()
-			wg.Wait()
-			synctest.Wait()
-			if d := time.Since(start); d != trip+trip/2 || e.now.Load() != 0 {
-				t.Errorf("%v later, %d sends go on", d, e.now.Load())
-			}
-			call(9, time.Minute, nil) // and the lane is free
-			wg.Wait()
+		// When all have left, nothing goes on.
+		call(6, trip+1, false, true)
+		call(7, trip+trip/4, true, true)
+		call(8, trip+trip/2, true, true)
+		start := time.Now()
+		wg.Wait()
+		synctest.Wait()
+		if d := time.Since(start); d != trip+trip/2 || e.now.Load() != 0 {
+			t.Errorf("%v later, %d sends go on", d, e.now.Load())
+		}
+		call(9, time.Minute, false, true) // and the lane is free
+		wg.Wait()
 
-			dead, cancel := context.WithCancel(t.Context())
-			cancel()
-			if _, err := l.Do(dead, 10); !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, context.Canceled) {
-				t.Errorf("a dead context gives %v", err)
-			}
-		})
-	}
+		dead, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := l.Do(dead, 10); !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, context.Canceled) {
+			t.Errorf("a dead context gives %v", err)
+		}
+	})
 }
 
 // TestFailures has sends that fail, panic and end their goroutine.
 func TestFailures(t *testing.T) {
 	boom := errors.New("boom")
-	for name, fail := range map[string]func() error{
-		"error": func() error { return boom },
-		"panic": func() error { panic(boom) },
-		"exit":  func() error { runtime.Goexit(); return nil },
+	type call = gather.Call[int, int]
+	for name, fail := range map[string]func([]*call){
+		"error": func(calls []*call) { gather.Fail(calls, boom) },
+		"panic": func([]*call) { panic(boom) },
+		"exit":  func([]*call) { runtime.Goexit() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				e := &engine{}
-				l := gather.New(gather.Options[int]{Lanes: 1}, func(ctx context.Context, asked, answers []int) error {
-					err := e.send(ctx, asked, answers)
-					if asked[0] == 1 {
-						return fail()
+				l := gather.New(&gather.Options[int]{Lanes: 1}, func(ctx context.Context, calls []*call) {
+					e.send(ctx, calls)
+					if calls[0].Ask == 1 {
+						fail(calls)
 					}
-					return err
 				})
 				var reached atomic.Int32
 				var wg sync.WaitGroup
@@ -214,31 +209,23 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// TestKeep changes what was asked once the caller has left.
-func TestKeep(t *testing.T) {
+// TestUnbound has a line without a bound on its lanes, where each call goes alone.
+func TestUnbound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var got []string
-		send := func(_ context.Context, asked [][]byte, _ []struct{}) error {
-			time.Sleep(trip)
-			for _, q := range asked {
-				got = append(got, string(q))
-			}
-			return nil
-		}
-		l := gather.New(gather.Options[[]byte]{Lanes: 1, Keep: func(q []byte) []byte { return append([]byte(nil), q...) }}, send)
+		e := &engine{}
+		l := gather.New(&gather.Options[int]{Lanes: -1}, e.send)
 		var wg sync.WaitGroup
-		wg.Go(func() { l.Do(t.Context(), []byte("a")) })
-		synctest.Wait()
-		wg.Go(func() { l.Do(t.Context(), []byte("b")) })
-		synctest.Wait()
-		ctx, cancel := context.WithTimeout(t.Context(), trip+trip/2)
-		defer cancel()
-		q := []byte("c")
-		l.Do(ctx, q)
-		q[0] = 'x'
+		start := time.Now()
+		for i := range 50 {
+			wg.Go(func() {
+				if a, err := l.Do(t.Context(), i); a != 2*i || err != nil {
+					t.Errorf("%d gave %d, %v", i, a, err)
+				}
+			})
+		}
 		wg.Wait()
-		if fmt.Sprint(got) != "[a b c]" {
-			t.Errorf("sent were %v", got)
+		if len(e.batches) != 50 || time.Since(start) != trip {
+			t.Errorf("%d sends in %v", len(e.batches), time.Since(start))
 		}
 	})
 }
@@ -246,14 +233,13 @@ func TestKeep(t *testing.T) {
 // TestStorm mixes all of it on real time.
 func TestStorm(t *testing.T) {
 	var sent, answered atomic.Int64
-	l := gather.New(gather.Options[int]{Lanes: 3, Most: 8, Key: func(q int) uint64 { return uint64(q % 50) }},
-		func(_ context.Context, asked, answers []int) error {
+	l := gather.New(&gather.Options[int]{Lanes: 3, Most: 8, Key: func(q int) uint64 { return uint64(q % 50) }},
+		func(_ context.Context, calls []*gather.Call[int, int]) {
 			runtime.Gosched()
-			sent.Add(int64(len(asked)))
-			for i, q := range asked {
-				answers[i] = 2 * q
+			sent.Add(int64(len(calls)))
+			for _, c := range calls {
+				c.Answer = 2 * c.Ask
 			}
-			return nil
 		})
 	var wg sync.WaitGroup
 	for g := range 64 {
@@ -282,7 +268,7 @@ func TestStorm(t *testing.T) {
 }
 
 func BenchmarkAlone(b *testing.B) {
-	l := gather.New(gather.Options[int]{}, func(context.Context, []int, []int) error { return nil })
+	l := gather.New(nil, func(context.Context, []*gather.Call[int, int]) {})
 	b.ReportAllocs()
 	for b.Loop() {
 		l.Do(b.Context(), 1)
@@ -290,7 +276,7 @@ func BenchmarkAlone(b *testing.B) {
 }
 
 func BenchmarkShared(b *testing.B) {
-	l := gather.New(gather.Options[int]{Lanes: 1}, func(context.Context, []int, []int) error { return nil })
+	l := gather.New(&gather.Options[int]{Lanes: 1}, func(context.Context, []*gather.Call[int, int]) {})
 	b.ReportAllocs()
 	b.SetParallelism(64)
 	b.RunParallel(func(pb *testing.PB) {

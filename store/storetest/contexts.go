@@ -51,11 +51,11 @@ func invalidRecord(k *kit) {
 }
 
 func invalidAdmission(k *kit) {
-	for _, adm := range []store.Admission{{Max: -1}, {Age: -1}, {Max: -1, Evict: true}} {
+	for _, adm := range []store.Admission{{Max: -1}, {Began: time.Now().Add(time.Hour)}, {Max: -1, Evict: true}} {
 		old := k.add(k.fresh(k.name()))
 		rec := k.fresh(old.User)
 		_, err := k.create(rec, adm)
-		k.is(store.ErrInvalid, fmt.Sprintf("create with max %d and age %d", adm.Max, adm.Age), err)
+		k.is(store.ErrInvalid, fmt.Sprintf("create with max %d and age %d", adm.Max, adm.Age()), err)
 		k.absent(rec.Key, "after a refused create")
 		k.live(old.Key, "after a refused create")
 	}
@@ -77,7 +77,7 @@ func (k *kit) provoke() (as []attempt, recs []store.Record) {
 	try("create at a live record", store.ErrExists, k.insert(store.Record{Key: rec.Key, User: user, Writer: writer()}))
 	_, err := k.create(gone, store.Admission{Max: 1})
 	try("create beyond the limit", store.ErrLimit, err)
-	_, err = k.create(gone, store.Admission{Age: store.GuardFor + 1})
+	_, err = k.create(gone, store.Admission{Began: time.Now().Add(-1 - store.GuardFor)})
 	try("create of a long sign-in", store.ErrRevoked, err)
 	_, err = k.create(gone, store.Admission{Max: -1})
 	try("create with a negative limit", store.ErrInvalid, err)
@@ -100,7 +100,7 @@ func (k *kit) provoke() (as []attempt, recs []store.Record) {
 	try("revoke with Only and Except", store.ErrInvalid, err)
 	_, err = k.revoke(user, store.Selection{})
 	k.ok("revoke", err)
-	_, err = k.create(gone, store.Admission{Age: time.Minute})
+	_, err = k.create(gone, store.Admission{Began: time.Now().Add(-time.Minute)})
 	try("create after a revoke", store.ErrRevoked, err)
 	ctx, cancel := context.WithCancel(k.ctx)
 	cancel()
@@ -227,7 +227,7 @@ func (k *kit) refused(ctx context.Context) {
 	if n := len(k.list(rec.User)); n != 1 {
 		k.failf("after calls with an ended context %d records are listed, want 1", n)
 	}
-	if _, err := k.create(k.fresh(rec.User), store.Admission{Age: time.Minute}); err != nil {
+	if _, err := k.create(k.fresh(rec.User), store.Admission{Began: time.Now().Add(-time.Minute)}); err != nil {
 		k.failf("create after calls with an ended context: %w", err)
 	}
 }

@@ -69,9 +69,15 @@ func (k *kit) answer(method string, err error) error {
 	panic(unsupported{method})
 }
 
+func (k *kit) admit(rec store.Record, adm store.Admission) (store.Admitted, error) {
+	a, err := k.s.Create(k.ctx, rec, adm)
+	return a, k.answer("Create", err)
+}
+
+// create is admit for clauses that look at the evicted handles only.
 func (k *kit) create(rec store.Record, adm store.Admission) ([]store.Handle, error) {
-	evicted, err := k.s.Create(k.ctx, rec, adm)
-	return evicted, k.answer("Create", err)
+	a, err := k.admit(rec, adm)
+	return a.Evicted, err
 }
 
 // insert is create without conditions.
@@ -99,9 +105,9 @@ func (k *kit) rotate(old store.Key, ifVersion uint64, rec store.Record, tail *st
 
 func (k *kit) delete(key store.Key) error { return k.answer("Delete", k.s.Delete(k.ctx, key)) }
 
-func (k *kit) revoke(user string, sel store.Selection) (int, error) {
-	n, err := k.s.Revoke(k.ctx, user, sel)
-	return n, k.answer("Revoke", err)
+func (k *kit) revoke(user string, sel store.Selection) (store.Revoked, error) {
+	r, err := k.s.Revoke(k.ctx, user, sel)
+	return r, k.answer("Revoke", err)
 }
 
 func (k *kit) sweep(limit int) int {
@@ -149,10 +155,10 @@ func (k *kit) all(keys ...store.Key) []store.Record {
 
 // revoked fails unless Revoke ends just want records.
 func (k *kit) revoked(what string, user string, sel store.Selection, want int) {
-	n, err := k.revoke(user, sel)
+	r, err := k.revoke(user, sel)
 	k.ok(what, err)
-	if n != want {
-		k.failf("%s: %d records ended, want %d", what, n, want)
+	if r.N != want {
+		k.failf("%s: %d records ended, want %d", what, r.N, want)
 	}
 }
 

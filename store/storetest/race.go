@@ -345,7 +345,7 @@ func raceRevokeCreate(k *kit) {
 func raceGuard(k *kit) {
 	for range k.rounds(30) {
 		user := k.name()
-		adm := store.Admission{Age: time.Minute} // they began long before the revoke
+		adm := store.Admission{Began: time.Now().Add(-time.Minute)} // they began long before the revoke
 		created := k.freshN(8, user)
 		k.parallel(len(created)+1, func(i int) {
 			if i == len(created) {

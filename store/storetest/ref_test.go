@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -50,6 +51,8 @@ type knobs struct {
 	updateBlind   bool                // Update does not look whether the record has expired
 	keepEmpty     bool                // Update takes empty bytes for "unchanged"
 	unchecked     bool                // no argument is refused
+	existsFirst   bool                // Rotate looks at the new key first
+	knowsAll      bool                // a sign-in that knows of one revocation knows of all
 }
 
 func newRef() *ref {
@@ -96,34 +99,42 @@ func (s *ref) begin(ctx context.Context, err error) error {
 	return store.FromContext(ctx)
 }
 
-func (s *ref) Create(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
+func (s *ref) Traits() store.Traits { return store.Traits{Volatile: true, Local: true} }
+
+func (s *ref) Watch(context.Context, func(store.Ending)) error { return errors.ErrUnsupported }
+
+func (s *ref) Create(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
 	if err := s.begin(ctx, store.CheckCreate(&rec, &adm)); err != nil {
-		return nil, err
+		return store.Admitted{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
+	a := store.Admitted{Now: now}
+	if rec.User != "" {
+		a.Revoked = s.guards[rec.User]
+	}
 	if s.evictAtAll {
 		s.evict(rec.User, adm, now)
 	}
 	if old, ok := s.find(rec.Key, now); ok {
 		if old.Version == 1 && old.Writer == rec.Writer && !s.noReplay {
-			return nil, nil
+			return a, nil
 		}
-		return nil, fmt.Errorf("create: %w", store.ErrExists)
+		return store.Admitted{}, fmt.Errorf("create: %w", store.ErrExists)
 	}
-	var evicted []store.Handle
 	if rec.User != "" {
-		if now.Add(-adm.Age).Before(s.guards[rec.User]) && !s.noGuard {
-			return nil, fmt.Errorf("create: %w", store.ErrRevoked)
+		known := s.knowsAll || !a.Revoked.After(adm.Known)
+		if adm.Age() > 0 && !a.Revoked.Before(now.Add(-adm.Age())) && !known && !s.noGuard {
+			return store.Admitted{}, fmt.Errorf("create: %w", store.ErrRevoked)
 		}
 		var err error
-		if evicted, err = s.evict(rec.User, adm, now); err != nil {
-			return nil, err
+		if a.Evicted, err = s.evict(rec.User, adm, now); err != nil {
+			return store.Admitted{}, err
 		}
 	}
 	s.recs[rec.Key] = s.settle(rec, 1, now)
-	return evicted, nil
+	return a, nil
 }
 
 // evict makes room for one more of the user's records.
@@ -248,12 +259,15 @@ func (s *ref) Rotate(ctx context.Context, old store.Key, ifVersion uint64, rec s
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.now()
+	now, taken := s.now(), false
 	if there, ok := s.find(rec.Key, now); ok {
 		if there.Version == ifVersion+1 && there.Writer == rec.Writer && !s.noReplay {
 			return nil
 		}
-		return fmt.Errorf("rotate: %w", store.ErrExists)
+		if s.existsFirst {
+			return fmt.Errorf("rotate: %w", store.ErrExists)
+		}
+		taken = true
 	}
 	prev, ok := s.find(old, now)
 	switch {
@@ -263,6 +277,8 @@ func (s *ref) Rotate(ctx context.Context, old store.Key, ifVersion uint64, rec s
 		return fmt.Errorf("rotate: %w", store.ErrConflict)
 	case prev.User != rec.User:
 		return fmt.Errorf("rotate: %w: not the user of the record", store.ErrInvalid)
+	case taken:
+		return fmt.Errorf("rotate: %w", store.ErrExists)
 	}
 	if s.rotateNow {
 		rec.Created = time.Time{}
@@ -294,25 +310,26 @@ func (s *ref) Delete(ctx context.Context, key store.Key) error {
 	return nil
 }
 
-func (s *ref) Revoke(ctx context.Context, user string, sel store.Selection) (int, error) {
-	if err := s.begin(ctx, store.CheckSelection(sel)); err != nil || user == "" {
-		return 0, err
+func (s *ref) Revoke(ctx context.Context, user string, sel store.Selection) (store.Revoked, error) {
+	if err := s.begin(ctx, errors.Join(store.CheckSelection(sel), store.CheckUser(user))); err != nil || user == "" {
+		return store.Revoked{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now, n := s.now(), 0
+	now := s.now()
+	var r store.Revoked
 	for key, rec := range s.recs {
 		if s.owns(rec, user) && sel.Picks(rec.Handle) {
 			if s.alive(rec, now) {
-				n++
+				r.N++
 			}
 			delete(s.recs, key)
 		}
 	}
 	if len(sel.Only) == 0 || s.guardAlways {
-		s.guards[user] = now
+		s.guards[user], r.At = now, now
 	}
-	return n, nil
+	return r, nil
 }
 
 func (s *ref) Sweep(ctx context.Context, limit int) (int, error) {

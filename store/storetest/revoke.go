@@ -63,7 +63,7 @@ func revokeInvalid(k *kit) {
 	for _, rec := range recs {
 		k.live(rec.Key, "after a refused revoke")
 	}
-	if _, err := k.create(k.fresh(recs[0].User), store.Admission{Age: time.Minute}); err != nil {
+	if _, err := k.create(k.fresh(recs[0].User), store.Admission{Began: time.Now().Add(-time.Minute)}); err != nil {
 		k.failf("create after a refused revoke: %w", err)
 	}
 }
@@ -81,9 +81,9 @@ func guard(k *kit) {
 		_, err := k.revoke(user, sel)
 		k.ok("revoke", err)
 		late := k.fresh(user)
-		_, err = k.create(late, store.Admission{Age: time.Since(began)})
+		_, err = k.create(late, store.Admission{Began: began})
 		k.is(store.ErrRevoked, "create of a sign-in that began before the revoke", err)
-		_, err = k.create(late, store.Admission{Age: time.Since(began), Max: 1, Evict: true})
+		_, err = k.create(late, store.Admission{Began: began, Max: 1, Evict: true})
 		k.is(store.ErrRevoked, "create, with eviction, of a sign-in that began before the revoke", err)
 		k.absent(late.Key, "after a refused create")
 		if except {
@@ -91,22 +91,27 @@ func guard(k *kit) {
 		}
 		_, err = k.create(k.fresh(user), store.Admission{})
 		k.ok("create of a sign-in that began after the revoke", err)
+		if k.exact {
+			k.sleep(k.unit)
+			_, err = k.create(late, store.Admission{Began: time.Now().Add(-k.unit)})
+			k.is(store.ErrRevoked, "create of a sign-in that began at the instant of the revoke", err)
+		}
 		k.sleep(2 * k.unit)
-		_, err = k.create(k.fresh(user), store.Admission{Age: k.unit})
+		_, err = k.create(k.fresh(user), store.Admission{Began: time.Now().Add(-k.unit)})
 		k.ok("create of a sign-in that began a while after the revoke", err)
-		_, err = k.create(late, store.Admission{Age: time.Since(began)})
+		_, err = k.create(late, store.Admission{Began: began})
 		k.is(store.ErrRevoked, "create of the old sign-in, after newer ones", err)
-		_, err = k.create(k.fresh(other), store.Admission{Age: time.Since(began)})
+		_, err = k.create(k.fresh(other), store.Admission{Began: began})
 		k.ok("create for a user who was not revoked", err)
 	}
 }
 
 func guardTime(k *kit) {
 	user := k.name() // without a record to carry the guard
-	_, err := k.create(k.fresh(user), store.Admission{Age: store.GuardFor + 1})
+	_, err := k.create(k.fresh(user), store.Admission{Began: time.Now().Add(-1 - store.GuardFor)})
 	k.is(store.ErrRevoked, "create of a sign-in that took longer than GuardFor", err)
-	_, err = k.create(k.fresh(user), store.Admission{Age: store.GuardFor})
-	k.ok("create of a sign-in that took GuardFor", err)
+	_, err = k.create(k.fresh(user), store.Admission{Began: time.Now().Add(time.Second - store.GuardFor)})
+	k.ok("create of a sign-in that took almost GuardFor", err)
 	k.revoked("revoke", user, store.Selection{}, 1)
 	k.revoked("revoke of nothing", user, store.Selection{}, 0)
 	wait := k.unit
@@ -116,12 +121,12 @@ func guardTime(k *kit) {
 	for range 2 {
 		k.sleep(wait)
 		k.sweep(1000)
-		_, err = k.create(k.fresh(user), store.Admission{Age: store.GuardFor})
+		_, err = k.create(k.fresh(user), store.Admission{Began: time.Now().Add(-store.GuardFor)})
 		k.is(store.ErrRevoked, "create of a sign-in that began before the revoke", err)
 	}
 	if k.exact {
 		k.sleep(store.GuardFor)
-		_, err = k.create(k.fresh(user), store.Admission{Age: store.GuardFor})
+		_, err = k.create(k.fresh(user), store.Admission{Began: time.Now().Add(-store.GuardFor)})
 		k.ok("create of a sign-in that began long after the revoke", err)
 	}
 }
@@ -131,10 +136,10 @@ func guardOnly(k *kit) {
 	rec := k.add(k.fresh(user))
 	only := store.Selection{Only: []store.Handle{rec.Handle}}
 	k.revoked("revoke with Only", user, only, 1)
-	_, err := k.create(k.fresh(user), store.Admission{Age: time.Minute})
+	_, err := k.create(k.fresh(user), store.Admission{Began: time.Now().Add(-time.Minute)})
 	k.ok("create after a revoke with Only", err)
 	k.revoked("revoke", user, store.Selection{}, 1)
 	k.revoked("revoke with Only", user, only, 0)
-	_, err = k.create(k.fresh(user), store.Admission{Age: time.Minute})
+	_, err = k.create(k.fresh(user), store.Admission{Began: time.Now().Add(-time.Minute)})
 	k.is(store.ErrRevoked, "create after a revoke that another one with Only followed", err)
 }

@@ -18,6 +18,7 @@ var rotateClauses = []clause{
 	{"rotate-created", "Rotate keeps a Created that it is given, so that a renewed session keeps its age", rotateCreated},
 	{"rotate-invalid", "Rotate refuses keys, users and tails that do not fit together, and writes nothing", rotateInvalid},
 	{"rotate-step", "Rotate is one step: at no instant are both keys live, or neither", rotateStep},
+	{"rotate-ends", "Rotate to a record without life ends the old one, and leaves the tail", rotateEnds},
 	{"rotate-race", "of many Rotates with the same version exactly one is applied, and the others get ErrConflict or ErrNotFound", rotateRace},
 }
 
@@ -156,6 +157,32 @@ func rotateTailExpiry(k *kit) {
 	k.sleepUntil(answered.Add(k.late(2 * k.unit)))
 	k.absent(tail.Key, "of the tail after its life")
 	k.live(next.Key, "after its tail expired")
+}
+
+func rotateEnds(k *kit) {
+	for _, withTail := range []bool{false, true} {
+		rec := k.add(k.fresh(k.name()))
+		k.sleep(k.unit)
+		var tail *store.Record
+		if withTail {
+			tail = k.tailOf(rec)
+		}
+		next := k.heir(rec)
+		next.Lifetime = 1 // over since long, for it counts from Created
+		k.ok("rotate to a record without life", k.rotate(rec.Key, 1, next, tail))
+		when := "after a rotate to a record without life"
+		next.Version = 2
+		k.dead(next, when)
+		if !withTail {
+			k.dead(rec, when)
+			continue
+		}
+		if got := k.live(rec.Key, when); got.User != "" || got.Version != 2 || got.Handle != tail.Handle {
+			k.failf("%s, what is at the old key is not the tail", when)
+		}
+		_, err := k.create(k.fresh(rec.User), store.Admission{Max: 1})
+		k.ok("create at a limit of 1 "+when, err)
+	}
 }
 
 func rotateCreated(k *kit) {

@@ -90,7 +90,7 @@ type clause struct {
 }
 
 func clauses() []clause {
-	return slices.Concat(outcomeClauses, updateClauses, rotateClauses, timeClauses, lifeClauses, userClauses,
+	return slices.Concat(traitClauses, outcomeClauses, orderClauses, admittedClauses, updateClauses, rotateClauses, timeClauses, lifeClauses, userClauses,
 		revokeClauses, limitClauses, raceClauses, revokeRaceClauses, byteClauses, argumentClauses, contextClauses,
 		sweepClauses, walkClauses)
 }

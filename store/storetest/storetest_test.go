@@ -116,7 +116,7 @@ func TestNetworked(t *testing.T) {
 func slow(s *ref) store.Store {
 	wait := func() { time.Sleep(time.Duration(rand.IntN(int(2 * time.Millisecond)))) }
 	a := alter(s)
-	a.create = func(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
+	a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
 		wait()
 		defer wait()
 		return s.Create(ctx, rec, adm)
@@ -131,7 +131,7 @@ func slow(s *ref) store.Store {
 		defer wait()
 		return s.Rotate(ctx, old, v, rec, tail)
 	}
-	a.revoke = func(ctx context.Context, user string, sel store.Selection) (int, error) {
+	a.revoke = func(ctx context.Context, user string, sel store.Selection) (store.Revoked, error) {
 		wait()
 		defer wait()
 		return s.Revoke(ctx, user, sel)

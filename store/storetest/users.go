@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"strings"
+	"time"
 
 	"github.com/sojourn-go/sojourn/store"
 )
@@ -102,7 +103,7 @@ func userNobody(k *kit) {
 	}
 	// Nobody has neither a limit nor a revocation.
 	rec := k.fresh("")
-	evicted, err := k.create(rec, store.Admission{Max: 1, Age: store.GuardFor})
+	evicted, err := k.create(rec, store.Admission{Max: 1, Began: time.Now().Add(-store.GuardFor)})
 	if k.ok("create without a user, with conditions", err); len(evicted) > 0 {
 		k.failf("create without a user evicted %d records", len(evicted))
 	}

@@ -24,15 +24,15 @@ var wrongBytes = []wrong{
 	{"keeps and hands out the same bytes", []string{"alias-in", "alias-out", "alias-list"},
 		turn(func(s *ref) { s.clone = func(b []byte) []byte { return b } })},
 	{"keeps the caller's bytes", []string{"alias-in"}, swap(func(a *altered) {
-		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
-			evicted, err := a.ref.Create(ctx, rec, adm)
+		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
+			got, err := a.ref.Create(ctx, rec, adm)
 			a.mu.Lock()
 			defer a.mu.Unlock()
 			if got, ok := a.recs[rec.Key]; ok && err == nil {
 				got.Data = rec.Data
 				a.recs[rec.Key] = got
 			}
-			return evicted, err
+			return got, err
 		}
 	})},
 	{"hands out bytes that change later (P8b)", []string{"alias-out"}, swap(func(a *altered) {
@@ -73,10 +73,10 @@ var wrongBytes = []wrong{
 		}
 	})},
 	{"keys by ID alone", []string{"keys"}, swap(func(a *altered) {
-		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
+		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
 			for key := range a.recs {
 				if key.ID == rec.Key.ID && key.Tag != rec.Key.Tag {
-					return nil, store.ErrExists
+					return store.Admitted{}, store.ErrExists
 				}
 			}
 			return a.ref.Create(ctx, rec, adm)
@@ -110,12 +110,12 @@ var wrongBytes = []wrong{
 		}
 	})},
 	{"errors name the user", []string{"error-text"}, swap(func(a *altered) {
-		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
-			evicted, err := a.ref.Create(ctx, rec, adm)
+		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
+			got, err := a.ref.Create(ctx, rec, adm)
 			if err != nil {
 				err = fmt.Errorf("user %s: %w", rec.User, err)
 			}
-			return evicted, err
+			return got, err
 		}
 	})},
 	{"errors name the ID", []string{"error-text"}, swap(func(a *altered) {
@@ -167,9 +167,9 @@ var wrongBytes = []wrong{
 		}
 	})},
 	{"an expired context is its own error", []string{"context-deadline"}, swap(func(a *altered) {
-		a.revoke = func(ctx context.Context, user string, sel store.Selection) (int, error) {
+		a.revoke = func(ctx context.Context, user string, sel store.Selection) (store.Revoked, error) {
 			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-				return 0, ctx.Err()
+				return store.Revoked{}, ctx.Err()
 			}
 			return a.ref.Revoke(ctx, user, sel)
 		}
@@ -190,4 +190,4 @@ var wrongBytes = []wrong{
 	})},
 }
 
-var wrongs = slices.Concat(wrongWrites, wrongTimes, wrongUsers, wrongRaces, wrongWalks, wrongBytes)
+var wrongs = slices.Concat(wrongWrites, wrongTimes, wrongUsers, wrongAdmitted, wrongRaces, wrongWalks, wrongBytes)

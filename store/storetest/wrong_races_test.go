@@ -14,7 +14,7 @@ import (
 // Stores that do in two steps what must be one. Called alone they are right.
 var wrongRaces = []wrong{
 	{"create looks, then inserts", []string{"race-create"}, swap(func(a *altered) {
-		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
+		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
 			if _, _, err := a.ref.Get(ctx, rec.Key); err == nil {
 				return a.ref.Create(ctx, rec, adm)
 			}
@@ -24,17 +24,18 @@ var wrongRaces = []wrong{
 		}
 	})},
 	{"limits: counts, then inserts", []string{"race-limit"}, swap(func(a *altered) {
-		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
+		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
 			n := len(a.snapshot(func(r store.Record) bool { return r.User == rec.User }))
 			if adm.Max == 0 || n < adm.Max {
 				gap()
-				return a.ref.Create(ctx, rec, store.Admission{Age: adm.Age})
+				return a.ref.Create(ctx, rec, store.Admission{Began: adm.Began})
 			}
 			return a.ref.Create(ctx, rec, adm)
 		}
 	})},
 	{"limits: lists, then evicts", []string{"race-evict"}, swap(func(a *altered) {
-		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (evicted []store.Handle, _ error) {
+		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (got store.Admitted, err error) {
+			var evicted []store.Handle
 			recs := a.snapshot(func(r store.Record) bool { return r.User == rec.User })
 			slices.SortFunc(recs, func(x, y store.Record) int { return x.Created.Compare(y.Created) })
 			gap()
@@ -43,8 +44,9 @@ var wrongRaces = []wrong{
 				evicted = append(evicted, recs[0].Handle)
 				recs = recs[1:]
 			}
-			_, err := a.ref.Create(ctx, rec, store.Admission{Age: adm.Age})
-			return evicted, err
+			got, err = a.ref.Create(ctx, rec, store.Admission{Began: adm.Began})
+			got.Evicted = evicted
+			return got, err
 		}
 	})},
 	{"update looks, then writes", []string{"race-update", "race-delete", "race-revoke"}, swap(func(a *altered) {
@@ -114,7 +116,7 @@ var wrongRaces = []wrong{
 		}
 	})},
 	{"revoke lists, then deletes", []string{"race-revoke", "race-revoke-only", "race-guard"}, swap(func(a *altered) {
-		a.revoke = func(ctx context.Context, user string, sel store.Selection) (int, error) {
+		a.revoke = func(ctx context.Context, user string, sel store.Selection) (store.Revoked, error) {
 			recs := a.snapshot(func(r store.Record) bool { return r.User == user && sel.Picks(r.Handle) })
 			gap()
 			for _, r := range recs {
@@ -126,7 +128,7 @@ var wrongRaces = []wrong{
 				a.guards[user] = time.Now()
 				a.mu.Unlock()
 			}
-			return len(recs), nil
+			return store.Revoked{N: len(recs)}, nil
 		}
 	})},
 	{"an index of users beside the records (P25)", []string{"race-users", "race-revoke-create"}, swap(indexed)},
@@ -146,7 +148,7 @@ func indexed(a *altered) {
 		defer mu.Unlock()
 		index[user] = ks
 	}
-	a.create = func(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
+	a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
 		ks := load(rec.User)
 		gap()
 		save(rec.User, append(ks, rec.Key))
@@ -156,7 +158,7 @@ func indexed(a *altered) {
 		ks := load(user)
 		return a.walk(ctx, func(r store.Record) bool { return user != "" && r.User == user && slices.Contains(ks, r.Key) })
 	}
-	a.revoke = func(ctx context.Context, user string, sel store.Selection) (int, error) {
+	a.revoke = func(ctx context.Context, user string, sel store.Selection) (store.Revoked, error) {
 		n := 0
 		for r := range a.user(ctx, user) {
 			if sel.Picks(r.Handle) {
@@ -164,7 +166,7 @@ func indexed(a *altered) {
 				a.ref.Delete(ctx, r.Key)
 			}
 		}
-		return n, nil
+		return store.Revoked{N: n}, nil
 	}
 }
 

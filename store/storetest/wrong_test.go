@@ -19,24 +19,30 @@ type wrong struct {
 // altered is the reference store with some methods replaced.
 type altered struct {
 	*ref
-	create func(context.Context, store.Record, store.Admission) ([]store.Handle, error)
+	traits func() store.Traits
+	watch  func(context.Context, func(store.Ending)) error
+	create func(context.Context, store.Record, store.Admission) (store.Admitted, error)
 	get    func(context.Context, store.Key) (store.Record, time.Time, error)
 	update func(context.Context, store.Record, uint64) error
 	touch  func(context.Context, store.Key, time.Duration) error
 	rotate func(context.Context, store.Key, uint64, store.Record, *store.Record) error
 	delete func(context.Context, store.Key) error
-	revoke func(context.Context, string, store.Selection) (int, error)
+	revoke func(context.Context, string, store.Selection) (store.Revoked, error)
 	sweep  func(context.Context, int) (int, error)
 	user   func(context.Context, string) iter.Seq2[store.Record, error]
 	all    func(context.Context) iter.Seq2[store.Record, error]
 }
 
 func alter(s *ref) *altered {
-	return &altered{ref: s, create: s.Create, get: s.Get, update: s.Update, touch: s.touchKey, rotate: s.Rotate,
+	return &altered{ref: s, traits: s.Traits, watch: s.Watch, create: s.Create, get: s.Get, update: s.Update, touch: s.touchKey, rotate: s.Rotate,
 		delete: s.Delete, revoke: s.Revoke, sweep: s.Sweep, user: s.User, all: s.All}
 }
 
-func (a *altered) Create(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
+func (a *altered) Traits() store.Traits { return a.traits() }
+
+func (a *altered) Watch(ctx context.Context, f func(store.Ending)) error { return a.watch(ctx, f) }
+
+func (a *altered) Create(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
 	return a.create(ctx, rec, adm)
 }
 
@@ -58,7 +64,7 @@ func (a *altered) Rotate(ctx context.Context, old store.Key, ifVersion uint64, r
 
 func (a *altered) Delete(ctx context.Context, key store.Key) error { return a.delete(ctx, key) }
 
-func (a *altered) Revoke(ctx context.Context, user string, sel store.Selection) (int, error) {
+func (a *altered) Revoke(ctx context.Context, user string, sel store.Selection) (store.Revoked, error) {
 	return a.revoke(ctx, user, sel)
 }
 

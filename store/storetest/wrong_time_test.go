@@ -15,7 +15,7 @@ const thirtyDays = 30 * 24 * time.Hour
 // handedIn makes a wrong store that changes each new record, and each change of one.
 func handedIn(change func(*store.Record)) func(*ref) store.Store {
 	return swap(func(a *altered) {
-		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
+		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
 			change(&rec)
 			return a.ref.Create(ctx, rec, adm)
 		}
@@ -70,9 +70,9 @@ var wrongTimes = []wrong{
 		}
 	})},
 	{"lives over 35 days are refused (P33)", []string{"life-exact", "life-long"}, swap(func(a *altered) {
-		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
+		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
 			if rec.Lifetime > 35*24*time.Hour {
-				return nil, store.ErrUnavailable
+				return store.Admitted{}, store.ErrUnavailable
 			}
 			return a.ref.Create(ctx, rec, adm)
 		}
@@ -124,9 +124,9 @@ var wrongTimes = []wrong{
 		}
 	})},
 	{"expired records hold their keys", []string{"expired-slot"}, swap(func(a *altered) {
-		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
+		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
 			if old, ok := a.raw(rec.Key); ok && old.Writer != rec.Writer {
-				return nil, store.ErrExists
+				return store.Admitted{}, store.ErrExists
 			}
 			return a.ref.Create(ctx, rec, adm)
 		}
@@ -163,11 +163,11 @@ var wrongTimes = []wrong{
 	})},
 	{"sweep goes by the first expiry (P18)", []string{"sweep-live"}, swap(func(a *altered) {
 		ends := map[store.Key]time.Time{}
-		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
-			evicted, err := a.ref.Create(ctx, rec, adm)
-			got, _ := a.raw(rec.Key)
-			ends[rec.Key] = got.Expires()
-			return evicted, err
+		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
+			got, err := a.ref.Create(ctx, rec, adm)
+			now, _ := a.raw(rec.Key)
+			ends[rec.Key] = now.Expires()
+			return got, err
 		}
 		a.sweep = func(ctx context.Context, _ int) (n int, _ error) {
 			for key, end := range ends {

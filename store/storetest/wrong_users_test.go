@@ -16,13 +16,13 @@ func owning(owns func(rec store.Record, user string) bool) func(*ref) store.Stor
 // naming makes a wrong store that changes the user id of new records.
 func naming(change func(string) string) func(*ref) store.Store {
 	return swap(func(a *altered) {
-		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
-			evicted, err := a.ref.Create(ctx, rec, adm)
-			if got, ok := a.raw(rec.Key); ok && err == nil {
-				got.User = change(got.User)
-				a.put(got)
+		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
+			got, err := a.ref.Create(ctx, rec, adm)
+			if r, ok := a.raw(rec.Key); ok && err == nil {
+				r.User = change(r.User)
+				a.put(r)
 			}
-			return evicted, err
+			return got, err
 		}
 	})
 }
@@ -49,13 +49,13 @@ var wrongUsers = []wrong{
 	{"user ids are made UTF-8", []string{"user-others", "user-long"}, naming(func(u string) string { return strings.ToValidUTF8(u, "\ufffd") })},
 	{"user ids are cut at 191 bytes", []string{"user-others", "user-long"}, naming(func(u string) string { return cut(u, 191) })},
 	{"nobody is everybody (P17)", []string{"user-nobody"}, swap(func(a *altered) {
-		a.revoke = func(ctx context.Context, user string, sel store.Selection) (int, error) {
+		a.revoke = func(ctx context.Context, user string, sel store.Selection) (store.Revoked, error) {
 			if user != "" {
 				return a.ref.Revoke(ctx, user, sel)
 			}
 			n := len(a.recs)
 			clear(a.recs)
-			return n, nil
+			return store.Revoked{N: n}, nil
 		}
 	})},
 	{"nobody is listed", []string{"user-nobody"}, swap(func(a *altered) {
@@ -64,9 +64,9 @@ var wrongUsers = []wrong{
 		}
 	})},
 	{"nobody has a limit", []string{"user-nobody", "limit"}, swap(func(a *altered) {
-		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
+		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
 			if rec.User == "" && len(a.snapshot(func(r store.Record) bool { return r.User == "" })) >= 1 {
-				return nil, store.ErrLimit
+				return store.Admitted{}, store.ErrLimit
 			}
 			return a.ref.Create(ctx, rec, adm)
 		}
@@ -86,49 +86,50 @@ var wrongUsers = []wrong{
 		}
 	})},
 	{"revoke counts what it does not end", []string{"revoke", "revoke-except"}, swap(func(a *altered) {
-		a.revoke = func(ctx context.Context, user string, sel store.Selection) (int, error) {
+		a.revoke = func(ctx context.Context, user string, sel store.Selection) (store.Revoked, error) {
 			n := 0
 			for range a.ref.User(ctx, user) {
 				n++
 			}
-			_, err := a.ref.Revoke(ctx, user, sel)
-			return max(n, 1), err
+			r, err := a.ref.Revoke(ctx, user, sel)
+			r.N = max(n, 1)
+			return r, err
 		}
 	})},
 	{"revoke ignores Only", []string{"revoke-only"}, swap(func(a *altered) {
-		a.revoke = func(ctx context.Context, user string, sel store.Selection) (int, error) {
+		a.revoke = func(ctx context.Context, user string, sel store.Selection) (store.Revoked, error) {
 			return a.ref.Revoke(ctx, user, store.Selection{Except: sel.Except})
 		}
 	})},
 	{"revoke ignores Except", []string{"revoke-except"}, swap(func(a *altered) {
-		a.revoke = func(ctx context.Context, user string, sel store.Selection) (int, error) {
+		a.revoke = func(ctx context.Context, user string, sel store.Selection) (store.Revoked, error) {
 			return a.ref.Revoke(ctx, user, store.Selection{Only: sel.Only})
 		}
 	})},
 	{"revoke takes anybody's handle", []string{"revoke-only"}, swap(func(a *altered) {
-		a.revoke = func(ctx context.Context, user string, sel store.Selection) (int, error) {
-			n, err := a.ref.Revoke(ctx, user, sel)
-			for key, r := range a.recs {
-				if len(sel.Only) > 0 && sel.Picks(r.Handle) {
+		a.revoke = func(ctx context.Context, user string, sel store.Selection) (store.Revoked, error) {
+			r, err := a.ref.Revoke(ctx, user, sel)
+			for key, rec := range a.recs {
+				if len(sel.Only) > 0 && sel.Picks(rec.Handle) {
 					delete(a.recs, key)
 				}
 			}
-			return n, err
+			return r, err
 		}
 	})},
 	{"revoke is undone by a login (P26)", []string{"guard", "guard-time", "guard-only", "race-guard"}, turn(func(s *ref) { s.noGuard = true })},
 	{"revoke guards only a user who has records", []string{"guard-time"}, swap(func(a *altered) {
-		a.revoke = func(ctx context.Context, user string, sel store.Selection) (int, error) {
-			n, err := a.ref.Revoke(ctx, user, sel)
-			if n == 0 {
+		a.revoke = func(ctx context.Context, user string, sel store.Selection) (store.Revoked, error) {
+			r, err := a.ref.Revoke(ctx, user, sel)
+			if r.N == 0 {
 				delete(a.guards, user)
 			}
-			return n, err
+			return r, err
 		}
 	})},
 	{"revoke with Only guards too", []string{"guard-only"}, turn(func(s *ref) { s.guardAlways = true })},
 	{"limit is off by one", []string{"limit", "race-limit"}, swap(func(a *altered) {
-		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
+		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
 			if adm.Max > 0 {
 				adm.Max++
 			}
@@ -137,10 +138,10 @@ var wrongUsers = []wrong{
 	})},
 	{"limits count what has been", []string{"limit-ended"}, swap(func(a *altered) {
 		made := map[string]int{}
-		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
+		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
 			made[rec.User]++
 			if adm.Max > 0 && made[rec.User] > adm.Max {
-				return nil, store.ErrLimit
+				return store.Admitted{}, store.ErrLimit
 			}
 			return a.ref.Create(ctx, rec, adm)
 		}
@@ -148,7 +149,7 @@ var wrongUsers = []wrong{
 	{"evicts the newest", []string{"evict"}, turn(func(s *ref) { s.evictNewest = true })},
 	{"evicts in silence", []string{"evict", "evict-many", "race-evict"}, turn(func(s *ref) { s.evictSilent = true })},
 	{"evicts one at most", []string{"evict-many"}, swap(func(a *altered) {
-		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
+		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
 			n := 0
 			for range a.ref.User(ctx, rec.User) {
 				n++

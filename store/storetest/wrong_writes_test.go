@@ -35,19 +35,19 @@ var wrongWrites = []wrong{
 	{"no version check (P1, P10)", []string{"update-conflict", "race-update"}, turn(func(s *ref) { s.noVersion = true })},
 	{"a repeated write is a conflict", []string{"create-replay", "update-replay", "rotate-replay"}, turn(func(s *ref) { s.noReplay = true })},
 	{"create overwrites", []string{"create-twice", "race-create"}, swap(func(a *altered) {
-		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
+		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
 			a.ref.Delete(ctx, rec.Key)
 			return a.ref.Create(ctx, rec, adm)
 		}
 	})},
 	{"create takes the caller's version", []string{"create"}, swap(func(a *altered) {
-		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
-			evicted, err := a.ref.Create(ctx, rec, adm)
+		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
+			got, err := a.ref.Create(ctx, rec, adm)
 			if got, ok := a.raw(rec.Key); ok && err == nil && rec.Version > 0 {
 				got.Version = rec.Version
 				a.put(got)
 			}
-			return evicted, err
+			return got, err
 		}
 	})},
 	{"a deleted key is burnt", []string{"create-again"}, swap(func(a *altered) {
@@ -56,9 +56,9 @@ var wrongWrites = []wrong{
 			burnt[key] = true
 			return a.ref.Delete(ctx, key)
 		}
-		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) ([]store.Handle, error) {
+		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
 			if burnt[rec.Key] {
-				return nil, store.ErrExists
+				return store.Admitted{}, store.ErrExists
 			}
 			return a.ref.Create(ctx, rec, adm)
 		}

@@ -1,20 +1,22 @@
-// Package record is the byte format of a record in Redis, and of its key. It knows no client, so that its decoder can be fuzzed
-// without building one.
+// Package record is the byte format of a record in Redis, and of its key. It knows no client, so
+// that its decoder can be fuzzed without building one.
 package record
 
 import (
 	"encoding/base64"
 	"encoding/binary"
-	"math"
 	"strings"
 	"time"
 
 	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/driver"
+	"github.com/sojourn-go/sojourn/store/ticks"
 )
 
 // HeadSize is the size of the fixed part.
 //
-// A record is one string. All numbers are big-endian, all times whole milliseconds since 1970:
+// A record is one string. All numbers are big-endian, all times whole milliseconds since 1970. What
+// a client hands in has ticks.Never for an instant that is to be now:
 //
 //	 0  format      1 byte, 1
 //	 1  version     8
@@ -28,26 +30,13 @@ import (
 //	68  user, meta, data
 const HeadSize = 68
 
-const (
-	never = 1<<53 - 1     // exact in Lua, whose numbers are doubles
-	unset = math.MinInt64 // in a record handed in: now
-)
-
-// Millis gives a duration in milliseconds, rounded up: a limit is never rounded to none.
-func Millis(d time.Duration) int64 { return int64((d + time.Millisecond - 1) / time.Millisecond) }
-
-func instant(t time.Time) int64 {
-	if t.IsZero() {
-		return unset
-	}
-	return min(max(t.UnixMilli(), -never), never)
-}
+const milli = ticks.Milli
 
 // Fixed gives what a script reads of a record handed in: from the writer to the lengths.
 func Fixed(r *store.Record) string {
 	b := make([]byte, 0, HeadSize-9)
 	b = append(b, r.Writer[:]...)
-	for _, v := range [...]int64{instant(r.Created), instant(r.Seen), Millis(r.Idle), Millis(r.Lifetime)} {
+	for _, v := range [...]int64{milli.Instant(r.Created), milli.Instant(r.Seen), milli.Span(r.Idle), milli.Span(r.Lifetime)} {
 		b = binary.BigEndian.AppendUint64(b, uint64(v))
 	}
 	b = append(b, r.Handle[:]...)
@@ -55,7 +44,8 @@ func Fixed(r *store.Record) string {
 	return string(binary.BigEndian.AppendUint16(b, uint16(len(r.Meta))))
 }
 
-// Rest gives what stands behind the lengths. It is a copy: a client may send it after the call has returned.
+// Rest gives what stands behind the lengths. It is a copy: a client may send it after the call has
+// returned.
 func Rest(r *store.Record, user string) string {
 	var b strings.Builder
 	b.Grow(len(user) + len(r.Meta) + len(r.Data))
@@ -65,32 +55,16 @@ func Rest(r *store.Record, user string) string {
 	return b.String()
 }
 
-// Damage is what [Decode] says of bytes that are no record.
-type Damage struct {
-	Handle store.Handle // of which session, if that can be read
-}
-
-// Error names the session, and shows no data.
-func (d *Damage) Error() string {
-	if d.Handle == (store.Handle{}) {
-		return store.ErrCorrupt.Error()
-	}
-	return store.ErrCorrupt.Error() + ": session " + d.Handle.String()
-}
-
-// Unwrap makes it a store.ErrCorrupt.
-func (d *Damage) Unwrap() error { return store.ErrCorrupt }
-
-// Decode reads a record whose data, or only their beginning, are in b. Meta and Data are parts of b.
+// Decode reads a record whose data, or only their beginning, are in b. Meta and Data are parts of
+// b. Errors: store.ErrCorrupt.
 func Decode(key store.Key, b []byte) (rec store.Record, err error) {
 	rec.Key = key
 	if len(b) == 0 || b[0] != 1 || len(b) < 65 {
-		return rec, &Damage{}
+		return rec, driver.Corrupt(rec.Handle)
 	}
 	copy(rec.Handle[:], b[49:])
-	bad := &Damage{rec.Handle}
 	if len(b) < HeadSize {
-		return rec, bad
+		return rec, driver.Corrupt(rec.Handle)
 	}
 	rec.Version = binary.BigEndian.Uint64(b[1:])
 	copy(rec.Writer[:], b[9:])
@@ -99,15 +73,16 @@ func Decode(key store.Key, b []byte) (rec store.Record, err error) {
 		t[i] = int64(binary.BigEndian.Uint64(b[17+8*i:]))
 	}
 	const longest = int64(store.MaxLife / time.Millisecond)
+	const never = ticks.Never
 	if rec.Version == 0 || rec.Version > never || t[0] < -never || t[0] > never || t[1] < -never || t[1] > never ||
 		t[2] < 0 || t[2] > longest || t[3] < 0 || t[3] > longest {
-		return rec, bad
+		return rec, driver.Corrupt(rec.Handle)
 	}
-	rec.Created, rec.Seen = time.UnixMilli(t[0]).UTC(), time.UnixMilli(t[1]).UTC()
-	rec.Idle, rec.Lifetime = time.Duration(t[2])*time.Millisecond, time.Duration(t[3])*time.Millisecond
+	rec.Created, rec.Seen = milli.Time(t[0]), milli.Time(t[1])
+	rec.Idle, rec.Lifetime = milli.Duration(t[2]), milli.Duration(t[3])
 	user, meta := int(b[65]), int(binary.BigEndian.Uint16(b[66:]))
 	if b = b[HeadSize:]; len(b) < user+meta || meta > store.MaxMeta || len(b) > user+meta+store.MaxData {
-		return rec, bad
+		return rec, driver.Corrupt(rec.Handle)
 	}
 	rec.User = string(b[:user])
 	rec.Meta = b[user : user+meta : user+meta]
@@ -115,7 +90,8 @@ func Decode(key store.Key, b []byte) (rec store.Record, err error) {
 	return rec, nil
 }
 
-// TagKey is the beginning of the names of all keys of a tag under the prefix. They have one hash tag, which is all that a cluster looks at.
+// TagKey is the beginning of the names of all keys of a tag under the prefix. They have one hash
+// tag, which is all that a cluster looks at.
 func TagKey(prefix string, t store.Tag) string { return string(appendTag(nil, prefix, t)) }
 
 // Key is the name of a record's key. An ID is 32 raw bytes.

@@ -1,0 +1,43 @@
+package bboltstore
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/sojourn-go/sojourn/kvstore/kvtest"
+	"github.com/sojourn-go/sojourn/store"
+)
+
+func TestMain(m *testing.M) { kvtest.Main(m, openDir) }
+
+func openDir(dir string) (store.Store, func() error, error) {
+	s, err := Open(filepath.Join(dir, "sessions.db"), nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	return s, s.Close, nil
+}
+
+func TestKill(t *testing.T) {
+	t.Parallel()
+	kvtest.Kill(t, 100, openDir)
+}
+
+func TestFlip(t *testing.T) {
+	t.Parallel()
+	kvtest.Flip(t, 40, "*.db", openDir)
+}
+
+// TestSecondProcess opens a file that this process has open.
+func TestSecondProcess(t *testing.T) {
+	dir := t.TempDir()
+	_, close, err := openDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer close()
+	if got := kvtest.Second(t, dir); !strings.Contains(got, "it is open already") {
+		t.Errorf("a second process got %q", got)
+	}
+}

@@ -1,0 +1,132 @@
+package sojourn
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/sojourn-go/sojourn/internal/token"
+	"github.com/sojourn-go/sojourn/store"
+)
+
+// Logout ends the session on the server and takes the token away. If the store fails, nothing has
+// changed for the client and the error says so: the user is still signed in.
+// Errors: outages; [ErrNoToken] where only the response could end the session, which is gone (a
+// sealed session without a record in a store). Logging nobody out is no error and writes nothing.
+func (s *Session) Logout(ctx context.Context) error {
+	s.lock()
+	defer s.mu.Unlock()
+	ctx = detached(ctx) // a closed tab does not cancel its own sign-out
+	if err := s.loadOrErase(ctx); err != nil {
+		return opError("logout", err)
+	}
+	if s.standing.holds() {
+		if s.stage > stageTold && s.m.sealed != nil && (s.m.store == nil || s.rec.User == "") {
+			return opError("logout", ErrNoToken)
+		}
+		if err := s.end(ctx, func(s *Session, ctx context.Context) error { return s.endStep(ctx, markSignedOut) }); err != nil {
+			s.event(ctx, StoreFailed, "logout", err)
+			return opError("logout", err)
+		}
+		s.event(ctx, SessionExpired, "logout", nil)
+	}
+	s.leave()
+	return nil
+}
+
+// leave notes that this request has signed out.
+func (s *Session) leave() {
+	switch {
+	case s.got.from == fromBearer, s.stage > stageTold:
+		s.turn(turnReleased)
+		s.stage = max(s.stage, stageTold) // the page is nobody's but this client's, all the same
+	case s.standing.holds(), s.got.from != fromNowhere:
+		s.turn(turnLeft)
+	}
+	s.dropChanges()
+}
+
+// loadOrErase loads the session, and ends a damaged record: signing in or out is the way out of it.
+func (s *Session) loadOrErase(ctx context.Context) error {
+	err := s.load(ctx)
+	if !errors.Is(err, ErrCorrupt) {
+		return err
+	}
+	key := *s.damaged
+	if err := s.m.calls.Do(detached(ctx), func(ctx context.Context) error { return s.st.Delete(ctx, key) }); err != nil {
+		return err
+	}
+	s.err = nil
+	s.turn(turnNothing)
+	return nil
+}
+
+// end ends the held session, whoever changes it meanwhile. step does so by [Session.endStep].
+func (s *Session) end(ctx context.Context, step func(*Session, context.Context) error) error {
+	rec := s.rec
+	err := s.converge(ctx, step)
+	switch {
+	case err == nil, errors.Is(err, ErrEnded):
+		return nil
+	case outage(err):
+		return err
+	case rec.User == "" && errors.Is(err, ErrConflict):
+		return err
+	}
+	// The store is too full for another record, or knows no rotation, or others change the user's
+	// session again and again: without a mark, then.
+	return s.m.calls.Do(ctx, func(ctx context.Context) error {
+		if rec.User == "" {
+			return s.st.Delete(ctx, rec.Key)
+		}
+		_, err := s.st.Revoke(ctx, rec.User, store.Selection{Only: []store.Handle{rec.Handle}})
+		return err
+	})
+}
+
+// endStep ends the record at the version that is held, and leaves a mark at its key: the session
+// moves to a record that has no life.
+func (s *Session) endStep(ctx context.Context, mark []byte) error {
+	c := token.New("")
+	c.Tag = s.rec.Key.Tag
+	corpse := store.Record{
+		Key: c.Key(), Handle: s.rec.Handle, User: s.rec.User, Writer: newWriter(),
+		// As it was, which saves some engines a read, and over since long.
+		Idle: s.rec.Idle, Lifetime: s.rec.Lifetime, Created: longAgo, Seen: longAgo,
+	}
+	if corpse.Live(time.Now()) { // one without limits, or with very long ones
+		corpse.Lifetime = 1
+	}
+	return s.move(ctx, s.rec.Key, corpse, s.mark(mark))
+}
+
+var longAgo = time.Unix(1, 0)
+
+// lifeless reports whether rec is what endStep writes.
+func lifeless(rec *store.Record) bool { return rec.Created.Equal(longAgo) }
+
+// RevokeOthers ends all other sessions of the signed-in user and gives this one a new token, at once:
+// for "sign out everywhere else" and after a change of password. It returns how many ended.
+// Errors: [ErrNoUser], and those of Renew.
+func (s *Session) RevokeOthers(ctx context.Context) (int, error) {
+	ctx = detached(ctx)
+	s.lock()
+	defer s.mu.Unlock()
+	err := s.load(ctx)
+	if err == nil && s.rec.User == "" {
+		err = ErrNoUser
+	}
+	if err == nil {
+		err = s.unreachable() // before anything ends
+	}
+	if err != nil {
+		return 0, opError("revoke", err)
+	}
+	user := s.rec.User
+	done, err := s.m.revoke(ctx, user, store.Selection{Except: []store.Handle{s.rec.Handle}})
+	if err != nil {
+		return done.N, opError("revoke", err)
+	}
+	s.known = &revocation{user, done.At}
+	return done.N, opError("renew", s.renew(ctx, atOnce))
+}

@@ -1,0 +1,215 @@
+package sojourn
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sojourn-go/sojourn/internal/cookie"
+)
+
+// shared header values; net/http never writes into them.
+var (
+	noStore    = []string{"no-store"}
+	varyCookie = []string{"Cookie"}
+	varyBearer = []string{"Authorization"}
+)
+
+// writeHeader tells the client what it is owed, and caches about the response.
+func (s *Session) writeHeader(ctx context.Context, h http.Header) error {
+	if !s.standing.known() {
+		return nil
+	}
+	if s.stage > stageTold {
+		if s.standing.binds() {
+			return ErrNoToken
+		}
+		return nil
+	}
+	s.vary(h)
+	s.takeBack(h)
+	if s.standing.owes() {
+		if err := s.tell(h); err != nil {
+			s.abandon(ctx)
+			return err
+		}
+	}
+	if s.stage == stageTold || s.standing.holds() && !private(h["Cache-Control"]) {
+		h["Cache-Control"] = noStore
+	}
+	return nil
+}
+
+// abandon ends a session whose only token the client will not get.
+func (s *Session) abandon(ctx context.Context) {
+	if s.standing != issued {
+		return
+	}
+	s.event(ctx, ChangeLost, "the client cannot be told of its session, which ends", nil)
+	s.erase(detached(ctx), s.rec.Key)
+	s.turn(turnEnded)
+}
+
+// private reports whether the handler itself keeps shared caches from using its page unasked.
+func private(cacheControl []string) bool {
+	for _, line := range cacheControl {
+		for d := range strings.SplitSeq(line, ",") {
+			switch strings.ToLower(strings.TrimSpace(d)) {
+			case "private", "no-store", "no-cache":
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// vary keeps shared caches from handing one visitor's page to another.
+func (s *Session) vary(h http.Header) {
+	if s.m.opts.Custom == nil {
+		addVary(h, varyCookie)
+	}
+	if s.m.opts.Bearer != nil {
+		addVary(h, varyBearer)
+	}
+}
+
+func addVary(h http.Header, field []string) {
+	have := h["Vary"]
+	if have == nil {
+		h["Vary"] = field[:1:1]
+		return
+	}
+	for _, v := range have {
+		if v == field[0] || v == "*" {
+			return
+		}
+	}
+	h["Vary"] = append(have[:len(have):len(have)], field[0])
+}
+
+func clearSiteData(types []string) string {
+	out := ""
+	for i, t := range types {
+		if i > 0 {
+			out += ", "
+		}
+		out += `"` + t + `"`
+	}
+	return out
+}
+
+// tell sends the client its token, or removes it.
+func (s *Session) tell(h http.Header) (err error) {
+	if s.got.from == fromBearer {
+		s.turn(turnTold)
+		return nil
+	}
+	switch {
+	case s.standing == departed:
+		err = s.removeToken(h)
+	case s.m.sealed != nil:
+		err = s.writeSealed(h, s.cookieLife())
+	default:
+		err = s.writeToken(h)
+	}
+	if err != nil {
+		return err
+	}
+	if s.got.from == fromNowhere {
+		s.got.from = fromCookie // for a Logout that follows in this request: the client has a token now
+	}
+	s.turn(turnTold)
+	s.stage = max(s.stage, stageTold)
+	return nil
+}
+
+// cookieLife is how long the browser keeps the cookie; 0 until it closes.
+func (s *Session) cookieLife() time.Duration {
+	if !s.facts.Persistent {
+		return 0
+	}
+	life := MaxCookieAge
+	if s.rec.Lifetime > 0 {
+		life = max(time.Second, s.rec.Created.Add(s.rec.Lifetime).Sub(s.storeNow()))
+	}
+	if most := s.m.opts.Cookie.MaxAge; most > 0 {
+		life = min(life, most)
+	}
+	return life
+}
+
+func (s *Session) writeToken(h http.Header) error {
+	text, err := s.m.sealToken(s.ticket())
+	if err != nil {
+		return err
+	}
+	if c := s.m.opts.Custom; c != nil {
+		own := text // newToken keeps its address
+		return c.Send(h, newToken(own), s.left())
+	}
+	s.m.jar.Set(h, s.m.https(s.r), s.m.jar.Name, text, s.cookieLife())
+	return nil
+}
+
+func (s *Session) removeToken(h http.Header) error {
+	if s.m.https(s.r) && len(s.m.opts.ClearSiteData) > 0 {
+		h["Clear-Site-Data"] = []string{clearSiteData(s.m.opts.ClearSiteData)}
+	}
+	if c := s.m.opts.Custom; c != nil {
+		return c.Delete(h)
+	}
+	s.m.jar.Set(h, s.m.https(s.r), s.m.jar.Name, "", cookie.Remove)
+	s.removeChunks(h, 1)
+	return nil
+}
+
+// Token returns the session's present token, for programs that send it themselves; zero if the
+// session has no record. A custom transport's Send gets it too. Errors: the Sealer's.
+func (s *Session) Token() (Token, error) {
+	s.ready()
+	defer s.mu.Unlock()
+	if !s.standing.holds() || s.m.sealed != nil {
+		return Token{}, nil
+	}
+	text, err := s.m.sealToken(s.ticket())
+	if err != nil {
+		return Token{}, err
+	}
+	return newToken(text), nil
+}
+
+// clearHeader drops what the handler said about a page that will not be sent. The session's own
+// cookie stays: it is there only from an earlier Commit or Save of this request, whose act stands.
+func clearHeader(h http.Header, cookie string) {
+	own := slices.DeleteFunc(slices.Clone(h["Set-Cookie"]), func(line string) bool { return !sets(line, cookie) })
+	for name := range h {
+		switch name {
+		case "Strict-Transport-Security", "Content-Security-Policy", "Date", "Connection":
+		default:
+			delete(h, name)
+		}
+	}
+	if len(own) > 0 {
+		h["Set-Cookie"] = own
+	}
+}
+
+// takeBack drops the session's cookie from a header that has it from an earlier Commit or Save, if
+// the session has ended since: a dead token shall not take the place of what the client has.
+func (s *Session) takeBack(h http.Header) {
+	if s.standing != ended || s.stage != stageTold {
+		return
+	}
+	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool { return sets(line, s.m.jar.Name) })
+	if len(h["Set-Cookie"]) == 0 {
+		delete(h, "Set-Cookie")
+	}
+}
+
+// sets reports whether a Set-Cookie line is of cookie or one of its chunks.
+func sets(line, cookie string) bool {
+	name, _, _ := strings.Cut(line, "=")
+	return name == cookie || strings.HasPrefix(name, cookie+".")
+}

@@ -1,0 +1,128 @@
+// Package call runs acts on a store: within a time, again after an outage, and not at all for a
+// while when the store answers nothing.
+package call
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/sojourn-go/sojourn/store"
+)
+
+// sentinels are the errors that a store may answer with.
+var sentinels = []error{
+	store.ErrNotFound, store.ErrConflict, store.ErrExists, store.ErrUnavailable, store.ErrIndeterminate,
+	store.ErrLimit, store.ErrRevoked, store.ErrFull, store.ErrInvalid, store.ErrCorrupt, errors.ErrUnsupported,
+}
+
+// Caller runs the acts of one manager on its store. It is safe for concurrent use once its fields
+// are set.
+type Caller struct {
+	// Timeout bounds each act, retries included.
+	Timeout time.Duration
+	// Known is one more error that acts answer with besides the store's sentinels.
+	Known error
+
+	breaker breaker
+}
+
+// attempts is how often one act is tried. Every act may be sent twice: reads, ends and touches by
+// their nature, the others by their Writer.
+const attempts = 3
+
+var errBreaker = fmt.Errorf("%w: the store failed repeatedly and is left alone for a second", store.ErrUnavailable)
+
+// Do runs act, and again while it meets outages.
+//
+// An error that matches store.ErrIndeterminate says that the act may have been applied. It also
+// matches store.ErrNotFound where a later try found that the record is gone.
+func (c *Caller) Do(ctx context.Context, act func(context.Context) error) error {
+	if !c.breaker.closed() {
+		return errBreaker
+	}
+	t := &Context{Context: ctx, timeout: c.Timeout}
+	defer t.Stop()
+	return c.again(t, c.classify(act(t)), act)
+}
+
+// Begin starts an act that its caller runs by itself, to save the closure that Do needs. It
+// reports whether the act may run; its error goes to [Caller.End].
+func (c *Caller) Begin(t *Context, ctx context.Context) bool {
+	if !c.breaker.closed() {
+		return false
+	}
+	t.Context, t.timeout = ctx, c.Timeout
+	return true
+}
+
+// End finishes an act whose first try answered err: act is tried again while it meets outages.
+func (c *Caller) End(t *Context, err error, act func(context.Context) error) error {
+	if err == nil {
+		c.breaker.done(nil)
+	} else {
+		err = c.again(t, c.classify(err), act)
+	}
+	t.Stop()
+	return err
+}
+
+// again goes on with an act whose first try answered err.
+func (c *Caller) again(t *Context, err error, act func(context.Context) error) error {
+	lost := false
+	for i := 0; Outage(err) && i+1 < attempts && t.Err() == nil && Wait(t, i); i++ {
+		lost = lost || errors.Is(err, store.ErrIndeterminate)
+		err = c.classify(act(t))
+	}
+	if t.Context.Err() == nil || !Outage(err) {
+		c.breaker.done(err) // a client that hung up says nothing about the store
+	}
+	if !lost {
+		return err
+	}
+	// The try whose answer was lost may have been applied, and another request have come after it.
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return fmt.Errorf("%w: an answer was lost, then: %w", store.ErrIndeterminate, err)
+	case errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrUnavailable):
+		return fmt.Errorf("%w: an answer was lost, then: %v", store.ErrIndeterminate, err)
+	}
+	return err
+}
+
+// classify makes an error without a sentinel an outage: what a store cannot name may have been
+// applied.
+func (c *Caller) classify(err error) error {
+	if err == nil || c.Known != nil && errors.Is(err, c.Known) {
+		return err
+	}
+	for _, s := range sentinels {
+		if errors.Is(err, s) {
+			return err
+		}
+	}
+	return errors.Join(store.ErrIndeterminate, err)
+}
+
+// Outage reports whether err says that the store could not be reached.
+func Outage(err error) bool {
+	return err != nil && (errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrIndeterminate))
+}
+
+// Jitter returns a random duration below d, which is positive, so that many callers do not keep step.
+func Jitter(d time.Duration) time.Duration { return rand.N(d) }
+
+// Wait sleeps before try i+1: exponentially longer, with full jitter, at most 64 ms. It reports
+// whether ctx is still alive.
+func Wait(ctx context.Context, i int) bool {
+	t := time.NewTimer(Jitter(time.Millisecond << min(i, 6)))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

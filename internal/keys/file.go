@@ -1,0 +1,142 @@
+package keys
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/sojourn-go/sojourn/internal/xaes"
+)
+
+// Load reads a key file, whose folders, links and mode let nobody but root and the program's own
+// user change it. Errors: [Refused] for other files and for what does not parse, and the operating
+// system's.
+func Load(path string) (*Ring, error) {
+	b, err := readFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("key file %s: make it once with CreateKeys, and give it to each process that shares the sessions: %w", path, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	k, err := Parse(b)
+	if err != nil {
+		return nil, fmt.Errorf("key file %s: %w", path, err)
+	}
+	return k, nil
+}
+
+const maxFile = 1 << 16
+
+func readFile(path string) ([]byte, error) {
+	if err := checkPath(path); err != nil {
+		return nil, err
+	}
+	// Looked at before it is opened: opening a pipe would wait for its writer.
+	if info, err := os.Stat(path); err != nil {
+		return nil, err
+	} else if !info.Mode().IsRegular() {
+		return nil, refuse("key file %s is no file", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	// A mounted secret may have been replaced meanwhile, but only by those who may do so.
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, refuse("key file %s is no file", path)
+	}
+	if err := checkEntry(path, info); err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.LimitReader(f, maxFile+1))
+}
+
+// Create makes a key file with one fresh key, mode 0600, in a folder where Load would read it.
+// Errors: one that matches [fs.ErrExist] where there is something already, which is left alone;
+// [Refused] for the folder; the operating system's.
+func Create(path string) error {
+	if err := checkPath(filepath.Dir(path)); err != nil {
+		return err
+	}
+	return createFile(path)
+}
+
+// createFile links a complete file into place, so that two processes that start
+// together agree on one key and none reads half a file.
+func createFile(path string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".keys-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = fmt.Fprintf(f, "# Sojourn keys: whoever reads this file can forge sessions.\nactive %s\n", base64.StdEncoding.EncodeToString(NewKey()))
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Link(f.Name(), path); err != nil {
+		return err
+	}
+	// The keys must survive a power cut, or everybody is signed out.
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// Parse reads the text of a key file and keeps nothing of b. Errors: [Refused].
+func Parse(b []byte) (*Ring, error) {
+	if len(b) > maxFile {
+		return nil, refuse("it has more than %d bytes", maxFile)
+	}
+	k := &Ring{keys: make(map[ID]*xaes.AEAD)}
+	active, revoked := 0, make(map[ID]bool)
+	for n, line := range bytes.Split(b, []byte("\n")) {
+		fields := strings.Fields(string(line))
+		if len(fields) == 0 || fields[0][0] == '#' {
+			continue
+		}
+		if len(fields) != 2 {
+			return nil, refuse("line %d: not 'STATE BASE64'", n+1)
+		}
+		key, err := base64.StdEncoding.Strict().DecodeString(fields[1])
+		if err != nil {
+			return nil, refuse("line %d: key is not base64", n+1) // without the decoder's words: they could quote the key
+		}
+		switch fields[0] {
+		case "active":
+			active++
+			err = k.add(key, true)
+		case "prepared", "retired":
+			err = k.add(key, false)
+		case "revoked":
+			revoked[IDOf(key)] = true
+		default:
+			return nil, refuse("line %d: the state is none of active, prepared, retired, revoked", n+1)
+		}
+		if err != nil {
+			return nil, refuse("line %d: key %w", n+1, err)
+		}
+	}
+	if active != 1 {
+		return nil, refuse("it has %d active keys, not 1", active)
+	}
+	for id := range revoked {
+		if k.keys[id] != nil {
+			return nil, refuse("it has a key both as revoked and in another state")
+		}
+	}
+	return k, nil
+}

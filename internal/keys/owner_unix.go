@@ -1,0 +1,17 @@
+//go:build unix
+
+package keys
+
+import (
+	"io/fs"
+	"syscall"
+)
+
+// ownerOf gives the user id of a file's owner.
+func ownerOf(info fs.FileInfo) (id int, known bool) {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, false
+	}
+	return int(st.Uid), true
+}

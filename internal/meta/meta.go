@@ -1,0 +1,187 @@
+// Package meta is what the manager keeps beside a record's data, opaque to the store and listed
+// with it (docs/format.md, section 9): a version byte, then fields of a type byte and a
+// length-prefixed value, in strictly ascending order of types; zeros and empty values are left out.
+package meta
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"math"
+	"time"
+
+	"github.com/sojourn-go/sojourn/internal/field"
+)
+
+// Meta is a record's metadata. Unknown fields and flags are kept, so that a rolling deploy of a
+// newer version loses nothing.
+//
+// Instants are offsets from the record's Created, so that the store's clock alone says what they
+// are.
+type Meta struct {
+	Facts
+	Label       string
+	Addr, Agent string
+	// Tail, if not nil, says that the record is no session but what one has left at a former key:
+	// the nonce of its successor, or a mark that nothing follows.
+	Tail []byte
+	// User is, in a tail, the user of the session that left it; elsewhere it is empty, since the
+	// record itself names the user.
+	User    string
+	flags   uint64 // those not known
+	unknown []byte
+}
+
+// Facts are what every request needs of a session's metadata.
+type Facts struct {
+	Issued, Auth time.Duration // the token's issue; the sign-in or step-up
+	Level        uint8
+	Persistent   bool
+	Bearer       bool
+	// Confirmed counts how often the user has confirmed the sign-in. Times would not do to tell one
+	// confirmation from the next.
+	Confirmed uint32
+}
+
+// Types of fields, and flags.
+const (
+	version      = 1
+	typeIssued   = 1
+	typeAuth     = 2
+	typeLevel    = 3
+	typeFlags    = 4
+	typeLabel    = 5
+	typeAddr     = 6
+	typeAgent    = 7
+	typeTail     = 8
+	typeUser     = 9
+	typeConfirms = 10
+	typeLast     = typeConfirms // those after it belong to later versions
+	flagPersists = 1
+	flagBearer   = 2
+)
+
+// ErrMalformed says that bytes are no metadata.
+var ErrMalformed = errors.New("session metadata is malformed")
+
+// Encode returns the metadata's bytes, nil where there is nothing to say.
+func (m *Meta) Encode() []byte {
+	b := make([]byte, 1, 48)
+	b[0] = version
+	text := func(typ byte, v string) {
+		if v != "" {
+			b = field.Append(append(b, typ), v)
+		}
+	}
+	number := func(typ byte, n uint64) {
+		if n == 0 {
+			return
+		}
+		v := binary.AppendUvarint(make([]byte, 0, binary.MaxVarintLen64), n)
+		b = append(append(b, typ, byte(len(v))), v...)
+	}
+	number(typeIssued, uint64(m.Issued))
+	number(typeAuth, uint64(m.Auth))
+	number(typeLevel, uint64(m.Level))
+	flags := m.flags
+	if m.Persistent {
+		flags |= flagPersists
+	}
+	if m.Bearer {
+		flags |= flagBearer
+	}
+	number(typeFlags, flags)
+	text(typeLabel, m.Label)
+	text(typeAddr, m.Addr)
+	text(typeAgent, m.Agent)
+	text(typeTail, string(m.Tail))
+	text(typeUser, m.User)
+	number(typeConfirms, uint64(m.Confirmed))
+	if b = append(b, m.unknown...); len(b) == 1 {
+		return nil // an anonymous session has nothing to say
+	}
+	return b
+}
+
+// Decode reads what Encode wrote, and nothing else. Errors: [ErrMalformed].
+func Decode(b []byte) (m Meta, err error) {
+	err = m.decode(b, true)
+	return m, err
+}
+
+// DecodeFacts is Decode without what only lists and writes need: label, addr, agent, unknown. It
+// accepts the same bytes, and allocates nothing but a tail and its user.
+func DecodeFacts(b []byte) (m Meta, err error) {
+	err = m.decode(b, false)
+	return m, err
+}
+
+func (m *Meta) decode(b []byte, texts bool) error {
+	if len(b) == 0 {
+		return nil
+	}
+	if b[0] != version || len(b) == 1 {
+		return ErrMalformed
+	}
+	var last byte
+	for b = b[1:]; len(b) > 0; {
+		typ := b[0]
+		v, rest, ok := field.Cut(b[1:])
+		if !ok || typ <= last {
+			return ErrMalformed
+		}
+		switch {
+		case !texts && (typ >= typeLabel && typ <= typeAgent && len(v) > 0 || typ > typeLast):
+		case typ > typeLast:
+			m.unknown = append(m.unknown, b[:len(b)-len(rest)]...)
+		case !m.field(typ, v):
+			return ErrMalformed
+		}
+		last, b = typ, rest
+	}
+	return nil
+}
+
+// field stores one field that Encode could have written, and reports whether it is one.
+func (m *Meta) field(typ byte, v []byte) bool {
+	if len(v) == 0 {
+		return false
+	}
+	switch typ {
+	case typeLabel:
+		m.Label = string(v)
+		return true
+	case typeAddr:
+		m.Addr = string(v)
+		return true
+	case typeAgent:
+		m.Agent = string(v)
+		return true
+	case typeTail:
+		m.Tail = bytes.Clone(v)
+		return true
+	case typeUser:
+		m.User = string(v)
+		return true
+	}
+	n, k := binary.Uvarint(v)
+	if k != len(v) || v[k-1] == 0 || n > math.MaxInt64 { // 0 and overlong numbers are never written
+		return false
+	}
+	switch typ {
+	case typeIssued:
+		m.Issued = time.Duration(n)
+	case typeAuth:
+		m.Auth = time.Duration(n)
+	case typeLevel:
+		m.Level = uint8(n)
+		return n <= math.MaxUint8
+	case typeConfirms:
+		m.Confirmed = uint32(n)
+		return n <= math.MaxUint32
+	case typeFlags:
+		m.Persistent, m.Bearer = n&flagPersists != 0, n&flagBearer != 0
+		m.flags = n &^ (flagPersists | flagBearer)
+	}
+	return true
+}

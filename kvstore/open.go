@@ -1,0 +1,57 @@
+package kvstore
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/driver"
+)
+
+// Store is a store that has opened its database itself. The packages of databases make it.
+type Store struct {
+	*driver.Store
+	db io.Closer
+}
+
+// Close closes the database. The store must not be used any more.
+func (s *Store) Close() error { return s.db.Close() }
+
+// Open makes a store over a database that was just opened in the directory dir, for sessions alone.
+// The store closes it; so does a failure. Unless opts sets Full, it is [Reserve] with the bytes
+// that a database of this kind needs for deletions. Errors: those of [New].
+func Open(name, dir string, db Driver, closer io.Closer, opts *Options, reserve uint64) (*Store, error) {
+	var o Options
+	if opts != nil {
+		o = *opts
+	}
+	if o.Full == nil {
+		o.Full = Reserve(dir, reserve)
+	}
+	s, err := New(name, db, &o)
+	if err != nil {
+		return nil, errors.Join(err, closer.Close())
+	}
+	return &Store{s, closer}, nil
+}
+
+// NotOpened is the error of a database that cannot be opened in dir. inUse says that it is open
+// already; the error then matches [store.ErrUnavailable].
+func NotOpened(name, dir string, err error, inUse bool) error {
+	if inUse {
+		return fmt.Errorf("%s: open %s: %w: it is open already, and one process at a time may have it: %w",
+			name, dir, store.ErrUnavailable, err)
+	}
+	return fmt.Errorf("%s: open %s: %w", name, dir, err)
+}
+
+// Reserve returns an [Options].Full that is true while the file system of dir has less than so many
+// bytes free. It asks the system each time, which takes about a microsecond; where the system
+// cannot be asked, it is false.
+func Reserve(dir string, bytes uint64) func() bool {
+	return func() bool {
+		left, err := free(dir)
+		return err == nil && left < bytes
+	}
+}

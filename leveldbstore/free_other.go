@@ -1,7 +1,0 @@
-//go:build !(linux || darwin || freebsd)
-
-package leveldbstore
-
-import "errors"
-
-func free(string) (uint64, error) { return 0, errors.ErrUnsupported }

@@ -1,0 +1,296 @@
+package sojourn
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+
+	"github.com/sojourn-go/sojourn/memstore"
+)
+
+// names for failures.
+var (
+	standingNames = [standings]string{"unread", "unreadable", "visiting", "departed", "ended", "settled", "moved", "renewed", "issued"}
+	turnNames     = [turnCount]string{"failed", "nothing", "ended", "shown", "moved", "issued", "renewed", "left", "released", "told", "dropped"}
+)
+
+func in(t turn, list ...turn) bool { return slices.Contains(list, t) }
+
+// reads are the turns by which a request learns something and does nothing.
+func reads(t turn) bool { return in(t, turnFailed, turnNothing, turnEnded, turnShown, turnMoved) }
+
+// rules are what every step of the machine keeps to.
+var rules = []struct {
+	rule string
+	ok   func(from standing, t turn, to standing) bool
+}{
+	{"nothing becomes unread again", func(_ standing, _ turn, to standing) bool { return to != unread }},
+	{"only reading leaves unread, and it owes the client nothing that binds", func(from standing, t turn, to standing) bool {
+		return from != unread || reads(t) && !to.binds()
+	}},
+	{"a first read that fails says nothing, and nothing else makes a session unreadable", func(from standing, t turn, to standing) bool {
+		return (t == turnFailed) == (to == unreadable) && (t != turnFailed || from == unread)
+	}},
+	{"a first read that succeeds answers what it found", func(from standing, t turn, to standing) bool {
+		return from != unread || to.known() && to.holds() == in(t, turnShown, turnMoved) || t == turnFailed
+	}},
+	{"nothing more is read of a session that is not held", func(from standing, t turn, _ standing) bool {
+		return !reads(t) || from == unread || from.holds() || from == unreadable && t == turnNothing || from == ended && t == turnEnded
+	}},
+	{"where nothing was found there is a visitor, and nothing is found only of what is not held", func(from standing, t turn, to standing) bool {
+		return t != turnNothing || to == visiting && !from.known()
+	}},
+	{"what could not be read is known only by putting the record away", func(from standing, t turn, to standing) bool {
+		return from != unreadable || t == turnNothing && to == visiting
+	}},
+	{"a record is held only after the store showed or acknowledged it", func(from standing, t turn, to standing) bool {
+		return from.holds() || !to.holds() || t == turnIssued || from == unread && in(t, turnShown, turnMoved)
+	}},
+	{"a held record stays held until it ends", func(from standing, t turn, to standing) bool {
+		return !from.holds() || to.holds() != in(t, turnEnded, turnLeft, turnReleased)
+	}},
+	// L3
+	{"a debt that binds is paid by telling, or by an end", func(from standing, t turn, to standing) bool {
+		return !from.binds() || to.binds() || in(t, turnTold, turnEnded, turnLeft, turnReleased)
+	}},
+	{"a debt of any kind is forgiven by the same, or because it is not sure enough", func(from standing, t turn, to standing) bool {
+		return !from.owes() || to.owes() || in(t, turnTold, turnEnded, turnLeft, turnReleased, turnDropped)
+	}},
+	{"only a debt that other requests can pay, and that does not bind, is dropped", func(from standing, t turn, to standing) bool {
+		return t != turnDropped || from.shared() && !from.binds() && to.holds() && !to.owes()
+	}},
+	{"telling pays all, and changes nothing else", func(from standing, t turn, to standing) bool {
+		return t != turnTold || from.owes() && !to.owes() && from.holds() == to.holds() && to != ended
+	}},
+	// L1
+	{"reading alone never makes a debt that binds", func(from standing, t turn, to standing) bool {
+		return !reads(t) || !to.binds() || from.binds()
+	}},
+	{"a record that is shown where it was looked for changes no debt", func(from standing, t turn, to standing) bool {
+		return t != turnShown || to == from || from == unread && !to.owes()
+	}},
+	{"a token that was led elsewhere is owed", func(_ standing, t turn, to standing) bool {
+		return t != turnMoved || to.owes()
+	}},
+	{"a token that others can reach too is shared, until this request makes one of its own", func(from standing, t turn, to standing) bool {
+		return !in(t, turnMoved, turnRenewed) || to.shared() || from == issued
+	}},
+	{"a token of this request's own is its own, whatever else happens to the record", func(from standing, t turn, to standing) bool {
+		return from != issued || !to.shared()
+	}},
+	{"what this request makes is owed, and binds", func(_ standing, t turn, to standing) bool {
+		return !in(t, turnIssued, turnRenewed) || to.holds() && to.binds()
+	}},
+	{"a new record's token is nobody else's", func(_ standing, t turn, to standing) bool {
+		return t != turnIssued || to == issued
+	}},
+	{"only a held record is renewed", func(from standing, t turn, _ standing) bool {
+		return t != turnRenewed || from.holds()
+	}},
+	// L2, L6
+	{"what has ended takes no cookie away, and begins again by a sign-in only", func(from standing, t turn, to standing) bool {
+		return from != ended || to == ended || t == turnIssued
+	}},
+	{"an end that is found is no sign-out by this request", func(_ standing, t turn, to standing) bool {
+		return t != turnEnded || to == ended
+	}},
+	{"a sign-out removes the client's token, unless that is not its own", func(from standing, t turn, to standing) bool {
+		return t != turnLeft || to == departed || from == ended && to == ended
+	}},
+	{"a release leaves a visitor, who owes no more than before", func(from standing, t turn, to standing) bool {
+		return t != turnReleased || to == from && !from.holds() || to == visiting && from.holds()
+	}},
+	{"signed out stays signed out but for a sign-in", func(from standing, t turn, to standing) bool {
+		return from != departed || !to.holds() || t == turnIssued
+	}},
+}
+
+func TestTurns(t *testing.T) {
+	for from := range standings {
+		for tn := range turnCount {
+			to := turns[from][tn]
+			if to == unread { // impossible: see TestTurnOfTheSession
+				continue
+			}
+			for _, r := range rules {
+				if !r.ok(from, tn, to) {
+					t.Errorf("%s, when %s, becomes %s: %s", standingNames[from], turnNames[tn], standingNames[to], r.rule)
+				}
+			}
+		}
+	}
+}
+
+// No standing is out of reach, and no turn is good for nothing.
+func TestTurnsReachAll(t *testing.T) {
+	reached := map[standing]bool{unread: true}
+	used := map[turn]bool{}
+	for n := 0; n < len(reached); {
+		n = len(reached)
+		for from := range standings {
+			for tn := range turnCount {
+				if to := turns[from][tn]; reached[from] && to != unread {
+					reached[to], used[tn] = true, true
+				}
+			}
+		}
+	}
+	for s := range standings {
+		if !reached[s] {
+			t.Errorf("nothing leads to %s", standingNames[s])
+		}
+	}
+	for tn := range turnCount {
+		if !used[tn] {
+			t.Errorf("%s never happens", turnNames[tn])
+		}
+	}
+}
+
+// What may happen at any time may happen in every standing: an end to what is held, a sign-in to
+// and a sign-out of what is known. A record that could not be read can be put away.
+func TestTurnsAreTotal(t *testing.T) {
+	for s := range standings {
+		for tn, always := range map[turn]bool{
+			turnIssued: s.known(), turnReleased: s.known(), turnLeft: s.known(),
+			turnEnded: s.holds() || s == ended, turnShown: s.holds(), turnMoved: s.holds(), turnRenewed: s.holds(),
+			turnTold: s.owes(), turnDropped: s.shared() && !s.binds(), turnNothing: s == unreadable,
+		} {
+			if always && turns[s][tn] == unread {
+				t.Errorf("%s cannot be %s", standingNames[s], turnNames[tn])
+			}
+		}
+	}
+	for _, tn := range turnOf {
+		if turns[unread][tn] == unread {
+			t.Errorf("the first read cannot answer %s", turnNames[tn])
+		}
+	}
+}
+
+// The questions to a standing agree with each other.
+func TestStandings(t *testing.T) {
+	for s := range standings {
+		for rule, ok := range map[string]bool{
+			"holds, so known": !s.holds() || s.known(), "owes, so known": !s.owes() || s.known(),
+			"binds, so owes": !s.binds() || s.owes(), "shared, so held and owed": !s.shared() || s.holds() && s.owes(),
+		} {
+			if !ok {
+				t.Errorf("%s: not %q", standingNames[s], rule)
+			}
+		}
+	}
+}
+
+// turn takes the table's way, keeps what is held and drops what is not, and panics where the table
+// has none.
+func TestTurnOfTheSession(t *testing.T) {
+	m, err := New(memstore.New(nil), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for from := range standings {
+		for tn := range turnCount {
+			name := fmt.Sprintf("%s, %s", standingNames[from], turnNames[tn])
+			s := &Session{m: m, standing: from, reading: &reading{}}
+			s.rec.User, s.secret.bearer, s.unsaved = "ada", true, true
+			s.view.idle = 7
+			s.ops = []op{func(*view) error { return nil }}
+			panicked := func() (p bool) {
+				defer func() { p = recover() != nil }()
+				s.turn(tn)
+				return false
+			}()
+			to := turns[from][tn]
+			if panicked != (to == unread) {
+				t.Errorf("%s: panic %v", name, panicked)
+			}
+			if panicked {
+				if s.standing != from {
+					t.Errorf("%s: the panic left %s", name, standingNames[s.standing])
+				}
+				continue
+			}
+			kept := s.rec.User == "ada" && s.secret.bearer && s.unsaved && s.view.idle == 7 && len(s.ops) == 1
+			gone := s.rec.User == "" && s.secret == (secret{}) && !s.unsaved && s.view.idle == m.opts.Idle && s.ops == nil
+			if s.standing != to || to.holds() && !kept || !to.holds() && !gone {
+				t.Errorf("%s: %s, keeps what it held: %v, drops it: %v", name, standingNames[s.standing], kept, gone)
+			}
+		}
+	}
+	bare := &Session{m: m}
+	bare.turn(turnFailed) // before anything was read
+}
+
+// L9: where a client can be told of a token, and why not.
+func TestUnreachable(t *testing.T) {
+	m, err := New(memstore.New(nil), &Options{Bearer: &BearerOptions{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, secure := range []bool{true, false} {
+		for _, site := range []string{"", "same-origin", "same-site", "none", "cross-site"} {
+			for _, from := range []source{fromNowhere, fromCookie, fromBearer, fromCustom} {
+				for st := stageOpen; st <= stageOver; st++ {
+					r := httptest.NewRequest("POST", "https://example.com/", nil)
+					if r.Header.Set("Sec-Fetch-Site", site); !secure {
+						r.TLS = nil
+					} else {
+						r.TLS = &tls.ConnectionState{}
+					}
+					s := &Session{stage: st}
+					s.init(m, r)
+					s.got.from = from
+					var want error
+					switch {
+					case !secure:
+						want = ErrInsecure
+					case st != stageOpen && st != stageTold, from == fromBearer:
+						want = ErrNoToken
+					case site == "cross-site" && from == fromNowhere:
+						want = ErrCrossSite
+					}
+					if got := s.unreachable(); !errors.Is(got, want) || (got == nil) != (want == nil) {
+						t.Errorf("secure %v, site %q, source %d, stage %d: %v, want %v", secure, site, from, st, got, want)
+					}
+				}
+			}
+		}
+	}
+}
+
+// A browser withholds a cookie of SameSite Lax from another site's unsafe requests, one of Strict
+// from all of them, and none of None.
+func TestCookieWithheld(t *testing.T) {
+	const lax, strict, none = http.SameSiteLaxMode, http.SameSiteStrictMode, http.SameSiteNoneMode
+	for _, tt := range []struct {
+		sameSite     http.SameSite
+		method       string
+		site, origin string
+		want         bool
+	}{
+		{lax, "POST", "cross-site", "", true}, {lax, "GET", "cross-site", "", false}, {lax, "PUT", "cross-site", "https://example.com", true},
+		{lax, "POST", "same-site", "", false}, {lax, "POST", "none", "", false}, {lax, "POST", "same-origin", "https://other.example", false},
+		{lax, "POST", "", "https://other.example", true}, {lax, "POST", "", "null", true}, {lax, "POST", "", "https://example.com", false},
+		{lax, "POST", "", "", false}, {lax, "GET", "", "https://other.example", false}, {lax, "POST", "", "::", true},
+		{strict, "GET", "cross-site", "", true}, {strict, "POST", "cross-site", "", true}, {strict, "GET", "none", "", false},
+		{none, "POST", "cross-site", "", false}, {none, "GET", "", "null", false},
+	} {
+		m := &Manager{}
+		m.opts.Cookie.SameSite = tt.sameSite
+		r := httptest.NewRequest(tt.method, "https://example.com/", nil)
+		r.Header.Set("Sec-Fetch-Site", tt.site)
+		r.Header.Set("Origin", tt.origin)
+		if got := m.cookieWithheld(r); got != tt.want {
+			t.Errorf("%+v: %v", tt, got)
+		}
+		m.opts.Custom = &CustomTransport{}
+		if m.cookieWithheld(r) {
+			t.Errorf("%+v: another transport is the program's to know", tt)
+		}
+	}
+}

@@ -1,0 +1,191 @@
+package sojourn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sojourn-go/sojourn/internal/meta"
+	"github.com/sojourn-go/sojourn/internal/token"
+	"github.com/sojourn-go/sojourn/store"
+)
+
+// What becomes of the token before a rotation.
+type grace bool
+
+const (
+	withGrace grace = true  // it leads to the successor for a while
+	atOnce    grace = false // it leads nowhere
+)
+
+// A mark is a tail that leads nowhere, which an end leaves at the key of a session: the token is
+// dead, but a request that was sent with it, before the answer came, shall not begin a visitor's
+// session, whose cookie would take the place of a newer one.
+var (
+	markReplaced  = []byte{0} // by a sign-in
+	markSignedOut = []byte{1}
+)
+
+// reuseWindow is how long, after its grace, a renewed token is remembered to tell
+// its coming back from a stranger's guess.
+const reuseWindow = 10 * time.Minute
+
+// renewalDue reports whether the token has reached its age, and a new one could be sent. Sealed
+// tokens are made anew with each write.
+func (s *Session) renewalDue(now time.Time) bool {
+	if s.rec.User == "" || s.m.sealed != nil || s.facts.Bearer || s.peek {
+		return false
+	}
+	return now.Sub(s.rec.Created.Add(s.facts.Issued)) >= s.m.opts.RenewAfter && s.unreachable() == nil
+}
+
+// renewUnasked renews the token. Whatever goes wrong, the request goes on, and the next one tries
+// again. It reports whether the store has shown the session.
+func (s *Session) renewUnasked(ctx context.Context) (shown bool) {
+	err := s.converge(ctx, func(s *Session, ctx context.Context) error {
+		if !s.renewalDue(s.storeNow()) {
+			return nil // another request has done it
+		}
+		return s.rotate(ctx, s.rec, s.fullMeta(), withGrace)
+	})
+	if err != nil && !errors.Is(err, ErrEnded) {
+		s.event(ctx, StoreFailed, "renew", err)
+	}
+	return err == nil
+}
+
+// Renew gives the session a new token now, for example after a change of rights. The old token leads
+// to the same session for [Options.RenewGrace]; sign-in time, level and lifetime stay.
+// Errors: [ErrEnded], [ErrConflict], [ErrInsecure], [ErrNoToken], [ErrCrossSite], outages. A visitor
+// without a record has nothing to renew: nil.
+func (s *Session) Renew(ctx context.Context) error {
+	s.lock()
+	defer s.mu.Unlock()
+	ctx = detached(ctx)
+	err := s.load(ctx)
+	if err == nil && s.standing.holds() {
+		if err = s.unreachable(); err == nil {
+			err = s.renew(ctx, withGrace)
+		}
+	}
+	return opError("renew", err)
+}
+
+// renew rotates the held session as it is in the store; the request's changes wait for the commit.
+func (s *Session) renew(ctx context.Context, g grace) error {
+	return s.converge(ctx, func(s *Session, ctx context.Context) error {
+		return s.rotate(ctx, s.rec, s.fullMeta(), g)
+	})
+}
+
+// rotate moves the held session to a new token, at the version that is held. rec is the record to
+// write.
+func (s *Session) rotate(ctx context.Context, rec store.Record, mt meta.Meta, g grace) error {
+	old := s.rec.Key
+	next, tail := s.succeed(g)
+	mt.Issued = max(0, s.storeNow().Sub(rec.Created))
+	mt.Addr, mt.Agent = s.m.client(s.r)
+	rec.Key, rec.Writer, rec.Meta = next.key, newWriter(), mt.Encode()
+	if !s.peek {
+		rec.Seen = time.Time{}
+	}
+	if err := s.move(ctx, old, rec, tail); err != nil {
+		return err
+	}
+	rec.Version = s.rec.Version + 1
+	if rec.Seen.IsZero() {
+		rec.Seen = s.storeNow()
+	}
+	s.held = held{rec: rec, facts: mt.Facts, secret: next.secret}
+	if g == withGrace {
+		s.turn(turnRenewed)
+	} else {
+		s.turn(turnIssued)
+	}
+	s.event(ctx, SessionRenewed, "", nil)
+	return nil
+}
+
+// succeed returns the ticket that replaces the session's, and the tail to leave at its key.
+func (s *Session) succeed(g grace) (ticket, *store.Record) {
+	if g == atOnce || s.m.sealed != nil {
+		c := token.New("")
+		c.Tag = s.rec.Key.Tag
+		return newTicket(c), s.mark(markReplaced)
+	}
+	nonce := token.New("").Secret
+	tail := s.tail(nonce[:], s.m.opts.RenewGrace+max(reuseWindow, s.m.opts.LongestRequest))
+	return s.m.successor(s.ticket(), nonce[:]), tail
+}
+
+// tail is what is left at the session's key.
+func (s *Session) tail(where []byte, life time.Duration) *store.Record {
+	mt := meta.Meta{Tail: where, User: s.rec.User}
+	return &store.Record{
+		Key: s.rec.Key, Handle: s.rec.Handle, Writer: newWriter(), Lifetime: life, Meta: mt.Encode(),
+	}
+}
+
+// mark is the tail that leads nowhere.
+func (s *Session) mark(how []byte) *store.Record {
+	return s.tail(how, s.m.opts.RenewGrace+s.m.opts.LongestRequest)
+}
+
+// move rotates old to rec, at the version that is held. If all answers are lost it finds out what
+// happened.
+func (s *Session) move(ctx context.Context, old store.Key, rec store.Record, tail *store.Record) error {
+	version := s.rec.Version
+	err := s.m.calls.Do(ctx, func(ctx context.Context) error { return s.st.Rotate(ctx, old, version, rec, tail) })
+	if errors.Is(err, store.ErrInvalid) && store.CheckRotate(old, &rec, tail) == nil {
+		// The record at old has this version and another user: the engine has lost, in a failover,
+		// the write that this request has read, and another renewal came after that. So this one is
+		// behind.
+		return fmt.Errorf("%w: %v", ErrConflict, err)
+	}
+	if errors.Is(err, ErrIndeterminate) && !errors.Is(err, store.ErrNotFound) {
+		return s.resolve(ctx, err, old, &rec, tail)
+	}
+	return err
+}
+
+// errNotApplied says that the step can be done again, as [ErrConflict] does.
+var errNotApplied = errors.New("sojourn: not applied")
+
+// resolve finds out what became of a rotation whose answers were lost: nil if it was applied,
+// errNotApplied if it was not, lost if that cannot be known.
+func (s *Session) resolve(ctx context.Context, lost error, old store.Key, rec, tail *store.Record) error {
+	ours := false
+	switch at, _, err := s.get(ctx, old); {
+	case errors.Is(err, store.ErrNotFound):
+	case err != nil:
+		return lost
+	default:
+		if ours = at.Writer == tail.Writer; !ours { // what is there, live or a tail, is not this rotation's
+			return fmt.Errorf("%w: %w: nothing was written, and the answer was lost: %v", errNotApplied, ErrUnavailable, lost)
+		}
+	}
+	switch _, _, err := s.get(ctx, rec.Key); {
+	case err == nil:
+		return nil
+	case !errors.Is(err, store.ErrNotFound):
+		return lost
+	case ours && lifeless(rec):
+		return nil
+	}
+	return fmt.Errorf("%w: %w", ErrIndeterminate, store.ErrNotFound) // applied, perhaps, and ended since
+}
+
+// verify makes sure, before the response names a token that other requests can reach, that it still
+// is the session's: another may have replaced it since.
+func (s *Session) verify(ctx context.Context) {
+	err := s.refind(ctx)
+	if err != nil && !errors.Is(err, ErrEnded) {
+		s.event(ctx, StoreFailed, "verify", err)
+		if !s.standing.binds() {
+			s.turn(turnDropped)
+		}
+		return
+	}
+	s.resetView() // nothing is pending at a commit's end
+}

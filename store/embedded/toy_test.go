@@ -1,0 +1,126 @@
+package embedded_test
+
+import (
+	"bytes"
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/embedded"
+	"github.com/sojourn-go/sojourn/store/storetest"
+)
+
+// toy is the least that a store can be: a map under a lock.
+type toy struct {
+	mu     sync.Mutex
+	recs   map[store.Key]store.Record
+	guards map[store.Tag]time.Time
+}
+
+func newToy() *toy {
+	return &toy{recs: map[store.Key]store.Record{}, guards: map[store.Tag]time.Time{}}
+}
+
+func (*toy) Traits() store.Traits { return store.Traits{Volatile: true} }
+
+func (*toy) Clock(t time.Time) time.Time { return t }
+
+func (t *toy) Read(_ context.Context, key store.Key, _ bool) (store.Record, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	rec, ok := t.recs[key]
+	if !ok {
+		return rec, store.ErrNotFound
+	}
+	return own(rec), nil
+}
+
+func own(r store.Record) store.Record {
+	r.Meta, r.Data = bytes.Clone(r.Meta), bytes.Clone(r.Data)
+	return r
+}
+
+func (t *toy) Write(ctx context.Context, tag store.Tag, decide func(embedded.View) (embedded.Change, error)) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := store.FromContext(ctx); err != nil {
+		return err
+	}
+	c, err := decide(toyView{t, tag})
+	if err != nil {
+		return err
+	}
+	for _, id := range c.Drop {
+		delete(t.recs, store.Key{Tag: tag, ID: id})
+	}
+	for _, p := range c.Put {
+		t.recs[p.Rec.Key] = own(*p.Rec)
+	}
+	if c.Seen != nil {
+		rec := t.recs[c.Seen.Key]
+		rec.Seen = c.Seen.Seen
+		t.recs[rec.Key] = rec
+	}
+	if !c.Revoked.IsZero() {
+		t.guards[tag] = c.Revoked
+	}
+	return nil
+}
+
+func (t *toy) List(_ context.Context, user string, f func(*store.Record, error) bool) error {
+	t.mu.Lock()
+	recs := slices.Collect(maps.Values(t.recs))
+	t.mu.Unlock()
+	for _, rec := range recs {
+		rec.Data = nil
+		if rec = own(rec); (user == "" || rec.User == user) && !f(&rec, nil) {
+			break
+		}
+	}
+	return nil
+}
+
+func (t *toy) Sweep(_ context.Context, limit int) (n int, _ error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for key, rec := range t.recs {
+		if n < limit && !rec.Live(time.Now()) {
+			delete(t.recs, key)
+			n++
+		}
+	}
+	maps.DeleteFunc(t.guards, func(_ store.Tag, at time.Time) bool { return time.Since(at) > embedded.GuardKept })
+	return n, nil
+}
+
+// toyView is the toy under its lock.
+type toyView struct {
+	t   *toy
+	tag store.Tag
+}
+
+func (toyView) Now() time.Time { return time.Now() }
+
+func (v toyView) Find(id store.ID, rec *store.Record) (found bool, err error) {
+	*rec, found = v.t.recs[store.Key{Tag: v.tag, ID: id}]
+	return found, nil
+}
+
+func (v toyView) Each(_ string, f func(*store.Record, error)) error {
+	for key, rec := range v.t.recs {
+		if key.Tag == v.tag {
+			f(&rec, nil)
+		}
+	}
+	return nil
+}
+
+func (v toyView) Revoked() (time.Time, error) { return v.t.guards[v.tag], nil }
+
+func TestStore(t *testing.T) {
+	storetest.Run(t, func(testing.TB) store.Store { return embedded.New("toystore", newToy()) }, nil)
+}
