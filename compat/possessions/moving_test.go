@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// The command on the page about moving removes what the older library has left in a folder, and nothing else.
+// The command on the page about moving removes what the older library has left in a folder, and
+// nothing else.
 func TestRemoveOldFiles(t *testing.T) {
 	page, err := os.ReadFile("../../docs/moving.md")
 	if err != nil {

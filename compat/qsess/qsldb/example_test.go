@@ -40,9 +40,9 @@ func Example() {
 	// ada, for 86400 s, <nil>
 }
 
-// What the older library has stored stays in the database, in clear, until somebody removes it. Its keys begin with the prefix and a byte
-// 1, 2 or 3. Do this when no process of the older version is left; a program without a prefix must have no keys
-// of its own that begin with these bytes.
+// What the older library has stored stays in the database, in clear, until somebody removes it. Its
+// keys begin with the prefix and a byte 1, 2 or 3. Do this when no process of the older version is
+// left; a program without a prefix must have no keys of its own that begin with these bytes.
 func ExampleNewGldbStore_removeOld() {
 	dir, err := os.MkdirTemp("", "qsldb")
 	if err != nil {

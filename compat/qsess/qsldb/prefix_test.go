@@ -38,8 +38,8 @@ func lives(t testing.TB, st *qsess.Store, token string) bool {
 	return err == nil
 }
 
-// TestNumberedTables: programs number their tables, from zero on. What lies in the program's own tables is left alone, and its
-// walks over them find nothing else.
+// TestNumberedTables: programs number their tables, from zero on. What lies in the program's own
+// tables is left alone, and its walks over them find nothing else.
 func TestNumberedTables(t *testing.T) {
 	db := openDB(t)
 	own := map[string]string{}
