@@ -235,8 +235,8 @@ func (s *Session) metaToWrite() []byte {
 	return mt.Encode()
 }
 
-// touch writes the time of use down, now and then, and a lapse of the level with it. Its failure
-// never fails the request. It reports whether the store has shown the session.
+// touch writes the time of use down, now and then, and at once what [Session.note] has noted. Its
+// failure never fails the request. It reports whether the store has shown the session.
 func (s *Session) touch(ctx context.Context, now time.Time) (shown bool) {
 	every := s.m.opts.TouchEvery
 	if s.rec.Idle > 0 {
@@ -246,7 +246,8 @@ func (s *Session) touch(ctx context.Context, now time.Time) (shown bool) {
 	if s.w != nil { // what was seen since this request came includes it
 		least = max(every, s.began.ago())
 	}
-	if s.peek || s.standing >= renewed || now.Sub(s.rec.Seen) < least { // a token just made was a use, too
+	used := !s.peek && s.standing < renewed && now.Sub(s.rec.Seen) >= least // a token just made was a use, too
+	if !used && !s.unsaved {
 		return false
 	}
 	if s.m.sealed != nil && s.stage > stageTold {
@@ -258,18 +259,19 @@ func (s *Session) touch(ctx context.Context, now time.Time) (shown bool) {
 	var err error
 	if s.unsaved {
 		err = s.put(ctx, rec)
-	} else {
-		err = s.m.calls.Do(ctx, func(ctx context.Context) error { return s.st.Touch(ctx, rec, every) })
+	} else if err = s.m.calls.Do(ctx, func(ctx context.Context) error { return s.st.Touch(ctx, rec, every) }); err == nil {
+		s.rec.Seen = s.storeNow()
 	}
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		s.turn(turnEnded) // its token opens nothing any more
 		return false
+	case errors.Is(err, ErrConflict):
+		return false // another request has used it
 	case err != nil:
 		s.event(ctx, StoreFailed, "touch", err)
 		return false
 	}
-	s.rec.Seen = s.storeNow()
 	s.resealed(turnMoved)
 	return shown
 }

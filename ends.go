@@ -12,13 +12,17 @@ import (
 // Logout ends the session on the server and takes the token away. If the store fails, nothing has
 // changed for the client and the error says so: the user is still signed in.
 // Errors: outages; [ErrNoToken] where only the response could end the session, which is gone (a
-// sealed session without a record in a store). Logging nobody out is no error and writes nothing.
+// sealed session without a record in a store); [ErrCrossSite]. Logging nobody out is no error and
+// writes nothing.
 func (s *Session) Logout(ctx context.Context) error {
 	s.lock()
 	defer s.mu.Unlock()
 	ctx = detached(ctx) // a closed tab does not cancel its own sign-out
-	if err := s.loadOrErase(ctx); err != nil {
+	if err := s.loadToLeave(ctx); err != nil {
 		return opError("logout", err)
+	}
+	if s.site != siteOwn && s.got.from != fromNowhere {
+		return opError("logout", errWithheld)
 	}
 	if s.standing.holds() {
 		if s.stage > stageTold && s.m.sealed != nil && (s.m.store == nil || s.rec.User == "") {
@@ -46,13 +50,33 @@ func (s *Session) leave() {
 	s.dropChanges()
 }
 
-// loadOrErase loads the session, and ends a damaged record: signing in or out is the way out of it.
-func (s *Session) loadOrErase(ctx context.Context) error {
+// loadToLeave loads the session for a sign-out or a sign-in, which are the way out of a record that no
+// other request can use: one that is damaged ends here, and one from the future, as after a clock was
+// put right, is held.
+func (s *Session) loadToLeave(ctx context.Context) error {
 	err := s.load(ctx)
-	if !errors.Is(err, ErrCorrupt) {
+	if errors.Is(err, ErrClock) {
+		err = s.loadFuture(ctx)
+	}
+	if errors.Is(err, ErrCorrupt) {
+		err = s.eraseDamaged(ctx)
+	}
+	return err
+}
+
+func (s *Session) loadFuture(ctx context.Context) error {
+	t, a, err := s.find(ctx, *s.stuck, true)
+	if err != nil {
+		s.stuck = &t
 		return err
 	}
-	key := *s.damaged
+	s.err = nil
+	s.answered(a)
+	return nil
+}
+
+func (s *Session) eraseDamaged(ctx context.Context) error {
+	key := s.stuck.key
 	if err := s.m.calls.Do(detached(ctx), func(ctx context.Context) error { return s.st.Delete(ctx, key) }); err != nil {
 		return err
 	}

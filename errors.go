@@ -18,8 +18,8 @@ var (
 	ErrFull = store.ErrFull
 	// ErrCorrupt: the session's stored bytes are damaged.
 	ErrCorrupt = store.ErrCorrupt
-	// ErrClock: the record comes from the future by more than the tolerated
-	// skew. It matches ErrUnavailable too.
+	// ErrClock: the record comes from the future by more than the tolerated skew, as after the store's
+	// clock was put right. Signing in and out work all the same. It matches ErrUnavailable too.
 	ErrClock = errors.New("sojourn: record is from the future; check the clocks")
 )
 
@@ -56,8 +56,9 @@ var (
 var (
 	// ErrAmbiguous: the request carries tokens in two transports, or two Authorization headers.
 	ErrAmbiguous = errors.New("sojourn: more than one token in the request")
-	// ErrCrossSite: an unsafe request did not prove that it comes from this site, or would send a
-	// cookie in answer to a request from which the browser withholds the one that it may have.
+	// ErrCrossSite: an unsafe request comes from a page of another site, or carries a cookie and does
+	// not say where it comes from; or it would change the cookie of a browser whose page is another
+	// site's.
 	ErrCrossSite = errors.New("sojourn: cross-site request refused")
 	// ErrNotFresh: the sign-in is too old, or too weak, for this route.
 	ErrNotFresh = errors.New("sojourn: sign-in is not fresh enough")

@@ -54,7 +54,8 @@ func ExampleCustomTransport() {
 				h.Set("X-Session", token.Reveal())
 				return nil
 			},
-			Delete: func(h http.Header) error { h.Set("X-Session", ""); return nil },
+			Delete:   func(h http.Header) error { h.Set("X-Session", ""); return nil },
+			Explicit: true, // browsers send no such header by themselves
 		},
 	}))
 	h := sessions.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -5,15 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 )
 
 // visit is one request's part of one manager: its context, its writer and its session in one
 // allocation.
 type visit struct {
 	context.Context
-	m *Manager
-	s Session
-	w writer
+	m     *Manager
+	outer *http.Request // of which the handler has a copy
+	found http.Header   // as it was before the handler
+	s     Session
+	w     writer
 }
 
 // Format hides the session in a context that is printed.
@@ -31,21 +34,32 @@ func (v *visit) Value(key any) any {
 // before the response's first byte, or when next returns; changes made after the first byte
 // are committed at the end, but for those that need a new token, which are refused and
 // reported to the observer. A commit that fails is answered by [Options.OnError] in place of the
-// handler's page; the token of a sign-in or renewal that succeeded before goes with that answer.
-// When next panics before the first byte nothing is committed. Unsafe requests (POST and so on) that
-// carry the session's cookie must come from this site; others are refused with status 403, see
+// handler's page, with the header that Handler found, and with the token of a sign-in or renewal that
+// succeeded before.
+//
+// What a handler does half is not committed unasked: nothing where next panics before the first byte,
+// and no values where it answers with a status of 5xx, which is also what a recoverer or an
+// [http.TimeoutHandler] below Handler does for it. Messages that it took are there again for the next
+// page. Acts on identity stand, [Session.Commit] counts, and tokens are renewed and sent as ever.
+// [Options.CommitOn5xx] turns this off.
+//
+// Unsafe requests (POST and so on) must come from this site; others are refused with status 403, see
 // [ErrCrossSite].
 func (m *Manager) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v := &visit{Context: r.Context(), m: m}
+		v := &visit{Context: r.Context(), m: m, outer: r}
 		v.w = writer{w: w, v: v}
 		r = r.WithContext(v)
 		v.s.init(m, r)
 		v.s.w = &v.w
-		if err := m.checkSite(r); err != nil {
+		var err error
+		if v.s.site, err = m.checkSite(r); err != nil {
 			v.s.stage = stageOver
 			m.opts.OnError(w, r, err)
 			return
+		}
+		if h := w.Header(); len(h) > 0 {
+			v.found = h.Clone()
 		}
 		v.serve(next, r)
 	})
@@ -54,6 +68,7 @@ func (m *Manager) Handler(next http.Handler) http.Handler {
 func (v *visit) serve(next http.Handler, r *http.Request) {
 	returned := false
 	defer func() {
+		v.tidy()
 		if !returned {
 			p := recover()
 			v.panicked(p)
@@ -68,8 +83,38 @@ func (v *visit) serve(next http.Handler, r *http.Request) {
 		v.finishLate()
 		return
 	}
-	v.w.start() // net/http sends the status 200 itself
+	v.w.start(http.StatusOK) // net/http sends it itself
 	v.close()
+}
+
+// reveal tells the outer handlers, such as logs and metrics, what a [http.ServeMux] below has noted in
+// its copy of their Request: the route.
+func (v *visit) reveal() {
+	in := v.s.r
+	if in.Pattern == v.outer.Pattern {
+		return
+	}
+	v.outer.Pattern = in.Pattern
+	for rest := in.Pattern; ; {
+		var name string
+		var more bool
+		if _, rest, more = strings.Cut(rest, "{"); !more {
+			return
+		}
+		name, rest, _ = strings.Cut(rest, "}")
+		if name = strings.TrimSuffix(name, "..."); name != "$" {
+			v.outer.SetPathValue(name, in.PathValue(name))
+		}
+	}
+}
+
+// tidy removes the temporary files of an upload that was parsed below: net/http looks for them in its
+// own Request only.
+func (v *visit) tidy() {
+	v.reveal()
+	if f := v.s.r.MultipartForm; f != nil && f != v.outer.MultipartForm {
+		_ = f.RemoveAll() // as net/http does
+	}
 }
 
 // finish commits and writes the session's part of the header. If the commit fails, what the acts on
@@ -78,6 +123,7 @@ func (v *visit) finish(h http.Header) error {
 	s := &v.s
 	s.lock()
 	defer s.mu.Unlock()
+	v.forgo()
 	err := s.commit(v.Context)
 	if err == nil {
 		err = s.writeHeader(v.Context, h)
@@ -88,8 +134,13 @@ func (v *visit) finish(h http.Header) error {
 	}
 	s.event(v.Context, StoreFailed, "commit", err)
 	s.dropChanges()
-	clearHeader(h, v.m.jar.Name)
+	restoreHeader(h, v.found, v.m.jar.Name)
 	s.takeBack(h)
+	if s.stage == stageTold && s.standing.holds() && v.m.opts.Custom != nil {
+		if err := s.writeToken(h); err != nil { // its line is not known among the handler's
+			s.event(v.Context, ChangeLost, "the client cannot be told", err)
+		}
+	}
 	if s.stage == stageUpgrading {
 		s.stage = stageOpen // the answer is a page, then
 	}
@@ -100,6 +151,19 @@ func (v *visit) finish(h http.Header) error {
 	}
 	s.stage = stageOver
 	return opError("commit", err)
+}
+
+// forgo drops the changes of values where the handler says by its status that it failed: what it has
+// done half is not committed unasked.
+func (v *visit) forgo() {
+	s := &v.s
+	if v.w.page != pageFailed || !s.standing.known() {
+		return
+	}
+	if len(s.ops) > 0 {
+		s.event(v.Context, ChangeLost, "the handler answered with a status of 5xx", nil)
+	}
+	s.dropChanges()
 }
 
 // upgrade notes that the header may never leave, unless it did already. It fails, and nothing has
@@ -124,6 +188,7 @@ func (v *visit) finishLate() {
 	s.lock()
 	defer s.mu.Unlock()
 	if s.stage == stageSent {
+		v.forgo()
 		if err := s.commit(v.Context); err != nil {
 			s.event(v.Context, ChangeLost, "too late for the response", err)
 		}
@@ -162,32 +227,4 @@ func (v *visit) panicked(p any) {
 		}
 	}
 	s.over()
-}
-
-// DefaultOnError answers 503 to outages, 401 where nobody is signed in, 409 to conflicts and refused sign-ins, 400 to requests with several tokens,
-// 403 to cross-site requests, 413 where data do not fit, and 500 to the rest, in plain
-// words and without the cause. It leaves the client's cookie alone.
-func DefaultOnError(w http.ResponseWriter, _ *http.Request, err error) {
-	w.Header().Set("Cache-Control", "no-store")
-	switch {
-	case errors.Is(err, ErrEnded), errors.Is(err, ErrRevoked):
-		http.Error(w, "Your session ended while this request ran. Please sign in and try again.", http.StatusConflict)
-	case outage(err), errors.Is(err, ErrFull), errors.Is(err, ErrCorrupt):
-		w.Header().Set("Retry-After", "5")
-		http.Error(w, "Your session cannot be reached just now. You are still signed in; please try again shortly.", http.StatusServiceUnavailable)
-	case errors.Is(err, ErrConflict):
-		http.Error(w, "Your session was changed by another request. Please try again.", http.StatusConflict)
-	case errors.Is(err, ErrLimit):
-		http.Error(w, "You are signed in on too many devices. Please sign out on one of them first.", http.StatusConflict)
-	case errors.Is(err, ErrNoUser), errors.Is(err, ErrNotFresh):
-		http.Error(w, "Please sign in.", http.StatusUnauthorized)
-	case errors.Is(err, ErrAmbiguous):
-		http.Error(w, "The request carries more than one session token.", http.StatusBadRequest)
-	case errors.Is(err, ErrCrossSite):
-		http.Error(w, "Cross-site request refused.", http.StatusForbidden)
-	case errors.Is(err, ErrTooLarge):
-		http.Error(w, "Your session cannot hold any more.", http.StatusRequestEntityTooLarge)
-	default:
-		http.Error(w, "Internal Server Error", http.StatusInternalServerError)
-	}
 }

@@ -2,6 +2,7 @@ package sojourn
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -30,7 +31,7 @@ func (s *Session) writeHeader(ctx context.Context, h http.Header) error {
 	}
 	s.vary(h)
 	s.takeBack(h)
-	if s.standing.owes() {
+	if s.standing.owes() && s.site == siteOwn {
 		if err := s.tell(h); err != nil {
 			s.abandon(ctx)
 			return err
@@ -180,19 +181,26 @@ func (s *Session) Token() (Token, error) {
 	return newToken(text), nil
 }
 
-// clearHeader drops what the handler said about a page that will not be sent. The session's own
-// cookie stays: it is there only from an earlier Commit or Save of this request, whose act stands.
-func clearHeader(h http.Header, cookie string) {
-	own := slices.DeleteFunc(slices.Clone(h["Set-Cookie"]), func(line string) bool { return !sets(line, cookie) })
+// restoreHeader takes back what the handler said about a page that will not be sent: h is as it was
+// found. The session's own cookie stays, which is there only from an earlier Commit or Save of this
+// request, whose act stands; and so does what is said of the site.
+func restoreHeader(h, found http.Header, cookie string) {
+	var own []string
+	for _, line := range h["Set-Cookie"] {
+		if sets(line, cookie) && !slices.Contains(found["Set-Cookie"], line) {
+			own = append(own, line)
+		}
+	}
 	for name := range h {
 		switch name {
-		case "Strict-Transport-Security", "Content-Security-Policy", "Date", "Connection":
+		case "Strict-Transport-Security", "Content-Security-Policy":
 		default:
 			delete(h, name)
 		}
 	}
-	if len(own) > 0 {
-		h["Set-Cookie"] = own
+	maps.Copy(h, found)
+	if own != nil {
+		h["Set-Cookie"] = append(h["Set-Cookie"], own...)
 	}
 }
 

@@ -74,10 +74,12 @@ var turns = [standings][turnCount]standing{
 	unread: {
 		turnFailed: unreadable, turnNothing: visiting, turnEnded: ended, turnShown: settled, turnMoved: moved,
 	},
-	unreadable: {turnNothing: visiting}, // a damaged record was put away
-	visiting:   {turnIssued: issued, turnLeft: departed, turnReleased: visiting},
-	departed:   {turnIssued: issued, turnLeft: departed, turnReleased: departed, turnTold: visiting},
-	ended:      {turnIssued: issued, turnEnded: ended, turnLeft: ended, turnReleased: ended},
+	unreadable: { // a sign-out or sign-in has put a damaged record away, or believed one from the future
+		turnNothing: visiting, turnEnded: ended, turnShown: settled, turnMoved: moved,
+	},
+	visiting: {turnIssued: issued, turnLeft: departed, turnReleased: visiting},
+	departed: {turnIssued: issued, turnLeft: departed, turnReleased: departed, turnTold: visiting},
+	ended:    {turnIssued: issued, turnEnded: ended, turnLeft: ended, turnReleased: ended},
 	settled: {
 		turnEnded: ended, turnShown: settled, turnMoved: moved, turnIssued: issued, turnRenewed: renewed,
 		turnLeft: departed, turnReleased: visiting,
@@ -127,9 +129,8 @@ func (s *Session) unreachable() error {
 		return ErrInsecure
 	case s.stage > stageTold, s.got.from == fromBearer:
 		return ErrNoToken
-	case s.got.from == fromNowhere && s.m.cookieWithheld(s.r):
-		return fmt.Errorf("%w: the browser withholds the session cookie from a request of another site, "+
-			"so a new one could replace a signed-in user's", ErrCrossSite)
+	case s.site != siteOwn:
+		return errWithheld
 	}
 	return nil
 }

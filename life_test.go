@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/http/httptest"
 	"slices"
 	"testing"
@@ -39,16 +38,16 @@ var rules = []struct {
 		return from != unread || to.known() && to.holds() == in(t, turnShown, turnMoved) || t == turnFailed
 	}},
 	{"nothing more is read of a session that is not held", func(from standing, t turn, _ standing) bool {
-		return !reads(t) || from == unread || from.holds() || from == unreadable && t == turnNothing || from == ended && t == turnEnded
+		return !reads(t) || !from.known() || from.holds() || from == ended && t == turnEnded
 	}},
 	{"where nothing was found there is a visitor, and nothing is found only of what is not held", func(from standing, t turn, to standing) bool {
 		return t != turnNothing || to == visiting && !from.known()
 	}},
-	{"what could not be read is known only by putting the record away", func(from standing, t turn, to standing) bool {
-		return from != unreadable || t == turnNothing && to == visiting
+	{"what could not be read is known only by a sign-out or sign-in that looks again", func(from standing, t turn, to standing) bool {
+		return from != unreadable || reads(t) && to.known() && to == turns[unread][t]
 	}},
 	{"a record is held only after the store showed or acknowledged it", func(from standing, t turn, to standing) bool {
-		return from.holds() || !to.holds() || t == turnIssued || from == unread && in(t, turnShown, turnMoved)
+		return from.holds() || !to.holds() || t == turnIssued || !from.known() && in(t, turnShown, turnMoved)
 	}},
 	{"a held record stays held until it ends", func(from standing, t turn, to standing) bool {
 		return !from.holds() || to.holds() != in(t, turnEnded, turnLeft, turnReleased)
@@ -71,7 +70,7 @@ var rules = []struct {
 		return !reads(t) || !to.binds() || from.binds()
 	}},
 	{"a record that is shown where it was looked for changes no debt", func(from standing, t turn, to standing) bool {
-		return t != turnShown || to == from || from == unread && !to.owes()
+		return t != turnShown || to == from || !from.known() && !to.owes()
 	}},
 	{"a token that was led elsewhere is owed", func(_ standing, t turn, to standing) bool {
 		return t != turnMoved || to.owes()
@@ -233,16 +232,14 @@ func TestUnreachable(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, secure := range []bool{true, false} {
-		for _, site := range []string{"", "same-origin", "same-site", "none", "cross-site"} {
+		for _, where := range []site{siteOwn, siteSignIn, siteRead} {
 			for _, from := range []source{fromNowhere, fromCookie, fromBearer, fromCustom} {
 				for st := stageOpen; st <= stageOver; st++ {
 					r := httptest.NewRequest("POST", "https://example.com/", nil)
-					if r.Header.Set("Sec-Fetch-Site", site); !secure {
-						r.TLS = nil
-					} else {
+					if r.TLS = nil; secure {
 						r.TLS = &tls.ConnectionState{}
 					}
-					s := &Session{stage: st}
+					s := &Session{stage: st, site: where}
 					s.init(m, r)
 					s.got.from = from
 					var want error
@@ -251,46 +248,14 @@ func TestUnreachable(t *testing.T) {
 						want = ErrInsecure
 					case st != stageOpen && st != stageTold, from == fromBearer:
 						want = ErrNoToken
-					case site == "cross-site" && from == fromNowhere:
+					case where != siteOwn:
 						want = ErrCrossSite
 					}
 					if got := s.unreachable(); !errors.Is(got, want) || (got == nil) != (want == nil) {
-						t.Errorf("secure %v, site %q, source %d, stage %d: %v, want %v", secure, site, from, st, got, want)
+						t.Errorf("secure %v, site %d, source %d, stage %d: %v, want %v", secure, where, from, st, got, want)
 					}
 				}
 			}
-		}
-	}
-}
-
-// A browser withholds a cookie of SameSite Lax from another site's unsafe requests, one of Strict
-// from all of them, and none of None.
-func TestCookieWithheld(t *testing.T) {
-	const lax, strict, none = http.SameSiteLaxMode, http.SameSiteStrictMode, http.SameSiteNoneMode
-	for _, tt := range []struct {
-		sameSite     http.SameSite
-		method       string
-		site, origin string
-		want         bool
-	}{
-		{lax, "POST", "cross-site", "", true}, {lax, "GET", "cross-site", "", false}, {lax, "PUT", "cross-site", "https://example.com", true},
-		{lax, "POST", "same-site", "", false}, {lax, "POST", "none", "", false}, {lax, "POST", "same-origin", "https://other.example", false},
-		{lax, "POST", "", "https://other.example", true}, {lax, "POST", "", "null", true}, {lax, "POST", "", "https://example.com", false},
-		{lax, "POST", "", "", false}, {lax, "GET", "", "https://other.example", false}, {lax, "POST", "", "::", true},
-		{strict, "GET", "cross-site", "", true}, {strict, "POST", "cross-site", "", true}, {strict, "GET", "none", "", false},
-		{none, "POST", "cross-site", "", false}, {none, "GET", "", "null", false},
-	} {
-		m := &Manager{}
-		m.opts.Cookie.SameSite = tt.sameSite
-		r := httptest.NewRequest(tt.method, "https://example.com/", nil)
-		r.Header.Set("Sec-Fetch-Site", tt.site)
-		r.Header.Set("Origin", tt.origin)
-		if got := m.cookieWithheld(r); got != tt.want {
-			t.Errorf("%+v: %v", tt, got)
-		}
-		m.opts.Custom = &CustomTransport{}
-		if m.cookieWithheld(r) {
-			t.Errorf("%+v: another transport is the program's to know", tt)
 		}
 	}
 }

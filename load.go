@@ -33,9 +33,15 @@ func (m *Manager) Load(r *http.Request) (*Session, error) {
 
 // Open is Load without [Manager.Handler], for frameworks that are not net/http: build a request from
 // what they have (Method, URL, Host, Header, RemoteAddr, TLS), call Open once for it, and when the
-// handler is done call [Session.Commit] and copy the header that it returns. Errors: those of Load.
+// handler is done call [Session.Commit] and copy the header that it returns. It checks where the
+// request comes from, as Handler does. Errors: [ErrCrossSite], to be answered with status 403, and
+// those of Load.
 func (m *Manager) Open(ctx context.Context, r *http.Request) (*Session, error) {
-	s := &Session{}
+	site, err := m.checkSite(r)
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{site: site}
 	s.init(m, r)
 	if err := s.load(ctx); err != nil {
 		return nil, err
@@ -83,20 +89,24 @@ func (s *Session) look(ctx context.Context, t ticket) error {
 	t, a, err := s.find(ctx, t, false)
 	if err != nil {
 		s.event(ctx, StoreFailed, "load", err)
-		err = s.refuse(err)
-		s.damaged = &store.Key{Tag: t.key.Tag, ID: t.key.ID}
-		return err
+		at := t
+		s.stuck = &at
+		return s.refuse(err)
 	}
+	s.answered(a)
+	return nil
+}
+
+// answered takes up what find has found.
+func (s *Session) answered(a answer) {
 	if a == liveHere && s.got.reissue {
 		a = liveElsewhere
 	}
 	s.turn(turnOf[a])
-	if !s.standing.holds() {
-		return nil
+	if s.standing.holds() {
+		s.resetView()
+		s.keepAlive()
 	}
-	s.resetView()
-	s.keepAlive()
-	return nil
 }
 
 func (s *Session) refuse(err error) error {
@@ -117,11 +127,12 @@ func (s *Session) keepAlive() {
 	if left >= min(s.m.opts.LongestRequest, s.rec.Idle/2) {
 		return
 	}
+	ctx := s.r.Context()
 	s.alive = time.AfterFunc(left/2, func() {
 		s.lock()
 		defer s.mu.Unlock()
 		if s.stage < stageOver && s.standing.holds() {
-			s.touch(s.r.Context(), s.storeNow())
+			s.touch(ctx, s.storeNow())
 		}
 	})
 }
@@ -138,36 +149,41 @@ type answer uint8
 
 const (
 	nothing       answer = iota // no record
+	spent                       // it was renewed, and comes back too late
 	over                        // the token led to a session that has ended or gone on without it
 	liveHere                    // a live record under this token
 	liveElsewhere               // a live record under a token that has replaced this one
 )
 
-var turnOf = [...]turn{nothing: turnNothing, over: turnEnded, liveHere: turnShown, liveElsewhere: turnMoved}
+var turnOf = [...]turn{
+	nothing: turnNothing, spent: turnNothing, over: turnEnded, liveHere: turnShown, liveElsewhere: turnMoved,
+}
 
 // maxHops bounds how many renewals in a row an old token is led through.
 const maxHops = 16
 
 // find reads the record that t leads to, and follows renewals. If there is one it becomes the
-// session's, and its ticket is returned. late says that the request held the session before: however
-// slow it is, it goes on with it.
+// session's, and its ticket is returned; with an error, that of the record that it met. late says that
+// the request held the session before, or ends it: then it goes on, however slow it is, and whatever
+// became of the store's clock.
 func (s *Session) find(ctx context.Context, t ticket, late bool) (ticket, answer, error) {
-	a := [...]answer{nothing, liveHere} // where no renewal was followed
+	gone, live := nothing, liveHere
+	var last renewal // that was followed
 	for range maxHops {
 		rec, now, err := s.get(ctx, t.key)
 		if errors.Is(err, store.ErrNotFound) {
 			s.event(ctx, SessionUseAfterExpire, "", nil)
-			return t, a[0], nil
+			return t, gone, nil
 		}
 		if err != nil {
 			return t, nothing, err
 		}
-		if skew := s.m.opts.ClockSkew; rec.Created.Sub(now) > skew || rec.Seen.Sub(now) > skew {
+		if skew := s.m.opts.ClockSkew; !late && (rec.Created.Sub(now) > skew || rec.Seen.Sub(now) > skew) {
 			return t, nothing, errors.Join(ErrUnavailable, ErrClock)
 		}
 		if !rec.Live(now) { // the store leaves this to its engine's sweeper
 			s.expired(ctx, &rec)
-			return t, a[0], nil
+			return t, gone, nil
 		}
 		mt, err := meta.DecodeFacts(rec.Meta)
 		if err == nil {
@@ -176,53 +192,78 @@ func (s *Session) find(ctx context.Context, t ticket, late bool) (ticket, answer
 		if err != nil {
 			return t, nothing, errors.Join(ErrCorrupt, errors.New(rec.String()), err)
 		}
+		if live == liveElsewhere && !late && !s.leads(ctx, &last, &mt.Facts, now) {
+			return t, spent, nil
+		}
 		if mt.Tail == nil {
 			rec.Key = t.key
 			s.show(&rec, mt.Facts, t, now)
-			return t, a[1], nil
+			if live == liveHere && !late && mt.Awaited() {
+				s.receive()
+			}
+			return t, live, nil
 		}
-		a = [...]answer{over, liveElsewhere}
+		gone, live = nothing, liveElsewhere
+		if s.arrived(now).Sub(rec.Created) <= s.m.graceOf(mt.Tail) {
+			gone = over // this request may have been sent before rec took the session's place
+		}
 		if len(mt.Tail) != len(t.bytes) {
 			s.m.event(ctx, SessionUseAfterExpire, rec.Handle, mt.User, "", nil)
-			if late || s.sentBefore(&rec, now, s.m.graceOf(mt.Tail)) {
-				return t, over, nil
-			}
-			return t, nothing, nil // its client never had the answer: a visitor like any other
+			return t, gone, nil
 		}
-		if !s.leads(ctx, &rec, &mt, now, late) {
-			return t, nothing, nil
-		}
+		last = renewal{rec.Created, rec.Handle, mt.User}
 		t = s.m.successor(t, mt.Tail)
 	}
 	return t, nothing, ErrConflict
 }
 
-// sentBefore reports whether this request may have been sent before rec, a tail, took the session's
-// place: it came before that, or within grace after it.
-func (s *Session) sentBefore(rec *store.Record, now time.Time, grace time.Duration) bool {
-	return now.Sub(rec.Created)-s.began.ago() <= grace
-}
+// arrived is when this request came, in the store's clock.
+func (s *Session) arrived(now time.Time) time.Time { return now.Add(-s.began.ago()) }
 
-// graceOf returns how long after a mark's making requests may still come that were sent before it. A
+// graceOf returns how long after a tail's making requests may still come that were sent before it. A
 // client that was signed out, and comes again with its old token, is a visitor at once.
-func (m *Manager) graceOf(mark []byte) time.Duration {
-	if bytes.Equal(mark, markSignedOut) {
+func (m *Manager) graceOf(tail []byte) time.Duration {
+	if bytes.Equal(tail, markSignedOut) {
 		return 0
 	}
 	return m.opts.RenewGrace
 }
 
-// leads reports whether the tail rec still leads this request to the successor.
-func (s *Session) leads(ctx context.Context, rec *store.Record, mt *meta.Meta, now time.Time, late bool) bool {
-	if late || s.sentBefore(rec, now, s.m.opts.RenewGrace) {
-		return true
+// A renewal is what a tail tells of one.
+type renewal struct {
+	at     time.Time
+	handle store.Handle
+	user   string
+}
+
+// leads reports whether a renewal still leads this request to the token that has replaced its own,
+// of which f tells. A request may be under way when that token first comes back. As long as it never
+// did, the answer that carried it may be lost.
+func (s *Session) leads(ctx context.Context, n *renewal, f *meta.Facts, now time.Time) bool {
+	arrived, grace := s.arrived(now), s.m.opts.RenewGrace
+	most := n.at.Add(s.m.opts.RenewGraceMost)
+	innocent := most.Add(grace)
+	if !f.Awaited() {
+		innocent = time.Unix(0, f.Received).Add(grace)
 	}
-	s.m.event(ctx, SessionReuse, rec.Handle, mt.User, "", nil)
-	if s.m.opts.EndReused && mt.User != "" {
+	switch {
+	case arrived.After(innocent):
+		s.reused(ctx, n)
+		return false
+	case arrived.After(most):
+		s.m.event(ctx, SessionUseAfterExpire, n.handle, n.user, "", nil)
+		return false
+	}
+	return true
+}
+
+// reused tells that a token came back that its owner should have replaced by now.
+func (s *Session) reused(ctx context.Context, n *renewal) {
+	s.m.event(ctx, SessionReuse, n.handle, n.user, "", nil)
+	if s.m.opts.EndReused && n.user != "" {
 		// A failure is in the log, and the next use of the token tries again.
-		_, _ = s.m.revoke(ctx, mt.User, store.Selection{Only: []store.Handle{rec.Handle}})
+		_, _ = s.m.revoke(ctx, n.user, store.Selection{Only: []store.Handle{n.handle}})
 	}
-	return false
 }
 
 // show makes a record that was just read the session's.
@@ -235,10 +276,17 @@ func (s *Session) show(rec *store.Record, f meta.Facts, t ticket, now time.Time)
 }
 
 // lapse takes the level of the sign-in away, for good: the session was idle for too long.
-func (s *Session) lapse() {
+func (s *Session) lapse() { s.note(func(mt *meta.Meta) { mt.Level = 0 }) }
+
+// receive notes that the client has come back with the token of a renewal.
+func (s *Session) receive() { s.note(func(mt *meta.Meta) { mt.Received = s.now.UnixNano() }) }
+
+// note changes the metadata of the held session. It is written with whatever this request writes, or
+// by touch.
+func (s *Session) note(change func(*meta.Meta)) {
 	mt := s.fullMeta()
-	mt.Level = 0
-	s.facts.Level, s.rec.Meta, s.unsaved = 0, mt.Encode(), true
+	change(&mt)
+	s.facts, s.rec.Meta, s.unsaved = mt.Facts, mt.Encode(), true
 }
 
 // fullMeta is the session's metadata with its texts.

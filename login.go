@@ -135,16 +135,22 @@ func (s *Session) Login(ctx context.Context, user string, opts ...LoginOption) e
 	s.lock()
 	defer s.mu.Unlock()
 	ctx = detached(ctx)
-	if err := s.loadOrErase(ctx); err != nil {
+	if err := s.loadToLeave(ctx); err != nil {
 		return opError("login", err)
 	}
-	if err := s.unreachable(); err != nil {
-		return opError("login", err)
+	at := s.site
+	if at == siteSignIn {
+		s.site = siteOwn // the browser's cookie is to be this request's
 	}
-	if s.standing.holds() && s.rec.User == user {
-		err = s.confirm(ctx, &l)
-	} else {
-		err = s.signIn(ctx, user, &l)
+	if err = s.unreachable(); err == nil {
+		if s.standing.holds() && s.rec.User == user {
+			err = s.confirm(ctx, &l)
+		} else {
+			err = s.signIn(ctx, user, &l)
+		}
+	}
+	if err != nil {
+		s.site = at
 	}
 	return opError("login", err)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"net/http"
 	"time"
 
 	"github.com/sojourn-go/sojourn/internal/call"
@@ -15,15 +16,17 @@ import (
 // Manager holds all policy of one kind of session: lifetimes, tokens, cookies, limits. It is
 // safe for concurrent use and keeps nothing per session.
 type Manager struct {
-	store  store.Store // nil in sealed mode without a store
-	traits store.Traits
-	sealed *SealedOptions
-	opts   Options
-	keys   Sealer
-	jar    cookie.Jar
-	aad    struct{ cookie, bearer, sealed, csrf []byte }
-	opened struct{ cookie, bearer token.Cache }
-	calls  call.Caller
+	store   store.Store // nil in sealed mode without a store
+	traits  store.Traits
+	sealed  *SealedOptions
+	opts    Options
+	keys    Sealer
+	jar     cookie.Jar
+	aad     struct{ cookie, bearer, sealed, csrf []byte }
+	opened  struct{ cookie, bearer token.Cache }
+	calls   call.Caller
+	origins []webOrigin    // Options.TrustedOrigins
+	exempt  *http.ServeMux // knows the routes of Options.InsecureCrossSite; nil without
 }
 
 // New makes a manager of sessions kept in st. opts may be nil. Errors: [ErrOptions], with a text that
@@ -42,6 +45,15 @@ func newManager(st store.Store, sealed *SealedOptions, opts *Options) (*Manager,
 	}
 	if err := m.opts.complete(); err != nil {
 		return nil, err
+	}
+	var err error
+	if m.exempt, err = exemptions(m.opts.InsecureCrossSite); err != nil {
+		return nil, err
+	}
+	m.opts.InsecureCrossSite = nil
+	for _, text := range m.opts.TrustedOrigins {
+		o, _ := parseOrigin(text) // complete has accepted it
+		m.origins = append(m.origins, o)
 	}
 	if st != nil {
 		m.traits = st.Traits()

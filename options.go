@@ -41,12 +41,16 @@ type Options struct {
 	// RenewAfter gives a signed-in session a new token when its present one is that
 	// old. 0 means 1 h; Unlimited means never. At least RenewGrace. Only cookies are renewed unasked.
 	RenewAfter time.Duration
-	// RenewGrace is how long the token before a renewal still leads to the
-	// session, for requests under way. 0 means 30 s, which is also the most.
+	// RenewGrace is how long the token before a renewal still leads to the session after the new one
+	// first came back from the client: for requests under way. 0 means 30 s, which is also the most.
 	RenewGrace time.Duration
-	// EndReused ends a session when a token that was renewed comes back after RenewGrace: either its
-	// thief or its owner is late (RFC 9700 section 4.14.2 does so with refresh tokens). The event
-	// SessionReuse tells of it in any case.
+	// RenewGraceMost is how long the token before a renewal leads to the session at most. It matters
+	// where the new one never comes back, since the answer that carried it was lost. 0 means 10 min,
+	// which is also the most; at least RenewGrace.
+	RenewGraceMost time.Duration
+	// EndReused ends a session when a token that was renewed comes back more than RenewGrace after
+	// the new one did, or after RenewGraceMost: either its thief or its owner is late (RFC 9700
+	// section 4.14.2 does so with refresh tokens). The event SessionReuse tells of it in any case.
 	EndReused bool
 
 	// Assurance bounds Lifetime and Idle by a level of NIST SP 800-63B-4
@@ -83,11 +87,13 @@ type Options struct {
 	OnError func(http.ResponseWriter, *http.Request, error)
 
 	// OnAnonymous answers for [Manager.RequireUser] when nobody is signed in, for
-	// example with a redirect to the sign-in page. nil means status 401.
+	// example with a redirect to the sign-in page. nil means status 401, as [DefaultOnError] writes it.
 	OnAnonymous http.Handler
 	// OnStale answers for [Manager.RequireFresh] and [Manager.RequireLevel] when the sign-in is too old or too
-	// weak. nil means status 401 with a hint (RFC 9470).
+	// weak. nil means status 401, as [DefaultOnError] writes it, with a hint (RFC 9470).
 	OnStale http.Handler
+	// CommitOn5xx commits values also where the handler answers with a status of 5xx.
+	CommitOn5xx bool
 
 	// Timeout bounds each act on the store, retries included. 0 means 5 s.
 	Timeout time.Duration
@@ -109,8 +115,12 @@ type Options struct {
 	// are believed.
 	TrustedProxies []netip.Prefix
 	// TrustedOrigins are origins ("https://pay.example.com") besides the site's own whose unsafe
-	// requests are accepted.
+	// requests are accepted. Where the browser withholds its cookie from them (SameSite, other sites'
+	// origins), nothing that would send one succeeds: [ErrCrossSite].
 	TrustedOrigins []string
+	// CSRFBodyLimit is how many bytes of a form [Manager.RequireCSRFToken] reads, and keeps in memory,
+	// to find the field csrf_token. 0 means 64 KiB; at most 10 MiB.
+	CSRFBodyLimit int
 	// ClearSiteData is sent as Clear-Site-Data after a sign-out, for example
 	// {"cache", "storage"}. "cookies" clears the whole registrable
 	// domain, sister subdomains too. Empty sends nothing.
@@ -119,9 +129,11 @@ type Options struct {
 	// InsecureLoopbackHTTP lets sessions travel over plain HTTP between
 	// loopback addresses, for development. The cookie then loses its prefix and Secure.
 	InsecureLoopbackHTTP bool
-	// InsecureCSRFBypass, if not nil, exempts the requests that it accepts from
-	// the cross-site check.
-	InsecureCSRFBypass func(*http.Request) bool
+	// InsecureCrossSite exempts routes from the check that unsafe requests come from this site, at
+	// one of two levels. Its keys are patterns of [http.ServeMux], such as "POST /saml/acs", for the
+	// requests as [Manager.Handler] gets them. What such a route does, other sites' pages can do with
+	// their visitors' browsers.
+	InsecureCrossSite map[string]CrossSite
 }
 
 // Unlimited stands for "no such limit" where 0 means a default.
@@ -180,6 +192,12 @@ func (o *Options) complete() error {
 	}
 	if o.AtLimit != EvictOldest && o.AtLimit != RefuseNew {
 		return bad("AtLimit %d is no policy", o.AtLimit)
+	}
+	if o.CSRFBodyLimit == 0 {
+		o.CSRFBodyLimit = 64 << 10
+	}
+	if o.CSRFBodyLimit < 0 || o.CSRFBodyLimit > 10<<20 {
+		return bad("CSRFBodyLimit %d is not within 0 and 10 MiB", o.CSRFBodyLimit)
 	}
 	o.TrustedProxies = slices.Clone(o.TrustedProxies)
 	o.TrustedOrigins = slices.Clone(o.TrustedOrigins)
@@ -272,6 +290,9 @@ func (o *Options) durations() error {
 		if err != nil {
 			return err
 		}
+	}
+	if err := setDuration("RenewGraceMost", &o.RenewGraceMost, 10*time.Minute, o.RenewGrace, 10*time.Minute); err != nil {
+		return err
 	}
 	if o.RenewAfter < o.RenewGrace {
 		return bad("RenewAfter %v is shorter than RenewGrace %v: a token would be renewed while the one before still leads to it",

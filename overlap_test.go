@@ -312,6 +312,7 @@ func TestOverlapRenewalSlowerThanGrace(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		g.status(finish(), 200)
 		b.wants("get?k=list", "slow")
+		time.Sleep(31 * time.Second)
 		stale.wants("user", "") // but the token itself is no good any more
 	})
 }

@@ -27,7 +27,7 @@ var (
 	markSignedOut = []byte{1}
 )
 
-// reuseWindow is how long, after its grace, a renewed token is remembered to tell
+// reuseWindow is how long, after it has ceased to lead on, a renewed token is remembered to tell
 // its coming back from a stranger's guess.
 const reuseWindow = 10 * time.Minute
 
@@ -36,6 +36,9 @@ const reuseWindow = 10 * time.Minute
 func (s *Session) renewalDue(now time.Time) bool {
 	if s.rec.User == "" || s.m.sealed != nil || s.facts.Bearer || s.peek {
 		return false
+	}
+	if s.facts.Awaited() {
+		return false // the client has yet to come back with this one
 	}
 	return now.Sub(s.rec.Created.Add(s.facts.Issued)) >= s.m.opts.RenewAfter && s.unreachable() == nil
 }
@@ -56,7 +59,8 @@ func (s *Session) renewUnasked(ctx context.Context) (shown bool) {
 }
 
 // Renew gives the session a new token now, for example after a change of rights. The old token leads
-// to the same session for [Options.RenewGrace]; sign-in time, level and lifetime stay.
+// to the same session until [Options.RenewGrace] after the new one first came back; sign-in time,
+// level and lifetime stay.
 // Errors: [ErrEnded], [ErrConflict], [ErrInsecure], [ErrNoToken], [ErrCrossSite], outages. A visitor
 // without a record has nothing to renew: nil.
 func (s *Session) Renew(ctx context.Context) error {
@@ -83,8 +87,13 @@ func (s *Session) renew(ctx context.Context, g grace) error {
 // write.
 func (s *Session) rotate(ctx context.Context, rec store.Record, mt meta.Meta, g grace) error {
 	old := s.rec.Key
-	next, tail := s.succeed(g)
-	mt.Issued = max(0, s.storeNow().Sub(rec.Created))
+	leads := g == withGrace && s.m.sealed == nil // a sealed session's secrets are random
+	next, tail := s.succeed(leads)
+	now := s.storeNow()
+	mt.Issued, mt.Received = max(0, now.Sub(rec.Created)), now.UnixNano()
+	if leads {
+		mt.Issued, mt.Received = max(1, mt.Issued), 0 // awaited: see receive
+	}
 	mt.Addr, mt.Agent = s.m.client(s.r)
 	rec.Key, rec.Writer, rec.Meta = next.key, newWriter(), mt.Encode()
 	if !s.peek {
@@ -108,20 +117,21 @@ func (s *Session) rotate(ctx context.Context, rec store.Record, mt meta.Meta, g 
 }
 
 // succeed returns the ticket that replaces the session's, and the tail to leave at its key.
-func (s *Session) succeed(g grace) (ticket, *store.Record) {
-	if g == atOnce || s.m.sealed != nil {
+func (s *Session) succeed(leads bool) (ticket, *store.Record) {
+	if !leads {
 		c := token.New("")
 		c.Tag = s.rec.Key.Tag
 		return newTicket(c), s.mark(markReplaced)
 	}
 	nonce := token.New("").Secret
-	tail := s.tail(nonce[:], s.m.opts.RenewGrace+max(reuseWindow, s.m.opts.LongestRequest))
+	tail := s.tail(nonce[:], s.m.opts.RenewGraceMost+max(reuseWindow, s.m.opts.LongestRequest))
 	return s.m.successor(s.ticket(), nonce[:]), tail
 }
 
 // tail is what is left at the session's key.
 func (s *Session) tail(where []byte, life time.Duration) *store.Record {
 	mt := meta.Meta{Tail: where, User: s.rec.User}
+	mt.Issued, mt.Received = s.facts.Issued, s.facts.Received
 	return &store.Record{
 		Key: s.rec.Key, Handle: s.rec.Handle, Writer: newWriter(), Lifetime: life, Meta: mt.Encode(),
 	}

@@ -18,16 +18,16 @@ func (m *Manager) require(next http.Handler, check func(*Session, *http.Request)
 		case err == nil:
 			next.ServeHTTP(w, r)
 		case errors.Is(err, ErrNoUser):
-			m.answer(w, r, m.opts.OnAnonymous, m.From(r).challenge("invalid_token"), http.StatusUnauthorized, "Please sign in.")
+			m.answer(w, r, m.opts.OnAnonymous, m.From(r).challenge("invalid_token"), err)
 		case errors.Is(err, ErrNotFresh):
-			m.answer(w, r, m.opts.OnStale, m.From(r).challenge("insufficient_user_authentication"), http.StatusUnauthorized, "Please confirm that it is you: sign in again.")
+			m.answer(w, r, m.opts.OnStale, m.From(r).challenge("insufficient_user_authentication"), err)
 		default:
 			m.opts.OnError(w, r, err)
 		}
 	})
 }
 
-func (m *Manager) answer(w http.ResponseWriter, r *http.Request, custom http.Handler, challenge string, status int, text string) {
+func (m *Manager) answer(w http.ResponseWriter, r *http.Request, custom http.Handler, challenge string, err error) {
 	if challenge != "" {
 		w.Header().Set("WWW-Authenticate", challenge)
 	}
@@ -35,7 +35,7 @@ func (m *Manager) answer(w http.ResponseWriter, r *http.Request, custom http.Han
 		custom.ServeHTTP(w, r)
 		return
 	}
-	http.Error(w, text, status)
+	problemOf(err).answer(w, r)
 }
 
 // challenge is the WWW-Authenticate value (RFC 6750 section 3): the error code only if a bearer token was sent.

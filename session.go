@@ -35,6 +35,7 @@ type Session struct {
 	changing atomic.Bool // a function of the program runs under mu
 	standing standing
 	stage    stage
+	site     site
 	peek     bool
 	got      arrival
 
@@ -49,12 +50,12 @@ type revocation struct {
 
 // reading is what a session has once it is loaded, or was tried to be.
 type reading struct {
-	err     error       // of load
-	failed  error       // what door.Fail was given
-	damaged *store.Key  // of the record that could not be read
-	alive   *time.Timer // see keepAlive
-	st      store.Store // the manager's, or this request's sealed record
-	first   call.Context
+	err    error       // of load
+	failed error       // what door.Fail was given
+	stuck  *ticket     // of the record that could not be read, or not be believed
+	alive  *time.Timer // see keepAlive
+	st     store.Store // the manager's, or this request's sealed record
+	first  call.Context
 	held
 	now time.Time // the store's clock at the last read
 	at  instant   // ours, then; 0 = nothing was read
@@ -69,7 +70,7 @@ type held struct {
 	rec     store.Record
 	facts   meta.Facts // of rec.Meta
 	secret  secret
-	unsaved bool // rec.Meta is not what the store has: the level of the sign-in has lapsed
+	unsaved bool // rec.Meta is not what the store has: see note
 }
 
 // view is the session as this request has changed it.

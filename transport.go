@@ -4,7 +4,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"strings"
 	"time"
 	"unicode"
@@ -16,7 +15,8 @@ import (
 // read from there only: never from the URL or a form.
 type BearerOptions struct {
 	// Prefix begins every bearer token, so that secret scanners find leaked
-	// ones, for example "acme_". At most 20 letters, digits, "-", "_".
+	// ones, for example "acme_". At most 20 letters, digits, "-", "_". An Authorization header
+	// without it is somebody else's, such as a gateway's, and is not looked at.
 	Prefix string
 	// Realm is named in WWW-Authenticate. "" leaves it out.
 	Realm string
@@ -27,8 +27,8 @@ type BearerOptions struct {
 	Idle bool
 }
 
-// CustomTransport carries tokens some other way than a cookie. All three are
-// required and may run at the same time for many requests.
+// CustomTransport carries tokens some other way than [CookieOptions] describe. All three functions
+// are required and may run at the same time for many requests.
 type CustomTransport struct {
 	// Receive finds the token in a request; "" means that there is none.
 	Receive func(r *http.Request) string
@@ -37,6 +37,10 @@ type CustomTransport struct {
 	Send func(h http.Header, token Token, life time.Duration) error
 	// Delete takes the token away from the client.
 	Delete func(h http.Header) error
+	// Explicit says that no browser sends the token by itself, as it does with cookies: a script or
+	// a program puts it there, such as into a header of its own. Without it requests must come from
+	// this site as with a cookie, whose SameSite is that of Options.Cookie.
+	Explicit bool
 }
 
 // source says where a request's token came from.
@@ -87,9 +91,8 @@ func (o *Options) transports() error {
 
 func (o *Options) origins() error {
 	for _, s := range o.TrustedOrigins {
-		u, err := url.Parse(s)
-		scheme := err == nil && (u.Scheme == "https" || u.Scheme == "http" && o.InsecureLoopbackHTTP)
-		if !scheme || u.Host == "" || u.Scheme+"://"+u.Host != s || strings.ToLower(s) != s {
+		w, ok := parseOrigin(s)
+		if !ok || w.scheme != "https" && !o.InsecureLoopbackHTTP || strings.ToLower(s) != s {
 			return bad("TrustedOrigins: %q is not of the form https://host, in lower case", s)
 		}
 	}
@@ -148,9 +151,7 @@ func (m *Manager) receive(r *http.Request) (got received, err error) {
 		return received{}, ErrAmbiguous
 	}
 	got = received{arrival: arrival{from: fromBearer}}
-	if rest, ok := strings.CutPrefix(bearer, m.opts.Bearer.Prefix); ok {
-		got.ticket, got.genuine = m.openToken(rest, true)
-	}
+	got.ticket, got.genuine = m.openToken(bearer, true)
 	return got, nil
 }
 
@@ -186,20 +187,32 @@ func (m *Manager) receiveCookie(r *http.Request, got *received) {
 	}
 }
 
-// bearerToken reads the Authorization header.
-func (m *Manager) bearerToken(r *http.Request) (string, bool, error) {
-	lines := r.Header["Authorization"]
-	if m.opts.Bearer == nil || len(lines) == 0 {
+// cookieCame reports whether the request has a cookie of a name that is read.
+func (m *Manager) cookieCame(r *http.Request) bool {
+	var values [cookie.Max]string
+	return cookie.Values(r.Header, m.jar.Name, &values) > 0
+}
+
+// bearerToken returns the token in the Authorization header, without its prefix. ok is false where
+// there is none that could be ours. Errors: [ErrAmbiguous].
+func (m *Manager) bearerToken(r *http.Request) (token string, ok bool, err error) {
+	if m.opts.Bearer == nil {
 		return "", false, nil
 	}
-	if len(lines) > 1 {
+	lines := r.Header["Authorization"]
+	for _, line := range lines {
+		scheme, rest, _ := strings.Cut(line, " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			continue
+		}
+		if rest, ours := strings.CutPrefix(strings.TrimLeft(rest, " "), m.opts.Bearer.Prefix); ours {
+			token, ok = rest, true
+		}
+	}
+	if len(lines) > 1 && (ok || m.opts.Bearer.Prefix == "") {
 		return "", false, ErrAmbiguous
 	}
-	scheme, token, _ := strings.Cut(lines[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return "", false, nil
-	}
-	return strings.TrimLeft(token, " "), true, nil
+	return token, ok, nil
 }
 
 // secure tells whether a session may travel with this request.

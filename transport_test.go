@@ -57,7 +57,10 @@ func TestBearerTable(t *testing.T) {
 		{"header twice, one basic", []string{"Basic eDp5", "Bearer " + tok}, "", 400},
 		{"with a cookie", []string{"Bearer " + tok}, cookie, 400},
 		{"with a cookie that is not ours", []string{"Bearer " + tok}, "__Host-session=junk", 200},
-		{"junk with a cookie", []string{"Bearer junk"}, cookie, 400},
+		{"another gateway's with a cookie", []string{"Bearer eyJhbGciOiJub25lIn0.e30."}, cookie, 200},
+		{"another gateway's, twice, with a cookie", []string{"Bearer eyJhbGciOiJub25lIn0.e30.", "Basic eDp5"}, cookie, 200},
+		{"no prefix with a cookie", []string{"Bearer " + strings.TrimPrefix(tok, "acme_")}, cookie, 200},
+		{"ours, though junk, with a cookie", []string{"Bearer acme_junk"}, cookie, 400},
 		{"as cookie", nil, "__Host-session=" + tok, 401},
 		{"as cookie without prefix", nil, "__Host-session=" + strings.TrimPrefix(tok, "acme_"), 401},
 		{"64 KiB", []string{"Bearer " + strings.Repeat("A", 64<<10)}, "", 401},
@@ -74,9 +77,18 @@ func TestBearerTable(t *testing.T) {
 			t.Errorf("%s: set %q", tt.name, c)
 		}
 	}
+	// Without a prefix each could be ours.
+	plain := newWebRig(t, nil, sojourn.Options{Bearer: &sojourn.BearerOptions{}})
+	r := rigRequest("POST", plain.login(""))
+	r.Header.Set("Authorization", "Bearer junk")
+	plain.serve(r, func(_ http.ResponseWriter, r *http.Request) {
+		if _, err := plain.m.Load(r); !errors.Is(err, sojourn.ErrAmbiguous) {
+			t.Errorf("junk without a prefix: %v", err)
+		}
+	})
 	// Never from the URL or a form.
 	body := strings.NewReader("access_token=" + tok + "&token=" + tok)
-	r := httptest.NewRequest("POST", "https://example.com/?access_token="+tok, body)
+	r = httptest.NewRequest("POST", "https://example.com/?access_token="+tok, body)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	g.serve(r, func(_ http.ResponseWriter, r *http.Request) {
 		if s, err := g.m.Load(r); err != nil || s.SignedIn() {

@@ -22,23 +22,33 @@ type page uint8
 const (
 	pagePending page = iota // nothing is written yet
 	pageOwn                 // the handler's
+	pageFailed              // the handler's, which says by its status that the handler failed
 	pageError               // that of OnError, in place of the handler's
 )
+
+// goes reports whether what the handler writes goes to the client.
+func (p page) goes() bool { return p == pageOwn || p == pageFailed }
 
 // errReplaced is what a handler's Write gets after a failed commit.
 var errReplaced = errors.New("sojourn: the commit failed; an error page was sent instead of this one")
 
 // start commits, once. It reports whether the handler's page may go out.
-func (w *writer) start() bool {
-	if w.page != pagePending {
-		return w.page == pageOwn
+func (w *writer) start(status int) bool {
+	pending := w.page == pagePending
+	if pending {
+		w.page = pageOwn // also for what OnError writes
 	}
-	w.page = pageOwn // also for what OnError writes
-	if err := w.v.finish(w.w.Header()); err != nil {
-		w.page = pageError
-		w.v.m.opts.OnError(w.w, w.v.s.r, err)
+	if w.page == pageOwn && status >= 500 && !w.v.m.opts.CommitOn5xx {
+		w.page = pageFailed // also after the first byte: a recoverer's way to say that the rest is missing
 	}
-	return w.page == pageOwn
+	if pending {
+		w.v.reveal()
+		if err := w.v.finish(w.w.Header()); err != nil {
+			w.page = pageError
+			w.v.m.opts.OnError(w.w, w.v.s.r, err)
+		}
+	}
+	return w.page.goes()
 }
 
 func (w *writer) Header() http.Header { return w.w.Header() }
@@ -50,20 +60,20 @@ func (w *writer) WriteHeader(status int) {
 		}
 		return
 	}
-	if w.start() {
+	if w.start(status) {
 		w.w.WriteHeader(status)
 	}
 }
 
 func (w *writer) Write(b []byte) (int, error) {
-	if !w.start() {
+	if !w.start(http.StatusOK) {
 		return 0, errReplaced
 	}
 	return w.w.Write(b)
 }
 
 func (w *writer) WriteString(s string) (int, error) {
-	if !w.start() {
+	if !w.start(http.StatusOK) {
 		return 0, errReplaced
 	}
 	return io.WriteString(w.w, s)
@@ -71,7 +81,7 @@ func (w *writer) WriteString(s string) (int, error) {
 
 // ReadFrom keeps net/http's way of sending files without copying.
 func (w *writer) ReadFrom(r io.Reader) (int64, error) {
-	if !w.start() {
+	if !w.start(http.StatusOK) {
 		return 0, errReplaced
 	}
 	return io.Copy(w.w, r)
@@ -79,7 +89,7 @@ func (w *writer) ReadFrom(r io.Reader) (int64, error) {
 
 // FlushError is what [http.ResponseController] calls.
 func (w *writer) FlushError() error {
-	if !w.start() {
+	if !w.start(http.StatusOK) {
 		return errReplaced
 	}
 	return http.NewResponseController(w.w).Flush()
@@ -97,7 +107,7 @@ func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err := w.v.upgrade(); err != nil {
 		return nil, nil, err
 	}
-	if !w.start() {
+	if !w.start(http.StatusOK) {
 		return nil, nil, errReplaced
 	}
 	return http.NewResponseController(w.w).Hijack()

@@ -6,15 +6,15 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/sojourn-go/sojourn"
 )
 
-// Client is a browser for one handler, without a network: it keeps cookies by a browser's rules, those of
-// "__Host-" and "__Secure-" names included, and follows redirects. Handlers run on the caller's goroutine, so it works in a
-// bubble of testing/synctest, and a panic of the handler is the test's.
+// Client is a browser for one handler, without a network: it keeps cookies by a browser's rules, those
+// of "__Host-" and "__Secure-" names and of SameSite included, and follows redirects. Handlers run on the
+// caller's goroutine, so it works in a bubble of testing/synctest, and a panic of the handler is the
+// test's. Its requests come from the site's own pages; [Client.From] is another site's.
 type Client struct {
 	// Header is sent with each request that does not set the same field, for example a User-Agent.
 	Header http.Header
@@ -23,7 +23,7 @@ type Client struct {
 
 	t    testing.TB
 	http http.Client
-	jar  *jar
+	page page
 }
 
 // NewClient makes a client without cookies.
@@ -32,8 +32,13 @@ func NewClient(t testing.TB, h http.Handler) *Client {
 	if err != nil {
 		t.Fatalf("sojourntest: %v", err)
 	}
-	c := &Client{Header: http.Header{}, t: t, jar: &jar{Jar: inner, session: map[cookieID]*url.URL{}}}
-	c.http = http.Client{Jar: c.jar, Transport: transport{h}}
+	j := &jar{Jar: inner, session: map[cookieID]*url.URL{}, sameSite: map[string]http.SameSite{}}
+	return newClient(t, http.Header{}, page{h, j, ""})
+}
+
+func newClient(t testing.TB, header http.Header, p page) *Client {
+	c := &Client{Header: header, t: t, page: p}
+	c.http = http.Client{Transport: p}
 	c.http.CheckRedirect = func(r *http.Request, via []*http.Request) error {
 		if c.NoFollow {
 			return http.ErrUseLastResponse
@@ -46,16 +51,38 @@ func NewClient(t testing.TB, h http.Handler) *Client {
 	return c
 }
 
+// From is the same browser, with the same cookies, on a page of another origin, for example
+// "https://evil.example", or "null" for a sandboxed frame. Its requests say so (Origin, Sec-Fetch-Site),
+// and the cookies that SameSite withholds from them stay away; those that it would not let in are not
+// kept. Hosts are of one site if their last two labels are the same.
+//
+// Get is a link on that page and PostForm a form. Do is a script's fetch with credentials, unless the
+// request has Sec-Fetch-Mode "navigate". What a script may send and read (CORS) is not judged: look at
+// the answer's header. Partitioned cookies are kept like others.
+func (c *Client) From(origin string) *Client {
+	p := c.page
+	p.origin = origin
+	other := newClient(c.t, c.Header, p)
+	other.NoFollow = c.NoFollow
+	return other
+}
+
 // Get asks for a page. A url such as "/cart" is one of [Origin].
 func (c *Client) Get(url string) *http.Response {
 	c.t.Helper()
-	return c.Do(newRequest(c.t, "GET", url, nil))
+	return c.navigate(newRequest(c.t, "GET", url, nil))
 }
 
 // PostForm sends a form.
 func (c *Client) PostForm(url string, form url.Values) *http.Response {
 	c.t.Helper()
-	return c.Do(newRequest(c.t, "POST", url, strings.NewReader(form.Encode())))
+	return c.navigate(newRequest(c.t, "POST", url, strings.NewReader(form.Encode())))
+}
+
+func (c *Client) navigate(r *http.Request) *http.Response {
+	c.t.Helper()
+	r.Header.Set("Sec-Fetch-Mode", "navigate")
+	return c.Do(r)
 }
 
 // Do sends r, made by [Request] or http.NewRequest with a full URL, with the client's cookies besides its own.
@@ -81,14 +108,14 @@ func (c *Client) Session(m *sojourn.Manager) *sojourn.Session {
 	c.t.Helper()
 	r := newRequest(c.t, "GET", "/", nil)
 	cookies := map[string]string{}
-	for _, k := range c.jar.Cookies(r.URL) {
+	for _, k := range c.page.jar.Cookies(r.URL) {
 		cookies[k.Name] = k.Value
 	}
 	return load(c.t, m, r, cookies)
 }
 
 // Restart closes the browser and opens it again: cookies without a lifetime are gone.
-func (c *Client) Restart() { c.jar.restart() }
+func (c *Client) Restart() { c.page.jar.restart() }
 
 // Body reads a response's body.
 func Body(t testing.TB, resp *http.Response) string {
@@ -98,69 +125,4 @@ func Body(t testing.TB, resp *http.Response) string {
 		t.Fatalf("sojourntest: read the body: %v", err)
 	}
 	return string(b)
-}
-
-// transport is the way from the client to its handler.
-type transport struct{ http.Handler }
-
-func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp := Serve(t.Handler, received(r))
-	resp.Request = r
-	return resp, nil
-}
-
-// jar adds to net/http's what browsers do besides: the rules of name prefixes (RFC 6265bis section 4.1.3) and of
-// size (section 5.6), plain HTTP that cannot set Secure cookies, and the end of session cookies.
-type jar struct {
-	*cookiejar.Jar
-	mu      sync.Mutex
-	session map[cookieID]*url.URL // cookies that end with the browser, and where they came from
-}
-
-type cookieID struct{ name, domain, path, host string }
-
-// SetCookies is part of http.CookieJar.
-func (j *jar) SetCookies(u *url.URL, cookies []*http.Cookie) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for _, c := range cookies {
-		if !acceptable(u, c) {
-			continue
-		}
-		id := cookieID{c.Name, c.Domain, c.Path, u.Hostname()}
-		if c.MaxAge == 0 && c.Expires.IsZero() {
-			j.session[id] = u
-		} else {
-			delete(j.session, id)
-		}
-		j.Jar.SetCookies(u, []*http.Cookie{c})
-	}
-}
-
-// acceptable tells whether a browser would take the cookie from u.
-func acceptable(u *url.URL, c *http.Cookie) bool {
-	if len(c.Name)+len(c.Value) > 4096 || c.Secure && u.Scheme != "https" {
-		return false
-	}
-	name := strings.ToLower(c.Name)
-	host := strings.HasPrefix(name, "__host-")
-	httpOnly := strings.HasPrefix(name, "__http-") || strings.HasPrefix(name, "__host-http-")
-	switch {
-	case (host || httpOnly || strings.HasPrefix(name, "__secure-")) && !c.Secure:
-		return false
-	case httpOnly && !c.HttpOnly:
-		return false
-	case host:
-		return c.Domain == "" && c.Path == "/"
-	}
-	return true
-}
-
-func (j *jar) restart() {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	for id, u := range j.session {
-		j.Jar.SetCookies(u, []*http.Cookie{{Name: id.name, Domain: id.domain, Path: id.path, MaxAge: -1}})
-	}
-	clear(j.session)
 }

@@ -21,4 +21,15 @@
 //	})
 //
 // [Client.Restart] closes and opens the browser, which ends all sessions but remembered ones.
+//
+// # Other sites
+//
+// [Client.From] is the same browser on a page of another site: what its links, forms and scripts send, and
+// which cookies go with it. It shows that a foreign form changes nothing, and that a page of the program's
+// own on another origin is let in:
+//
+//	evil := browser.From("https://evil.example")
+//	resp := evil.PostForm("https://example.com/transfer", form) // want status 403
+//
+// For one request without a client, set Sec-Fetch-Site and Origin on what [Request] returns.
 package sojourntest

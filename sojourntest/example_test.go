@@ -90,6 +90,21 @@ func ExampleClient() {
 	// 401 Unauthorized
 }
 
+func ExampleClient_From() {
+	sessions, _ := sojourn.New(memstore.New(nil), nil)
+	browser := sojourntest.NewClient(t, app(sessions))
+	browser.PostForm("/login", url.Values{"user": {"ada"}})
+
+	evil := browser.From("https://evil.example")
+	evil.PostForm("/cart", url.Values{"item": {"poison"}}) // the browser withholds the cookie
+	sister := browser.From("https://blog.example.com")
+	fmt.Println(sister.PostForm("/cart", url.Values{"item": {"spam"}}).Status) // the cookie comes, and is refused
+	fmt.Println(cart.Get(browser.Session(sessions)))
+	// Output:
+	// 403 Forbidden
+	// []
+}
+
 func ExampleFaulty() {
 	st := &sojourntest.Faulty{Store: memstore.New(nil)}
 	sessions, _ := sojourn.New(st, nil)

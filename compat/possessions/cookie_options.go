@@ -33,9 +33,10 @@ type CookieOptions struct {
 
 	// Sojourn, if not nil, has what the old options could not say: Keys, TrustedProxies, Observe,
 	// OnError, Timeout and the rest of [sojourn.Options]. Its Cookie, Idle, TouchEvery, Custom,
-	// Bearer, Codec and OnDecodeError do not count. Without OnError a request that fails is
-	// answered as by sojourn.DefaultOnError, and what is not the visitor's doing is written to the
-	// log of the http.Server, or to os.Stderr if that has no ErrorLog: one line a second at most.
+	// Bearer, Codec, OnDecodeError and CommitOn5xx do not count. Without OnError a request that
+	// fails is answered as by sojourn.DefaultOnError, and what is not the visitor's doing is
+	// written to the log of the http.Server, or to os.Stderr if that has no ErrorLog: one line a
+	// second at most.
 	Sojourn *sojourn.Options
 }
 
@@ -56,6 +57,7 @@ func (c *CookieOptions) options(idle time.Duration, onError func(http.ResponseWr
 		o = *c.Sojourn
 	}
 	o.Custom, o.Bearer, o.Codec, o.OnError = nil, nil, codec{}, onError
+	o.CommitOn5xx = true // the old middleware writes whatever the page's status is
 	// A storer's Set takes any text. One that no request can read must not lock its visitor out for
 	// ever.
 	o.OnDecodeError = sojourn.DropValue

@@ -55,8 +55,10 @@ func (o OverseeingMiddleware) Wrap(h http.Handler) http.Handler {
 func (o OverseeingMiddleware) around(m *sojourn.Manager, h http.Handler) http.Handler {
 	return m.Handler(m.RequireLoaded(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s := o.overseer.session(m.From(r))
-		ctx := context.WithValue(r.Context(), CTXKeyPossessions{}, Session(s))
-		h.ServeHTTP(&writer{w.(coreWriter), s}, r.WithContext(ctx))
+		// r is Handler's copy, and no second one is made: Handler looks there for the route and for
+		// uploads.
+		*r = *r.WithContext(context.WithValue(r.Context(), CTXKeyPossessions{}, Session(s)))
+		h.ServeHTTP(&writer{w.(coreWriter), s}, r)
 	})))
 }
 

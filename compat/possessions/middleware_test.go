@@ -31,6 +31,55 @@ func TestSeveralOverseers(t *testing.T) {
 	}
 }
 
+// The route is known to logs outside the middleware, and no temporary file of an upload stays.
+func TestRouteAndUploads(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /photos/{id}", func(w http.ResponseWriter, r *http.Request) {
+		ok(t, r.ParseMultipartForm(1))
+		if _, found := Get(r.Context(), "a"); found {
+			t.Error("a new visitor has a value")
+		}
+		if files := must(os.ReadDir(os.TempDir())); len(files) != 1 {
+			t.Errorf("%d temporary files below the handler, want 1", len(files))
+		}
+	})
+	h := NewOverseeingMiddleware(NewStorageOverseer(NewCookieOptions(), must(NewDefaultMemoryStorer()))).Wrap(mux)
+	body := "--b\r\nContent-Disposition: form-data; name=file; filename=a.jpg\r\n\r\nphoto\r\n--b--\r\n"
+	r := httptest.NewRequest("POST", "https://example.com/photos/7", strings.NewReader(body))
+	r.Header.Set("Content-Type", "multipart/form-data; boundary=b")
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	if files := must(os.ReadDir(os.TempDir())); len(files) != 0 || w.Code != 200 {
+		t.Errorf("status %d, %d temporary files stay", w.Code, len(files))
+	}
+	if r.Pattern != "POST /photos/{id}" || r.PathValue("id") != "7" {
+		t.Errorf("outside: route %q, id %q", r.Pattern, r.PathValue("id"))
+	}
+}
+
+// As in the older library, a page of any status writes what its handler has set.
+func TestFailedPageIsWritten(t *testing.T) {
+	o := NewStorageOverseer(NewCookieOptions(), must(NewDefaultMemoryStorer()))
+	mux := http.NewServeMux()
+	mux.HandleFunc("/broken", func(w http.ResponseWriter, r *http.Request) {
+		Set(w, "a", "1")
+		w.WriteHeader(http.StatusInternalServerError)
+	})
+	mux.HandleFunc("/get", func(w http.ResponseWriter, r *http.Request) {
+		v, _ := Get(r.Context(), "a")
+		io.WriteString(w, v)
+	})
+	c := sojourntest.NewClient(t, NewOverseeingMiddleware(o).Wrap(mux))
+	if resp := c.Get("/broken"); resp.StatusCode != http.StatusInternalServerError {
+		t.Errorf("status %s", resp.Status)
+	}
+	if got := sojourntest.Body(t, c.Get("/get")); got != "1" {
+		t.Errorf("the next page reads %q", got)
+	}
+}
+
 // wrapped is a middleware's own writer.
 type wrapped struct{ http.ResponseWriter }
 

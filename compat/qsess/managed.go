@@ -41,7 +41,8 @@ func newManaged(keep store.Store, sealer sojourn.Sealer, bound string, maxAge in
 				h[tokenField] = []string{t.Reveal()}
 				return nil
 			},
-			Delete: func(http.Header) error { return nil },
+			Delete:   func(http.Header) error { return nil },
+			Explicit: true, // it comes from the program; where requests come from is the program's to check
 		},
 		OnDecodeError: sojourn.RefuseValue,
 		Observe: func(ctx context.Context, ev sojourn.Event) {

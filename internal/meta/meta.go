@@ -23,7 +23,8 @@ type Meta struct {
 	Label       string
 	Addr, Agent string
 	// Tail, if not nil, says that the record is no session but what one has left at a former key:
-	// the nonce of its successor, or a mark that nothing follows.
+	// the nonce of its successor, or a mark that nothing follows. Issued and Received are then those
+	// of the token that led to it.
 	Tail []byte
 	// User is, in a tail, the user of the session that left it; elsewhere it is empty, since the
 	// record itself names the user.
@@ -41,7 +42,14 @@ type Facts struct {
 	// Confirmed counts how often the user has confirmed the sign-in. Times would not do to tell one
 	// confirmation from the next.
 	Confirmed uint32
+	// Received is when a renewed token first came back from the client, in nanoseconds since 1970 by
+	// the store's clock; 0 if it did not yet.
+	Received int64
 }
+
+// Awaited reports whether a renewal issued the token, and it has not come back yet: the answer that
+// carried it may be lost.
+func (f *Facts) Awaited() bool { return f.Issued > 0 && f.Received == 0 }
 
 // Types of fields, and flags.
 const (
@@ -56,7 +64,8 @@ const (
 	typeTail     = 8
 	typeUser     = 9
 	typeConfirms = 10
-	typeLast     = typeConfirms // those after it belong to later versions
+	typeReceived = 11
+	typeLast     = typeReceived // those after it belong to later versions
 	flagPersists = 1
 	flagBearer   = 2
 )
@@ -97,6 +106,7 @@ func (m *Meta) Encode() []byte {
 	text(typeTail, string(m.Tail))
 	text(typeUser, m.User)
 	number(typeConfirms, uint64(m.Confirmed))
+	number(typeReceived, uint64(m.Received))
 	if b = append(b, m.unknown...); len(b) == 1 {
 		return nil // an anonymous session has nothing to say
 	}
@@ -179,6 +189,8 @@ func (m *Meta) field(typ byte, v []byte) bool {
 	case typeConfirms:
 		m.Confirmed = uint32(n)
 		return n <= math.MaxUint32
+	case typeReceived:
+		m.Received = int64(n)
 	case typeFlags:
 		m.Persistent, m.Bearer = n&flagPersists != 0, n&flagBearer != 0
 		m.flags = n &^ (flagPersists | flagBearer)

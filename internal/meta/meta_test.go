@@ -9,13 +9,13 @@ import (
 
 // A rolling deploy: what a later version wrote survives a change by this one.
 func TestKeepsUnknown(t *testing.T) {
-	later := []byte("\x01\x03\x01\x01\x04\x01\x05\x0b\x03new\x80\x01x")
+	later := []byte("\x01\x03\x01\x01\x04\x01\x05\x0c\x03new\x80\x01x")
 	m, err := Decode(later)
 	if err != nil || !m.Persistent || m.Bearer {
 		t.Fatalf("%+v, %v", m, err)
 	}
 	m.Level, m.Bearer = 2, true
-	if got, want := m.Encode(), []byte("\x01\x03\x01\x02\x04\x01\x07\x0b\x03new\x80\x01x"); !bytes.Equal(got, want) {
+	if got, want := m.Encode(), []byte("\x01\x03\x01\x02\x04\x01\x07\x0c\x03new\x80\x01x"); !bytes.Equal(got, want) {
 		t.Errorf("%x, want %x", got, want)
 	}
 }
