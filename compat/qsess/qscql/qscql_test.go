@@ -64,7 +64,8 @@ func newKeyspace(t testing.TB) *gocql.Session {
 	return connect(t, name)
 }
 
-// TestCqlStore: the two ways in which the older library found a user's sessions are one now, and no zombies come of either.
+// TestCqlStore: the two ways in which the older library found a user's sessions are one now, and no
+// zombies come of either.
 func TestCqlStore(t *testing.T) {
 	gs := newKeyspace(t)
 	for _, flags := range []struct{ uidIndex, uidToClient bool }{{true, false}, {false, true}} {
