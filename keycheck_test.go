@@ -145,7 +145,8 @@ func TestKeyRecord(t *testing.T) {
 	}
 }
 
-// Nodes that start at the same moment all leave their names, and damage to the record does not last.
+// Nodes that start at the same moment all leave their names, and damage to the record does not
+// last.
 func TestNodesThatStartTogether(t *testing.T) {
 	st := durable{memstore.New(nil)}
 	keys := [][]byte{sojourn.NewKey(), sojourn.NewKey(), sojourn.NewKey(), sojourn.NewKey()}
