@@ -55,9 +55,9 @@ func (m *Manager) refused(r *http.Request, name EventName, reason, hint string, 
 	m.opts.Observe(r.Context(), Event{Name: name, Time: time.Now(), Reason: reason, Hint: hint, Err: err})
 }
 
-// report names the act that failed in its error, and tells of what an operator can do something about:
-// the store's failures and the refusals of the request. The rest is the caller's to see; a commit's may
-// have no caller.
+// report names the act that failed in its error, and tells of what an operator can do something
+// about: the store's failures and the refusals of the request. The rest is the caller's to see; a
+// commit's may have no caller.
 func (s *Session) report(ctx context.Context, op string, err error) error {
 	switch {
 	case err == nil:
