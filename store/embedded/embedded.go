@@ -78,6 +78,18 @@ type View interface {
 	Revoked() (time.Time, error)
 }
 
+// Apply lets decide look at a view, and carries out the change that it returns.
+func Apply(v interface {
+	View
+	Apply(*Change) error
+}, decide func(View) (Change, error)) error {
+	c, err := decide(v)
+	if err != nil {
+		return err
+	}
+	return v.Apply(&c)
+}
+
 // GuardKept is how long a driver keeps a revocation: a sign-in that took [store.GuardFor] to the
 // moment must still meet it.
 const GuardKept = store.GuardFor + time.Minute
