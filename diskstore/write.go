@@ -15,15 +15,11 @@ func (s *engine) Write(ctx context.Context, tag store.Tag, decide func(embedded.
 		return err
 	}
 	defer h.close()
-	c, err := decide(h)
-	if err != nil {
-		return err
-	}
-	return h.carry(&c)
+	return embedded.Apply(h, decide)
 }
 
-// carry carries a change out: in the one way that is needed for it.
-func (h *hold) carry(c *embedded.Change) error {
+// Apply carries a change out: in the one way that is needed for it.
+func (h *hold) Apply(c *embedded.Change) error {
 	switch {
 	case !c.Revoked.IsZero():
 		return h.revoke(c.Drop, c.Revoked.UnixNano())

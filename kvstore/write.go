@@ -27,11 +27,7 @@ func (e *engine) Write(ctx context.Context, tag store.Tag, decide func(embedded.
 		return err
 	}
 	defer w.unlock()
-	c, err := decide(w)
-	if err != nil {
-		return err
-	}
-	return w.apply(&c)
+	return embedded.Apply(w, decide)
 }
 
 // Now is part of [embedded.View].
@@ -80,8 +76,8 @@ func (w *write) at(id *store.ID) *entry {
 	return nil
 }
 
-// apply writes a change in one batch.
-func (w *write) apply(c *embedded.Change) error {
+// Apply writes a change in one batch.
+func (w *write) Apply(c *embedded.Change) error {
 	for _, id := range c.Drop {
 		if err := w.drop(&store.Key{Tag: w.tag, ID: id}); err != nil {
 			return err

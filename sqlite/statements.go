@@ -1,10 +1,11 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"strings"
-	"sync/atomic"
+	"sync"
 )
 
 // schema has columns of their own for what SQL selects by or somebody may look for. The rest is
@@ -108,26 +109,21 @@ func (q *queries) writing() [13]*query {
 type query struct {
 	db   *sql.DB
 	text string
-	stmt atomic.Pointer[sql.Stmt]
+	mu   sync.Mutex
+	stmt *sql.Stmt
 }
 
 // background is the context of everything that SQLite does: it is over in a moment, and watching a
 // context would cost more than that.
 var background = context.Background()
 
-func (q *query) prepared() (*sql.Stmt, error) {
-	if st := q.stmt.Load(); st != nil {
-		return st, nil
+func (q *query) prepared() (_ *sql.Stmt, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.stmt == nil {
+		q.stmt, err = q.db.PrepareContext(background, q.text)
 	}
-	st, err := q.db.PrepareContext(background, q.text)
-	if err != nil {
-		return nil, err
-	}
-	if !q.stmt.CompareAndSwap(nil, st) {
-		st.Close()
-		st = q.stmt.Load()
-	}
-	return st, nil
+	return q.stmt, err
 }
 
 // each runs the query outside of a transaction.
@@ -146,10 +142,8 @@ func each(st *sql.Stmt, f func(*sql.Rows) error, args ...any) error {
 		return err
 	}
 	defer rows.Close()
-	for rows.Next() {
-		if err := f(rows); err != nil {
-			return err
-		}
+	for err == nil && rows.Next() {
+		err = f(rows)
 	}
-	return rows.Err()
+	return cmp.Or(err, rows.Err())
 }

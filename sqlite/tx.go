@@ -21,7 +21,7 @@ type tx struct {
 func (t *tx) now() int64 { return max(t.clock.now(), t.mark) }
 
 // stmt gives a statement for this transaction; begin has prepared it.
-func (t *tx) stmt(q *query) *sql.Stmt { return t.sql.StmtContext(background, q.stmt.Load()) }
+func (t *tx) stmt(q *query) *sql.Stmt { return t.sql.StmtContext(background, q.stmt) }
 
 // exec runs a statement and tells how many rows it changed.
 func (t *tx) exec(q *query, args ...any) (int64, error) {

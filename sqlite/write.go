@@ -16,13 +16,7 @@ import (
 func (e *engine) Write(ctx context.Context, tag store.Tag, decide func(embedded.View) (embedded.Change, error)) error {
 	ends := false
 	do := func(t *tx) error {
-		v := &view{tx: t, tag: tag, at: t.now()}
-		c, err := decide(v)
-		if err != nil {
-			return err
-		}
-		ends = c.Ends()
-		return v.apply(&c)
+		return embedded.Apply(&view{tx: t, tag: tag, at: t.now(), ends: &ends}, decide)
 	}
 	err := e.queue.run(ctx, do)
 	if ends && errors.Is(err, store.ErrFull) && e.makeRoom(ctx) == nil {
@@ -47,6 +41,7 @@ type view struct {
 	tag   store.Tag
 	at    int64
 	found []row
+	ends  *bool // is set where the change needs no room
 }
 
 // Now is part of [embedded.View].
@@ -96,8 +91,9 @@ func (v *view) Revoked() (at time.Time, err error) {
 	return at, err
 }
 
-// apply carries out a change within the transaction.
-func (v *view) apply(c *embedded.Change) (err error) {
+// Apply carries out a change within the transaction.
+func (v *view) Apply(c *embedded.Change) (err error) {
+	*v.ends = c.Ends()
 	do := func(q *query, args ...any) {
 		if err == nil {
 			_, err = v.exec(q, args...)
