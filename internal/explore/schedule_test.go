@@ -155,6 +155,7 @@ func (r *run) plan() {
 func (r *run) sendDue() {
 	for _, q := range r.reqs {
 		if q.state == unsent && (q.after == nil || q.after.head != nil || q.after.state == over) {
+			time.Sleep(time.Microsecond) // it is younger than what came before
 			q.cookies, q.form = r.cookiesFor(q), r.form
 			q.sentAt = r.log(event{kind: sent, q: q})
 			q.state = running
@@ -345,7 +346,10 @@ func (q *request) serve() {
 	q.resp = response{header: http.Header{}, wrote: q.wroteHeader}
 	r := newRequest(context.WithValue(context.Background(), requestKey{}, q), q.cookies)
 	if q.cross {
-		r.Method = "POST"
+		r.Method, r.URL = "POST", returnURL
+		if q.refused {
+			r.URL = someURL
+		}
 		r.Header["Sec-Fetch-Site"] = []string{"cross-site"}
 	}
 	h := q.run.handler
