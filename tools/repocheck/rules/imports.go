@@ -55,6 +55,7 @@ var rooms = []room{
 	{"kvstore", forStores, []string{"store/storetest"}, "a store imports the contract only"},
 	{"postgresstore", forStores, []string{"store/storetest"}, "a store imports the contract only"},
 	{"sojourntest", []string{".", "store", "memstore"}, []string{"*"}, "users' test helpers know the root package, store and memstore"},
+	{"compat/door", []string{".", "internal/door"}, []string{"*"}, "the door leads into the root package's sessions"},
 	{"internal", []string{"store", "internal"}, []string{"*"}, "internal packages stand below the root package"},
 	{".", []string{"store", "internal"}, []string{"*"}, "the root package knows the contract, not the engines"},
 }
