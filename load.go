@@ -125,7 +125,7 @@ func (s *Session) keepAlive() {
 		return
 	}
 	left := s.rec.Seen.Add(s.rec.Idle).Sub(s.now)
-	if left >= min(s.m.opts.LongestRequest, s.rec.Idle/2) {
+	if left > min(s.m.opts.LongestRequest, s.rec.Idle/2) {
 		return
 	}
 	if s.m.store != nil && (s.m.sealed == nil || s.rec.User != "") { // else only the cookie could say it
@@ -183,7 +183,7 @@ const maxHops = 16
 // became of the store's clock.
 func (s *Session) find(ctx context.Context, t ticket, late bool) (ticket, answer, error) {
 	gone, live := nothing, liveHere
-	for range maxHops {
+	for range maxHops + 1 {
 		rec, now, err := s.get(ctx, t.key)
 		if errors.Is(err, store.ErrNotFound) {
 			s.event(ctx, SessionUseAfterExpire, "", nil)

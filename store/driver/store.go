@@ -30,14 +30,21 @@ type call struct{ rec, tail store.Record }
 
 var calls = sync.Pool{New: func() any { return new(call) }}
 
-func hold(rec *store.Record) *call {
-	c := calls.Get().(*call)
+func hold(rec, tail *store.Record) (c *call, _ *store.Record) {
+	c = calls.Get().(*call)
 	c.rec = *rec
-	return c
+	if tail == nil {
+		return c, nil
+	}
+	c.tail = *tail
+	return c, &c.tail
 }
 
-func (c *call) free() {
+func (c *call) free(tail *store.Record) {
 	c.rec = store.Record{}
+	if tail != nil {
+		c.tail = store.Record{}
+	}
 	calls.Put(c)
 }
 
@@ -45,21 +52,17 @@ func (c *call) free() {
 func (s *Store) Traits() store.Traits { return s.d.Traits() }
 
 // Create is part of [store.Store].
-func (s *Store) Create(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
-	err := store.FromContext(ctx)
-	if err == nil {
-		err = store.CheckCreate(&rec, &adm)
-	}
+func (s *Store) Create(ctx context.Context, rec store.Record, adm store.Admission) (a store.Admitted, err error) {
+	err = s.write(ctx, "create", store.CheckCreate(&rec, &adm), func() (err error) {
+		c, _ := hold(&rec, nil)
+		a, err = s.d.Create(ctx, &c.rec, adm)
+		c.free(nil)
+		return err
+	})
 	if err != nil {
-		return store.Admitted{}, s.fail("create", err)
+		a = store.Admitted{}
 	}
-	c := hold(&rec)
-	a, err := s.d.Create(ctx, &c.rec, adm)
-	c.free()
-	if err != nil {
-		return store.Admitted{}, s.write("create", err)
-	}
-	return a, nil
+	return a, err
 }
 
 // Get is part of [store.Store].
@@ -70,63 +73,82 @@ func (s *Store) Get(ctx context.Context, key store.Key) (store.Record, time.Time
 		if err == nil {
 			return rec, now, nil
 		}
-		return store.Record{}, time.Time{}, s.read("get", err)
+		return store.Record{}, time.Time{}, s.Fail("get", err)
 	}
 	return store.Record{}, time.Time{}, s.fail("get", err)
 }
 
 // Update is part of [store.Store].
 func (s *Store) Update(ctx context.Context, rec store.Record, ifVersion uint64) error {
-	err := store.FromContext(ctx)
-	if err == nil {
-		err = store.Check(&rec)
-	}
-	if err != nil {
-		return s.fail("update", err)
-	}
-	c := hold(&rec)
-	err = s.d.Update(ctx, &c.rec, ifVersion)
-	c.free()
-	return s.write("update", err)
+	return s.write(ctx, "update", store.Check(&rec), func() error {
+		c, _ := hold(&rec, nil)
+		err := s.d.Update(ctx, &c.rec, ifVersion)
+		c.free(nil)
+		return err
+	})
 }
 
 // Touch is part of [store.Store].
 func (s *Store) Touch(ctx context.Context, rec store.Record, every time.Duration) error {
-	if err := store.FromContext(ctx); err != nil {
-		return s.fail("touch", err)
-	}
-	c := hold(&rec)
-	err := s.d.Touch(ctx, &c.rec, max(every, 0))
-	c.free()
-	return s.write("touch", err)
+	return s.write(ctx, "touch", nil, func() error {
+		c, _ := hold(&rec, nil)
+		err := s.d.Touch(ctx, &c.rec, max(every, 0))
+		c.free(nil)
+		return err
+	})
 }
 
 // Rotate is part of [store.Store].
 func (s *Store) Rotate(ctx context.Context, old store.Key, ifVersion uint64, rec store.Record, tail *store.Record) error {
-	err := store.FromContext(ctx)
-	if err == nil {
-		err = store.CheckRotate(old, &rec, tail)
-	}
-	if err != nil {
-		return s.fail("rotate", err)
-	}
-	c := hold(&rec)
-	if tail != nil {
-		c.tail = *tail
-		tail = &c.tail
-	}
-	err = s.d.Rotate(ctx, old, ifVersion, &c.rec, tail)
-	c.tail = store.Record{}
-	c.free()
-	return s.write("rotate", err)
+	return s.write(ctx, "rotate", store.CheckRotate(old, &rec, tail), func() error {
+		c, tail := hold(&rec, tail)
+		err := s.d.Rotate(ctx, old, ifVersion, &c.rec, tail)
+		c.free(tail)
+		return err
+	})
 }
 
 // Delete is part of [store.Store].
 func (s *Store) Delete(ctx context.Context, key store.Key) error {
-	if err := store.FromContext(ctx); err != nil {
-		return s.fail("delete", err)
+	return s.write(ctx, "delete", nil, func() error { return s.d.Delete(ctx, key) })
+}
+
+// Revoke is part of [store.Store].
+func (s *Store) Revoke(ctx context.Context, user string, sel store.Selection) (r store.Revoked, err error) {
+	bad := store.CheckSelection(sel)
+	if bad == nil {
+		bad = store.CheckUser(user)
 	}
-	return s.write("delete", s.d.Delete(ctx, key))
+	err = s.write(ctx, "revoke", bad, func() (err error) {
+		if user != "" {
+			r, err = s.d.Revoke(ctx, user, sel)
+		}
+		return err
+	})
+	if err != nil {
+		r = store.Revoked{}
+	}
+	return r, err
+}
+
+// Sweep is part of [store.Store].
+func (s *Store) Sweep(ctx context.Context, limit int) (n int, err error) {
+	err = s.write(ctx, "sweep", nil, func() (err error) {
+		n, err = s.d.Sweep(ctx, max(limit, 0))
+		return err
+	})
+	return n, err
+}
+
+// write runs what writes, unless the context has ended or the input is bad.
+func (s *Store) write(ctx context.Context, op string, bad error, do func() error) error {
+	if err := store.FromContext(ctx); err != nil {
+		return s.fail(op, err)
+	}
+	if bad != nil {
+		return s.fail(op, bad)
+	}
+	return s.named(op, do(), store.ErrIndeterminate)
 }
 
 // User is part of [store.Store].
@@ -139,28 +161,6 @@ func (s *Store) User(ctx context.Context, user string) iter.Seq2[store.Record, e
 	})
 }
 
-// Revoke is part of [store.Store].
-func (s *Store) Revoke(ctx context.Context, user string, sel store.Selection) (store.Revoked, error) {
-	err := store.FromContext(ctx)
-	if err == nil {
-		err = store.CheckSelection(sel)
-	}
-	if err == nil {
-		err = store.CheckUser(user)
-	}
-	if err != nil {
-		return store.Revoked{}, s.fail("revoke", err)
-	}
-	if user == "" {
-		return store.Revoked{}, nil
-	}
-	r, err := s.d.Revoke(ctx, user, sel)
-	if err != nil {
-		return store.Revoked{}, s.write("revoke", err)
-	}
-	return r, nil
-}
-
 // Watch is part of [store.Store].
 func (s *Store) Watch(ctx context.Context, f func(store.Ending)) error {
 	w, ok := s.d.(Watcher)
@@ -170,16 +170,7 @@ func (s *Store) Watch(ctx context.Context, f func(store.Ending)) error {
 	if err := store.FromContext(ctx); err != nil {
 		return s.fail("watch", err)
 	}
-	return s.read("watch", w.Watch(ctx, f))
-}
-
-// Sweep is part of [store.Store].
-func (s *Store) Sweep(ctx context.Context, limit int) (int, error) {
-	if err := store.FromContext(ctx); err != nil {
-		return 0, s.fail("sweep", err)
-	}
-	n, err := s.d.Sweep(ctx, max(limit, 0))
-	return n, s.write("sweep", err)
+	return s.Fail("watch", w.Watch(ctx, f))
 }
 
 // All is part of [store.Store].
@@ -205,7 +196,7 @@ func (s *Store) walk(ctx context.Context, op string, begin func() iter.Seq2[stor
 				err = store.FromContext(ctx)
 			}
 			if err != nil {
-				yield(store.Record{}, s.read(op, err))
+				yield(store.Record{}, s.Fail(op, err))
 				return
 			}
 			if !yield(rec, nil) {
@@ -213,29 +204,22 @@ func (s *Store) walk(ctx context.Context, op string, begin func() iter.Seq2[stor
 			}
 		}
 		if damaged != nil {
-			yield(store.Record{}, s.read(op, damaged))
+			yield(store.Record{}, s.Fail(op, damaged))
 		}
 	}
 }
 
-func (s *Store) fail(op string, err error) error { return fmt.Errorf("%s: %s: %w", s.name, op, err) }
-
 // Fail names the store and the operation in an error of a method that the store has beside those of
 // [store.Store], such as Migrate, and gives it a sentinel as if it came from a read. It returns nil
 // for nil.
-func (s *Store) Fail(op string, err error) error { return s.read(op, err) }
+func (s *Store) Fail(op string, err error) error { return s.named(op, err, store.ErrUnavailable) }
 
-// read and write class an error of the driver.
-func (s *Store) read(op string, err error) error {
+// named is an error of the driver, which gets class if it has none.
+func (s *Store) named(op string, err, class error) error {
 	if err == nil {
 		return nil
 	}
-	return s.fail(op, classed(err, store.ErrUnavailable))
+	return s.fail(op, classed(err, class))
 }
 
-func (s *Store) write(op string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return s.fail(op, classed(err, store.ErrIndeterminate))
-}
+func (s *Store) fail(op string, err error) error { return fmt.Errorf("%s: %s: %w", s.name, op, err) }

@@ -50,25 +50,7 @@ func (t *toy) Write(ctx context.Context, tag store.Tag, decide func(embedded.Vie
 	if err := store.FromContext(ctx); err != nil {
 		return err
 	}
-	c, err := decide(toyView{t, tag})
-	if err != nil {
-		return err
-	}
-	for _, id := range c.Drop {
-		delete(t.recs, store.Key{Tag: tag, ID: id})
-	}
-	for _, p := range c.Put {
-		t.recs[p.Rec.Key] = own(*p.Rec)
-	}
-	if c.Seen != nil {
-		rec := t.recs[c.Seen.Key]
-		rec.Seen = c.Seen.Seen
-		t.recs[rec.Key] = rec
-	}
-	if !c.Revoked.IsZero() {
-		t.guards[tag] = c.Revoked
-	}
-	return nil
+	return embedded.Apply(view{t, tag}, decide)
 }
 
 func (t *toy) List(_ context.Context, user string, f func(*store.Record, error) bool) error {
@@ -97,20 +79,20 @@ func (t *toy) Sweep(_ context.Context, limit int) (n int, _ error) {
 	return n, nil
 }
 
-// toyView is the toy under its lock.
-type toyView struct {
+// view is the records of a tag, under the lock.
+type view struct {
 	t   *toy
 	tag store.Tag
 }
 
-func (toyView) Now() time.Time { return time.Now() }
+func (view) Now() time.Time { return time.Now() }
 
-func (v toyView) Find(id store.ID, rec *store.Record) (found bool, err error) {
+func (v view) Find(id store.ID, rec *store.Record) (found bool, err error) {
 	*rec, found = v.t.recs[store.Key{Tag: v.tag, ID: id}]
 	return found, nil
 }
 
-func (v toyView) Each(_ string, f func(*store.Record, error)) error {
+func (v view) Each(_ string, f func(*store.Record, error)) error {
 	for key, rec := range v.t.recs {
 		if key.Tag == v.tag {
 			f(&rec, nil)
@@ -119,7 +101,25 @@ func (v toyView) Each(_ string, f func(*store.Record, error)) error {
 	return nil
 }
 
-func (v toyView) Revoked() (time.Time, error) { return v.t.guards[v.tag], nil }
+func (v view) Revoked() (time.Time, error) { return v.t.guards[v.tag], nil }
+
+func (v view) Apply(c *embedded.Change) error {
+	for _, id := range c.Drop {
+		delete(v.t.recs, store.Key{Tag: v.tag, ID: id})
+	}
+	for _, p := range c.Put {
+		v.t.recs[p.Rec.Key] = own(*p.Rec)
+	}
+	if c.Seen != nil {
+		rec := v.t.recs[c.Seen.Key]
+		rec.Seen = c.Seen.Seen
+		v.t.recs[rec.Key] = rec
+	}
+	if !c.Revoked.IsZero() {
+		v.t.guards[v.tag] = c.Revoked
+	}
+	return nil
+}
 
 func TestStore(t *testing.T) {
 	storetest.Run(t, func(testing.TB) store.Store { return embedded.New("toystore", newToy()) }, nil)
