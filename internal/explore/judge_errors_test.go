@@ -116,7 +116,7 @@ func (r *run) unjustConflict(q *request, f failure) (law, why string) {
 		takers += min(1, o.count(toTake))
 		signIns += min(1, o.count(toLogin))
 	}
-	if taken && takers > 1 || f.by != nil && f.by.keep && (signIns > 1 || r.heldEnded(q, f)) || q.confused(f.at) {
+	if taken && takers > 1 || f.by != nil && f.by.keep && (signIns > 1 || r.heldEnded(q, f) || q.knowsMark(f.at)) || q.confused(f.at) {
 		return "", ""
 	}
 	return "L7", "a conflict, where the changes could be merged"
