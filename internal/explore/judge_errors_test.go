@@ -3,7 +3,6 @@ package explore
 import (
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/sojourn-go/sojourn"
 	"github.com/sojourn-go/sojourn/store"
@@ -314,7 +313,7 @@ func (r *run) judgeLate(q *request) {
 // wroteID reports whether q has written a change to the store.
 func (q *request) wroteID(id string) bool {
 	return slices.ContainsFunc(q.calls, func(c *call) bool {
-		return c.rec != nil && c.method != get && c.written() && strings.Contains(string(c.rec.Data), id)
+		return c.rec != nil && c.method != get && c.written() && valuesOf(c.rec).hold(id)
 	})
 }
 
