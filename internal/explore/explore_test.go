@@ -21,6 +21,8 @@ var (
 	everything = flag.Bool("explore.all", false, "explore every schedule of every pair with at most one fault, and samples of the rest")
 	samples    = flag.Int("explore.samples", 200_000, "with -explore.all, how many schedules with three requests or two faults")
 	seed       = flag.Uint64("explore.seed", 1, "of the samples")
+	oneScene   = flag.String("explore.scene", "", "explore every schedule of one scene, for example stored/signed-in/incr+renew, with at most -explore.faults faults")
+	most       = flag.Int("explore.faults", 1, "with -explore.scene, how many faults may happen in a schedule")
 	only       = flag.String("explore.only", "", "explore only the scenes whose names match this regular expression")
 	replay     = flag.String("explore.replay", "", "tell the story of one schedule: scene:schedule, as a finding names it")
 )
@@ -32,6 +34,8 @@ func TestExplore(t *testing.T) {
 	switch {
 	case *replay != "":
 		tellStory(t, *replay)
+	case *oneScene != "":
+		exploreScene(t, *oneScene, *most)
 	case *everything:
 		exploreAll(t)
 	default:
@@ -79,6 +83,7 @@ func (a *tally) add(r *run) {
 		if g == nil {
 			g = &group{law: f.law, text: names.ReplaceAllString(f.text, "…"), scenes: map[string]int{}}
 			a.groups[key] = g
+			fmt.Fprintf(os.Stderr, "explore: %v:%v breaks %s: %s\n", r.scene, r.choices, f.law, f.text)
 		}
 		g.n++
 		g.scenes[r.scene.String()]++
@@ -151,12 +156,7 @@ func exploreAll(t *testing.T) {
 	a := newTally(len(scenes))
 	defer a.progress()()
 	each(t, scenes, func(t *testing.T, s *scene) {
-		inBubble(t, s, func(w *world) {
-			c := &choices{all: true, faults: 1}
-			for more := true; more; more = c.next() {
-				a.add(w.try(c))
-			}
-		})
+		a.explore(t, s, 1)
 		a.scene()
 	})
 	a.report(t, "all pairs, every order of calls, at most one fault")
@@ -167,6 +167,27 @@ func exploreAll(t *testing.T) {
 	defer b.progress()()
 	sample(t, b, *seed, *samples)
 	b.report(t, fmt.Sprintf("three requests or two faults, seed %d", *seed))
+}
+
+// exploreScene explores one scene.
+func exploreScene(t *testing.T, name string, faults int) {
+	s, err := parseScene(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := newTally(1)
+	a.explore(t, s, faults)
+	a.report(t, fmt.Sprintf("%v, every order of calls, at most %d faults", s, faults))
+}
+
+// explore tries every schedule of a scene.
+func (a *tally) explore(t *testing.T, s *scene, faults int) {
+	inBubble(t, s, func(w *world) {
+		c := &choices{all: true, faults: faults}
+		for more := true; more; more = c.next() {
+			a.add(w.try(c))
+		}
+	})
 }
 
 // scene notes that a scene is done.

@@ -105,8 +105,13 @@ func (r *run) replaced(q *request, before int) *request {
 		return nil
 	}
 	for _, ch := range r.changes {
+		if ch.at < before && ch.call.method == remove && ch.before != nil && ch.before.Handle == rec.Handle {
+			return nil
+		}
+	}
+	for _, ch := range r.changes {
 		by := ch.call.q
-		if ch.at <= q.sentAt || ch.at >= before || by == q || by.stranger || ch.call.method == remove || ch.call.method == revoke && by.marksNot(ch.at) || ch.before == nil || ch.before.Handle != rec.Handle || !session(ch.before) || session(ch.after) {
+		if ch.at <= q.sentAt || ch.at >= before || by == q || by.stranger || ch.call.method == revoke && by.marksNot(ch.at) || ch.before == nil || ch.before.Handle != rec.Handle || !session(ch.before) || session(ch.after) {
 			continue
 		}
 		if d := by.deedAt(ch.at); d != nil && (d.aim.identity() || d.aim == toLogout) {
