@@ -81,7 +81,7 @@ var turns = [standings][turnCount]standing{
 	},
 	visiting: {turnIssued: issued, turnLeft: departed, turnReleased: visiting},
 	departed: {turnIssued: issued, turnLeft: departed, turnReleased: departed, turnTold: visiting},
-	ended:    {turnIssued: issued, turnEnded: ended, turnLeft: ended, turnReleased: ended},
+	ended:    {turnIssued: issued, turnEnded: ended, turnLeft: departed, turnReleased: ended},
 	settled: {
 		turnEnded: ended, turnShown: settled, turnMoved: moved, turnIssued: issued, turnRenewed: renewed,
 		turnLeft: departed, turnReleased: visiting,

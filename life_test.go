@@ -97,8 +97,8 @@ var rules = []struct {
 		return t != turnRenewed || from.holds()
 	}},
 	// L2, L6
-	{"what has ended takes no cookie away, and begins again by a sign-in only", func(from standing, t turn, to standing) bool {
-		return from != ended || to == ended || t == turnIssued
+	{"what has ended takes a cookie away by a sign-out only, and begins again by a sign-in only", func(from standing, t turn, to standing) bool {
+		return from != ended || to == ended || t == turnIssued || t == turnLeft && to == departed
 	}},
 	{"an end that is found is no sign-out by this request", func(_ standing, t turn, to standing) bool {
 		return t != turnEnded || to == ended

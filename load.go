@@ -182,6 +182,7 @@ const maxHops = 16
 // the request held the session before, or ends it: then it goes on, however slow it is, and whatever
 // became of the store's clock.
 func (s *Session) find(ctx context.Context, t ticket, late bool) (ticket, answer, error) {
+	s.past = renewal{}
 	gone, live := nothing, liveHere
 	for range maxHops + 1 {
 		rec, now, err := s.get(ctx, t.key)
@@ -221,8 +222,8 @@ func (s *Session) find(ctx context.Context, t ticket, late bool) (ticket, answer
 		if s.arrived(now).Sub(rec.Created) <= s.m.graceOf(mt.Tail) {
 			gone = over // this request may have been sent before rec took the session's place
 		}
-		s.past = renewal{rec.Created, rec.Handle, mt.User}
-		if len(mt.Tail) != len(t.bytes) {
+		s.past = renewal{rec.Created, rec.Handle, mt.User, len(mt.Tail) != len(t.bytes)}
+		if s.past.mark {
 			s.m.event(ctx, SessionUseAfterExpire, rec.Handle, mt.User, "", nil)
 			return t, gone, nil
 		}
@@ -248,6 +249,7 @@ type renewal struct {
 	at     time.Time
 	handle store.Handle
 	user   string
+	mark   bool // it leads nowhere
 }
 
 // leads reports whether a renewal still leads this request to the token that has replaced its own,
