@@ -38,7 +38,10 @@ func (r *run) judgeErrors(q *request) {
 }
 
 func outage(err error) bool {
-	return !errors.Is(err, sojourn.ErrEnded) && errors.Is(err, sojourn.ErrUnavailable) || errors.Is(err, sojourn.ErrIndeterminate) || errors.Is(err, sojourn.ErrFull) || errors.Is(err, sojourn.ErrCorrupt)
+	if errors.Is(err, sojourn.ErrEnded) {
+		return false // it may match ErrIndeterminate besides
+	}
+	return errors.Is(err, sojourn.ErrUnavailable) || errors.Is(err, sojourn.ErrIndeterminate) || errors.Is(err, sojourn.ErrFull) || errors.Is(err, sojourn.ErrCorrupt)
 }
 
 // unjust says which law an error breaks; "" if there is a reason for it.
@@ -162,6 +165,9 @@ func (r *run) unjustRefusal(q *request, f failure) (law, why string) {
 		errors.Is(f.err, sojourn.ErrNoToken) && f.by != nil && q.late(f.by):
 		return "", ""
 	case errors.Is(f.err, sojourn.ErrRevoked) && f.by != nil && f.by.aim == toLogin:
+		if q.confused(f.at) {
+			return "", ""
+		}
 		for _, o := range r.reqs {
 			for _, c := range o.calls {
 				if c.method == revoke && c.user == f.by.user && len(c.sel.Only) == 0 && c.at > q.sentAt && c.at < f.at {
@@ -245,7 +251,7 @@ func (r *run) judgeReads(q *request) {
 			continue
 		}
 		if w, ok := q.held(d.end); ok {
-			if w.user != d.saw {
+			if spent := d.saw == "" && !w.own && r.follow(t, w.at) == nil; w.user != d.saw && !spent {
 				r.find("P4", q, d.end, "the request reads user %q where the session is of %q", d.saw, w.user)
 			}
 			continue
