@@ -255,8 +255,9 @@ func (p *snapshot) kept(l *login) []byte {
 
 func (l *login) keeps() bool { return l.keepAll || len(l.keep) > 0 }
 
-// retire ends the session from before a sign-in, at the version that its values were read from. What
-// another request adds meanwhile is read and kept, too.
+// retire ends the session from before a sign-in. Where the sign-in has values of it, or this request has
+// taken some, it ends at the version that they were read from, or not at all: what another request adds
+// meanwhile is read and kept, too.
 func (s *Session) retire(ctx context.Context, before snapshot, l *login) error {
 	if before.standing == ended {
 		return s.endPast(ctx, s.rec.User)
@@ -266,7 +267,11 @@ func (s *Session) retire(ctx context.Context, before snapshot, l *login) error {
 	}
 	after := s.snapshot()
 	s.restore(before)
-	err := s.end(ctx, func(s *Session, ctx context.Context) error {
+	end := (*Session).end
+	if before.held.rec.User == "" && (l.keeps() || len(before.ops) > 0) {
+		end = (*Session).converge
+	}
+	err := end(s, ctx, func(s *Session, ctx context.Context) error {
 		old := s.snapshot()
 		if data := old.kept(l); !bytes.Equal(data, after.held.rec.Data) {
 			s.restore(after)
@@ -279,10 +284,13 @@ func (s *Session) retire(ctx context.Context, before snapshot, l *login) error {
 		}
 		return s.endStep(ctx, markReplaced)
 	})
-	if err == nil && s.standing == ended && (len(after.held.rec.Data) > 0 || len(before.ops) > 0) {
-		// Another sign-in has the values, or they ended: neither this request's copy of them is to be
-		// trusted, nor what it has taken.
-		err = ErrConflict
+	if s.standing == ended && (err == nil || errors.Is(err, ErrEnded)) {
+		err = nil
+		if len(after.held.rec.Data) > 0 || len(before.ops) > 0 {
+			// Another sign-in has the values, or they ended: neither this request's copy of them is to be
+			// trusted, nor what it has taken.
+			err = ErrConflict
+		}
 	}
 	s.restore(after)
 	return err
