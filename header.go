@@ -37,7 +37,10 @@ func (s *Session) writeHeader(ctx context.Context, h http.Header) error {
 			return err
 		}
 	}
-	if s.stage == stageTold || s.standing.holds() && !private(h["Cache-Control"]) {
+	if s.form != nil {
+		s.sendForm(h)
+	}
+	if s.stage == stageTold || s.form != nil || s.standing.holds() && !private(h["Cache-Control"]) {
 		h["Cache-Control"] = noStore
 	}
 	return nil

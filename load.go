@@ -128,14 +128,28 @@ func (s *Session) keepAlive() {
 	if left > min(s.m.opts.LongestRequest, s.rec.Idle/2) {
 		return
 	}
-	ctx := s.r.Context()
-	s.alive = time.AfterFunc(left/2, func() {
-		s.lock()
-		defer s.mu.Unlock()
-		if s.stage < stageOver && s.standing.holds() {
-			s.touch(ctx, s.storeNow())
-		}
-	})
+	if s.m.store != nil && (s.m.sealed == nil || s.rec.User != "") { // else only the cookie could say it
+		ctx := detached(s.r.Context())
+		s.alive = time.AfterFunc(left/2, func() { s.stillRuns(ctx, left/8) })
+	}
+}
+
+// stillRuns touches the session for [Session.keepAlive], beside whatever the handler does. While the
+// handler waits for the store it tries again soon, for that may be a use by itself, or an end.
+func (s *Session) stillRuns(ctx context.Context, soon time.Duration) {
+	if !s.mu.TryLock() {
+		time.AfterFunc(max(soon, time.Millisecond), func() { s.stillRuns(ctx, soon) })
+		return
+	}
+	runs, rec := s.stage < stageOver && s.standing.holds() && !s.peek, s.rec
+	s.mu.Unlock()
+	if !runs {
+		return
+	}
+	err := s.m.calls.Do(ctx, func(ctx context.Context) error { return s.m.store.Touch(ctx, rec, rec.Idle/2) })
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		s.m.event(ctx, StoreFailed, rec.Handle, rec.User, "touch", err)
+	}
 }
 
 // letGo ends keepAlive.

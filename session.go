@@ -55,6 +55,7 @@ type reading struct {
 	failed error       // what door.Fail was given
 	stuck  *ticket     // of the record that could not be read, or not be believed
 	alive  *time.Timer // see keepAlive
+	form   *formID     // of the visitor's forms in this response
 	st     store.Store // the manager's, or this request's sealed record
 	first  call.Context
 	held

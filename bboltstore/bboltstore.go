@@ -12,15 +12,15 @@
 //
 // # Costs
 //
-// A write rewrites the path to its page and waits for the disk twice; writes that come meanwhile share
-// the next such wait. Touches, and what Sweep deletes, wait in memory and are written along with the
-// next write. A crash of the process loses touches that waited: a few hundred at most.
+// A write rewrites the path to its page and waits for the disk twice; writes that come meanwhile
+// share the next such wait. Touches, and what Sweep deletes, wait in memory and are written along
+// with the next write. A crash of the process loses touches that waited: a few hundred at most.
 //
 // # Damage and a full disk
 //
-// bbolt has no checksums of its pages. A record that has changed is found by the checksum of its own;
-// a page that leads nowhere is [store.ErrCorrupt] for what lies behind it. The file never shrinks:
-// room that sessions leave is used for new ones. [Open] keeps 32 MiB of the disk free for
+// bbolt has no checksums of its pages. A record that has changed is found by the checksum of its
+// own; a page that leads nowhere is [store.ErrCorrupt] for what lies behind it. The file never
+// shrinks: room that sessions leave is used for new ones. [Open] keeps 32 MiB of the disk free for
 // sign-outs, see [kvstore.Options].Full.
 package bboltstore
 

@@ -11,7 +11,7 @@ import (
 )
 
 // setBack makes a store as if the machine's clock had been set back before it was opened.
-func setBack(s *Store, by time.Duration) { s.clock.base -= int64(by) }
+func setBack(s *Store, by time.Duration) { s.engine.clock.base -= int64(by) }
 
 // TestClockSetBack restarts with the machine's clock an hour back: what has expired stays so.
 func TestClockSetBack(t *testing.T) {
@@ -21,22 +21,22 @@ func TestClockSetBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.clock.ahead.Store(int64(time.Hour)) // which is the same, seen from the other side
+		s.engine.clock.ahead.Store(int64(time.Hour)) // which is the same, seen from the other side
 		gone, rec := sample("ada"), sample("ada")
 		gone.Idle = time.Minute
 		mustCreate(t, s, gone)
-		s.clock.ahead.Add(int64(2 * time.Minute))
+		s.engine.clock.ahead.Add(int64(2 * time.Minute))
 		mustCreate(t, s, rec)
 		if !crash {
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}
 		}
-		before := s.clock.now()
+		before := s.engine.clock.now()
 		if s, err = open(d, nil, "boot"); err != nil {
 			t.Fatal(err)
 		}
-		if back := before - s.clock.now(); back > int64(2*time.Second) {
+		if back := before - s.engine.clock.now(); back > int64(2*time.Second) {
 			t.Errorf("crash %v: the clock ran back by %v", crash, time.Duration(back))
 		}
 		if _, _, err := s.Get(t.Context(), gone.Key); !errors.Is(err, store.ErrNotFound) {
@@ -52,7 +52,7 @@ func TestClockFromRecords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.clock.ahead.Store(int64(time.Hour))
+	s.engine.clock.ahead.Store(int64(time.Hour))
 	rec := sample("ada")
 	mustCreate(t, s, rec)
 	if err := d.top().remove(clockName); err != nil {

@@ -1,49 +1,49 @@
-// Package diskstore keeps sessions in plain files below one directory: a directory for
-// each user, a file for each session. It needs no server and nothing but the standard
-// library, and everything there can be seen with ls.
+// Package diskstore keeps sessions in plain files below one directory: a directory for each user, a
+// file for each session. It needs no server and nothing but the standard library, and everything
+// there can be seen with ls.
 //
-//	sessions, err := diskstore.New("/var/lib/shop/sessions", nil)
+//	sessions, err := diskstore.Open("/var/lib/shop/sessions", nil)
 //	...
 //	defer sessions.Close()
 //	manager, err := sojourn.New(sessions, nil)
 //
 // # Durability
 //
-// Create, Update, Rotate, Delete and Revoke are on the disk when they return: they survive a
-// crash of the process and a power cut. A Touch survives a crash of the process only.
-// Whatever crashes, each session is as it was before a call or after it, and a Rotate or an
-// eviction happened altogether or not at all. A Revoke that a crash interrupts may have ended
-// some of a user's sessions and not others, as long as it was not acknowledged.
+// Create, Update, Rotate, Delete and Revoke are on the disk when they return: they survive a crash
+// of the process and a power cut. A Touch survives a crash of the process only. Whatever crashes,
+// each session is as it was before a call or after it, and a Rotate or an eviction happened
+// altogether or not at all. A Revoke that a crash interrupts may have ended some of a user's
+// sessions and not others, as long as it was not acknowledged.
 //
 // # Processes
 //
 // Several processes of one machine may use a directory at once, with all guarantees of
-// [store.Store]: each write holds a lock (flock), which the system frees when its holder
-// dies. So a server may be restarted without a gap, and sessions may be listed and
-// revoked by a tool beside it. Local file systems only: locks and renames over NFS and its
-// like do not keep these promises. A process that is stopped (SIGSTOP) in the middle of a write
-// delays the others' writes to one in 256 users, until their contexts end.
+// [store.Store]: each write holds a lock (flock), which the system frees when its holder dies. So a
+// server may be restarted without a gap, and sessions may be listed and revoked by a tool beside
+// it. Local file systems only: locks and renames over NFS and its like do not keep these promises.
+// A process that is stopped (SIGSTOP) in the middle of a write delays the others' writes to one in
+// 256 users, until their contexts end.
 //
 // # Time of last use
 //
-// It is a file's modification time, because access times do not move on file systems
-// mounted relatime or noatime. To touch(1) a session's file extends its life as
-// [Store.Touch] does; times in the future count as now. Tools that set modification times to now
-// (restoring a backup without its times) touch every session. Times are exact to the nanosecond where the
-// file system's are (ext4, XFS, Btrfs, APFS, tmpfs); elsewhere a touch counts from up to one of its ticks
-// earlier.
+// It is a file's modification time, because access times do not move on file systems mounted
+// relatime or noatime. To touch(1) a session's file extends its life as [Store.Touch] does; times
+// in the future count as now. Tools that set modification times to now (restoring a backup without
+// its times) touch every session. Times are exact to the nanosecond where the file system's are
+// (ext4, XFS, Btrfs, APFS, tmpfs); elsewhere a touch counts from up to one of its ticks earlier.
 //
-// The clock does not follow changes of the machine's clock while the process runs. Over a
-// restart it never runs back, except for the last second before a crash: see clock.go, also
-// for processes that were started before and after such a change.
+// The clock does not follow changes of the machine's clock while the process runs. Over a restart
+// it never runs back, except for the last second before a crash: see clock.go, also for processes
+// that were started before and after such a change.
 //
 // # Costs
 //
-// Get is one open and one read, about 1.4 times what package os needs for them, without a
-// lock. Writes cost what syncs cost: an Update or a Create two, a new user's first Create three, a Rotate
-// four (with a tail five), a Delete one, a Revoke three. A Touch needs none. A session takes a file and, where its user has
-// no other, a directory: two inodes, and on most file systems 4 KiB for each. Sweep does not grow with what is
-// stored: see [Store.Sweep]. A write holds one of 256 locks, which users share by their tags.
+// Get is one open and one read, about 1.4 times what package os needs for them, without a lock.
+// Writes cost what syncs cost: an Update or a Create two, a new user's first Create three, a Rotate
+// four (with a tail five), a Delete one, a Revoke three. A Touch needs none. A session takes a file
+// and, where its user has no other, a directory: two inodes, and on most file systems 4 KiB for
+// each. Sweep does not grow with what is stored: see Sweep. A write holds one of 256 locks, which
+// users share by their tags.
 //
 // # Files
 //
@@ -56,12 +56,12 @@
 // No name comes from user input. Directories are 0700, files 0600. Everything is opened through
 // [os.Root], files carry the key that they belong to, and new files are made afresh: a planted
 // symbolic link is never written through, and what it points to is never taken for a session.
-// Formats are described in format.go, journal.go and hints.go. To copy a store for a backup,
-// copy the directory with its times while no process uses it.
+// Formats are described in format.go, journal.go and hints.go. To copy a store for a backup, copy
+// the directory with its times while no process uses it.
 //
-// A damaged file is an error that matches [store.ErrCorrupt], for that session only, and
-// Delete or Revoke removes it. A damaged journal (.j) stops all of one user's sessions: remove the
-// user's directory.
+// A damaged file is an error that matches [store.ErrCorrupt], for that session only, and Delete or
+// Revoke removes it. A damaged journal (.j) stops all of one user's sessions: remove the user's
+// directory.
 package diskstore
 
 import (
@@ -74,6 +74,8 @@ import (
 	"sync/atomic"
 
 	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/driver"
+	"github.com/sojourn-go/sojourn/store/embedded"
 )
 
 // Options of a [Store]. The zero Options is right for most.
@@ -83,8 +85,16 @@ type Options struct {
 	Reserve int
 }
 
-// Store is a [store.Store] in a directory. Make it with [New].
+// Store is a [store.Store] in a directory. Make it with [Open].
 type Store struct {
+	*driver.Store
+	engine *engine
+}
+
+var _ store.Store = (*Store)(nil)
+
+// engine is the [embedded.Driver] behind a Store.
+type engine struct {
 	disk    disk
 	clock   clock
 	reserve int
@@ -94,8 +104,6 @@ type Store struct {
 	ordered atomic.Bool // nothing is left of a crash of the machine: see journal.go and hints.go
 }
 
-var _ store.Store = (*Store)(nil)
-
 const (
 	formatName  = "format"
 	formatText  = "sojourn diskstore 1\n"
@@ -103,26 +111,29 @@ const (
 	bootName    = "boot"
 )
 
-// New opens the store in a directory, which it makes if there is none; its parent must
-// exist. nil means the zero [Options]. The caller closes the Store. Errors: store.ErrUnavailable,
-// also for a directory with other content; store.ErrCorrupt where a part of the store is no
-// directory; store.ErrFull; [errors.ErrUnsupported] on systems without flock (Windows).
-func New(dir string, opts *Options) (*Store, error) {
-	const op = "open"
+// Open opens the store in a directory, which it makes if there is none; its parent must exist. nil
+// means the zero [Options]. The caller closes the Store. Errors: store.ErrUnavailable, also for a
+// directory with other content; store.ErrCorrupt where a part of the store is no directory;
+// store.ErrFull; [errors.ErrUnsupported] on systems without flock (Windows).
+func Open(dir string, opts *Options) (*Store, error) {
 	if !canLock {
-		return nil, fail(op, errors.ErrUnsupported)
+		return nil, notOpened(errors.ErrUnsupported)
 	}
 	d, err := prepare(dir)
 	if err != nil {
-		return nil, fail(op, classify(err, false))
+		return nil, notOpened(classify(err, false))
 	}
 	s, err := open(d, opts, bootID())
 	if err != nil {
 		d.close()
-		return nil, fail(op, classify(err, false))
+		return nil, notOpened(classify(err, false))
 	}
 	return s, nil
 }
+
+func notOpened(err error) error { return fmt.Errorf("%s: open: %w", name, err) }
+
+const name = "diskstore"
 
 // prepare makes the tree of directories, durably, before anything is put there.
 func prepare(path string) (d *osDisk, err error) {
@@ -189,7 +200,7 @@ func syncPath(path string) error {
 
 // open makes a Store on a disk whose directories are there.
 func open(d disk, opts *Options, boot string) (*Store, error) {
-	s := &Store{disk: d, reserve: 256 << 10, boot: boot}
+	s := &engine{disk: d, reserve: 256 << 10, boot: boot}
 	if opts != nil && opts.Reserve != 0 {
 		s.reserve = max(opts.Reserve, 0)
 	}
@@ -208,18 +219,18 @@ func open(d disk, opts *Options, boot string) (*Store, error) {
 	s.clock.open(d)
 	s.ordered.Store(s.swept())
 	s.keepReserve()
-	return s, nil
+	return &Store{embedded.New(name, s), s}, nil
 }
 
 // swept tells whether a Sweep has been through everything since the machine was started, or the
 // store was made since.
-func (s *Store) swept() bool {
+func (s *engine) swept() bool {
 	b, _, err := s.disk.top().read(bootName, 100)
 	return err == nil && s.boot != "" && string(b) == s.boot
 }
 
 // found writes the files that make a tree of directories a store.
-func (s *Store) found(boot string) error {
+func (s *engine) found(boot string) error {
 	release, err := s.disk.lock(context.Background(), 0) // another process may do the same
 	if err != nil {
 		return err
@@ -242,10 +253,12 @@ func (s *Store) found(boot string) error {
 	return top.sync()
 }
 
-// Close ends the use of the directory and frees its handles. Calls that are under way
-// should have returned; later ones fail with store.ErrUnavailable. Closing twice is no error.
-// Errors: store.ErrUnavailable, which loses nothing.
-func (s *Store) Close() error {
+// Close ends the use of the directory and frees its handles. Calls that are under way should have
+// returned; later ones fail with store.ErrUnavailable. Closing twice is no error. Errors:
+// store.ErrUnavailable, which loses nothing.
+func (s *Store) Close() error { return s.Fail("close", s.engine.close()) }
+
+func (s *engine) close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
@@ -253,14 +266,14 @@ func (s *Store) Close() error {
 	if e := s.disk.close(); err == nil {
 		err = e
 	}
-	if err != nil && !full(err) {
-		return fail("close", classify(err, false))
+	if full(err) {
+		return nil
 	}
-	return nil
+	return classify(err, false)
 }
 
 // keepReserve fills the reserve, if there is room.
-func (s *Store) keepReserve() {
+func (s *engine) keepReserve() {
 	if s.reserve == 0 {
 		return
 	}
@@ -273,8 +286,9 @@ func (s *Store) keepReserve() {
 	}
 }
 
-// spending does f, which ends sessions, and once more with the room of the reserve if there was none.
-func (s *Store) spending(f func() error) error {
+// spending does f, which ends sessions, and once more with the room of the reserve if there was
+// none.
+func (s *engine) spending(f func() error) error {
 	err := f()
 	if full(err) && s.disk.top().remove(reserveName) == nil {
 		err = f()
@@ -282,27 +296,11 @@ func (s *Store) spending(f func() error) error {
 	return err
 }
 
-// begin refuses a call before anything is done.
-func (s *Store) begin(ctx context.Context, check error) error {
-	if err := store.FromContext(ctx); err != nil {
-		return err
-	}
-	if s.closed.Load() {
-		return fmt.Errorf("%w: closed", store.ErrUnavailable)
-	}
-	return check
-}
-
 // classify gives an error of the disk its sentinel. maybe says that something may have been done.
 func classify(err error, maybe bool) error {
-	for _, known := range []error{store.ErrUnavailable, store.ErrCorrupt, store.ErrIndeterminate, store.ErrInvalid} {
-		if errors.Is(err, known) {
-			return err
-		}
-	}
 	switch {
-	case err == nil:
-		return nil
+	case err == nil || driver.Known(err):
+		return err
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("%w: %w", store.ErrUnavailable, context.Canceled)
 	case errors.Is(err, context.DeadlineExceeded):
@@ -313,11 +311,4 @@ func classify(err error, maybe bool) error {
 		return fmt.Errorf("%w: %v", store.ErrFull, err)
 	}
 	return fmt.Errorf("%w: %v", store.ErrUnavailable, err)
-}
-
-func fail(op string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("diskstore: %s: %w", op, err)
 }

@@ -27,7 +27,7 @@ func memoryDir(t testing.TB) string {
 
 func openAt(t testing.TB, dir string) *Store {
 	t.Helper()
-	s, err := New(dir, nil)
+	s, err := Open(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ func Example() {
 		return
 	}
 	defer os.RemoveAll(parent)
-	sessions, err := diskstore.New(filepath.Join(parent, "sessions"), nil)
+	sessions, err := diskstore.Open(filepath.Join(parent, "sessions"), nil)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -186,13 +186,13 @@ func TestOpenAndClose(t *testing.T) {
 	t.Parallel()
 	outer := memoryDir(t)
 	os.WriteFile(filepath.Join(outer, "letter"), nil, 0o600)
-	if _, err := New(outer, nil); !errors.Is(err, store.ErrUnavailable) {
+	if _, err := Open(outer, nil); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("New in a directory with other things: %v", err)
 	}
-	if _, err := New(filepath.Join(outer, "no", "parent"), nil); !errors.Is(err, store.ErrUnavailable) {
+	if _, err := Open(filepath.Join(outer, "no", "parent"), nil); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("New without a parent: %v", err)
 	}
-	s, err := New(filepath.Join(outer, "store"), &Options{Reserve: -1})
+	s, err := Open(filepath.Join(outer, "store"), &Options{Reserve: -1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,8 +27,8 @@ const (
 	kinds
 )
 
-// FuzzFolder lays anything, under any name, anywhere into a store's directory, and calls everything. Nothing panics,
-// and beside what is not the store's the sessions are all there.
+// FuzzFolder lays anything, under any name, anywhere into a store's directory, and calls
+// everything. Nothing panics, and beside what is not the store's the sessions are all there.
 func FuzzFolder(f *testing.F) {
 	for _, name := range []string{
 		"notes-old.txt", "backup-2026-11-27", "-", "--", "a-b", "x", "xm", "m", "h-1", "d9999999999", "xd0000000000", "m0000000000",
@@ -62,7 +62,7 @@ func FuzzFolder(f *testing.F) {
 		if at == "" {
 			return
 		}
-		again, err := New(dir, nil) // as after a restart
+		again, err := Open(dir, nil) // as after a restart
 		if err == nil {
 			defer again.Close()
 			callAll(t, again, live)

@@ -176,14 +176,3 @@ func ends(rec *store.Record) int64 {
 // oldest is the earliest instant that a file holds, in 1823; whatever began before it is
 // over, since no life is longer than store.MaxLife.
 const oldest = -1 << 62
-
-// settle gives a caller's instant as it is stored: now for zero, never after now.
-func settle(t time.Time, now int64) time.Time {
-	switch {
-	case t.IsZero() || t.After(instant(now)):
-		return instant(now)
-	case t.Before(instant(oldest)):
-		return instant(oldest)
-	}
-	return instant(t.UnixNano())
-}

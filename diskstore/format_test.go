@@ -150,7 +150,7 @@ func TestDamagedNeighbours(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(user, guardName), stamp(guardMagic, 5)[:19], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Create(t.Context(), sample("ada"), store.Admission{Began: time.Now().Add(-time.Minute)}); !errors.Is(err, store.ErrCorrupt) {
+	if _, err := s.Create(t.Context(), sample("ada"), store.Admission{Began: time.Now().Add(-time.Minute)}); !errors.Is(err, store.ErrRevoked) {
 		t.Errorf("create beside a damaged guard: %v", err)
 	}
 	if err := os.WriteFile(filepath.Join(user, journalName), []byte(journalMagic), 0o600); err != nil {

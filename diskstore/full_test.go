@@ -35,7 +35,7 @@ func TestFullDisk(t *testing.T) {
 	if !ok {
 		t.Skip("NOT TESTED on a real disk: mounting one needs root; the next test has a model of one")
 	}
-	s, err := New(dir, nil)
+	s, err := Open(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func testFull(t *testing.T, s *Store) {
 	if _, err := s.Sweep(t.Context(), 10); err != nil {
 		t.Errorf("sweep: %v", err)
 	}
-	if there, err := s.disk.top().exists(reserveName); !there || err != nil {
+	if there, err := s.engine.disk.top().exists(reserveName); !there || err != nil {
 		t.Errorf("the reserve is not filled again: %v", err)
 	}
 }

@@ -113,7 +113,7 @@ func parseBucket(name string) (b bucket, ok bool) {
 }
 
 // file makes an entry for what ends then.
-func (s *Store) file(e hint, now int64) error {
+func (s *engine) file(e hint, now int64) error {
 	if e.end == never {
 		return nil
 	}
@@ -121,12 +121,12 @@ func (s *Store) file(e hint, now int64) error {
 	return s.disk.hints().append(bucketOf(max(e.end, now), now).name, e.encode())
 }
 
-func (s *Store) fileRecord(rec *store.Record, now int64) error {
+func (s *engine) fileRecord(rec *store.Record, now int64) error {
 	return s.file(hint{'r', ends(rec), rec.Key}, now)
 }
 
 // due lists the files that Sweep has to read, the first first.
-func (s *Store) due(now int64) ([]bucket, error) {
+func (s *engine) due(now int64) ([]bucket, error) {
 	names, err := s.disk.hints().names(0)
 	if err != nil {
 		return nil, err

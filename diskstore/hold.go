@@ -9,18 +9,22 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// hold is the exclusive hold of one tag's directory, in this process and all others.
+// hold is the exclusive hold of one tag's directory, in this process and all others. It is the
+// [embedded.View] as well.
 type hold struct {
-	s       *Store
+	s       *engine
 	tag     store.Tag
 	dir     dir // nil: there is none
 	release func()
 	time    int64
 }
 
-// hold takes the lock, finishes what a crash has left, and then reads the clock: an instant
-// from before the wait could find a record live that was seen expired since.
-func (s *Store) hold(ctx context.Context, tag store.Tag) (*hold, error) {
+// hold takes the lock, finishes what a crash has left, and then reads the clock: an instant from
+// before the wait could find a record live that was seen expired since.
+func (s *engine) hold(ctx context.Context, tag store.Tag) (*hold, error) {
+	if s.closed.Load() {
+		return nil, errClosed
+	}
 	release, err := s.disk.lock(ctx, tag[0])
 	if err != nil {
 		return nil, classify(err, false)
@@ -52,27 +56,29 @@ func (h *hold) close() {
 	h.release()
 }
 
-// now is the instant of the hold, in the time.Time that records have.
-func (h *hold) now() time.Time { return instant(h.time) }
+var errClosed = fmt.Errorf("%w: the store is closed", store.ErrUnavailable)
 
-// head reads a record without its Data. ok tells that it is live.
-func (h *hold) head(id store.ID) (rec store.Record, ok bool, err error) {
+// Now is the instant of the hold.
+func (h *hold) Now() time.Time { return instant(h.time) }
+
+// Find is part of [embedded.View].
+func (h *hold) Find(id store.ID, rec *store.Record) (found bool, err error) {
 	if h.dir == nil {
-		return rec, false, nil
+		return false, nil
 	}
-	rec, err = h.s.read(h.dir, store.Key{Tag: h.tag, ID: id}, headMost)
+	*rec, err = h.s.read(h.dir, store.Key{Tag: h.tag, ID: id}, headMost)
 	if missing(err) {
-		return store.Record{}, false, nil
+		return false, nil
 	}
 	if err != nil {
-		return rec, false, classify(err, false)
+		return false, classify(err, false)
 	}
 	h.time = max(h.time, h.s.clock.now()) // an instant in the record may have moved it
-	return rec, rec.Live(h.now()), nil
+	return true, nil
 }
 
 // read reads a file and gives the record its time of last use.
-func (s *Store) read(d dir, key store.Key, most int) (store.Record, error) {
+func (s *engine) read(d dir, key store.Key, most int) (store.Record, error) {
 	b, info, err := d.read(idName(key.ID), most)
 	if err != nil {
 		return store.Record{}, err
@@ -91,12 +97,12 @@ func (s *Store) read(d dir, key store.Key, most int) (store.Record, error) {
 	return rec, nil
 }
 
-// mtimeOf gives the modification time for rec's file. 1970 says nothing: not every
-// file system has earlier times.
+// mtimeOf gives the modification time for rec's file. 1970 says nothing: not every file system has
+// earlier times.
 func mtimeOf(rec *store.Record) int64 { return max(rec.Seen.UnixNano(), 0) }
 
-// ensure makes the directory, so that its name is durable before anything in it is. One
-// that is empty may be left from a crash before that; one that is not was synced.
+// ensure makes the directory, so that its name is durable before anything in it is. One that is
+// empty may be left from a crash before that; one that is not was synced.
 func (h *hold) ensure() error {
 	if h.dir != nil {
 		names, err := h.dir.names(1)
@@ -129,21 +135,37 @@ func (h *hold) put(name string, b []byte, mtime int64) (done bool, err error) {
 	return true, h.dir.sync()
 }
 
-// again makes durable what a write that is sent again has done before: who sent it first may have been killed
-// before its sync.
-func (h *hold) again() error { return classify(h.dir.sync(), true) }
+// again makes durable what a write that is sent again has done before: who sent it first may have
+// been killed before its sync.
+func (h *hold) again() error {
+	if h.dir == nil {
+		return nil
+	}
+	return classify(h.dir.sync(), true)
+}
 
 // end removes files. It syncs also where none was there: another's removal may not be durable yet.
 func (h *hold) end(ids ...store.ID) error {
-	for _, id := range ids {
-		if err := h.dir.remove(idName(id)); err != nil && !missing(err) {
-			return classify(err, true)
-		}
+	if h.dir == nil {
+		return nil
+	}
+	if err := h.remove(ids); err != nil {
+		return err
 	}
 	if err := h.dir.sync(); err != nil {
 		return classify(err, true)
 	}
 	h.tidy()
+	return nil
+}
+
+// remove removes files, as far as they are there.
+func (h *hold) remove(ids []store.ID) error {
+	for _, id := range ids {
+		if err := h.dir.remove(idName(id)); err != nil && !missing(err) {
+			return classify(err, true)
+		}
+	}
 	return nil
 }
 
@@ -169,63 +191,51 @@ func (h *hold) tidy() {
 	_ = h.s.disk.rmdir(h.tag) // refused while anything is in it
 }
 
-// records reads the records of the directory, without Data, expired ones included. What is
-// damaged it leaves out, and gives the first as the error bad.
-func (h *hold) records() (recs []store.Record, bad, err error) {
+// Each is part of [embedded.View]. It reads all records of the directory, without Data.
+func (h *hold) Each(_ string, f func(*store.Record, error)) error {
 	if h.dir == nil {
-		return nil, nil, nil
+		return nil
 	}
 	names, err := h.dir.names(0)
 	if err != nil {
-		return nil, nil, classify(err, false)
+		return classify(err, false)
 	}
 	for _, name := range names {
-		var id store.ID
-		if !parse(id[:], name) {
+		var rec store.Record
+		key := store.Key{Tag: h.tag}
+		if !parse(key.ID[:], name) {
 			continue
 		}
-		rec, _, err := h.head(id)
+		found, err := h.Find(key.ID, &rec)
 		switch {
 		case errors.Is(err, store.ErrCorrupt):
-			if bad == nil {
-				bad = err
-			}
+			f(&store.Record{Key: key}, err)
 		case err != nil:
-			return nil, nil, err
-		case rec.Version > 0:
-			recs = append(recs, rec)
+			return err
+		case found:
+			f(&rec, nil)
 		}
 	}
-	return recs, bad, nil
+	return nil
 }
 
-// of gives the user's live records.
-func (h *hold) of(user string) (mine []store.Record, err error) {
-	recs, _, err := h.records()
-	for i := range recs {
-		if recs[i].User == user && recs[i].Live(h.now()) {
-			mine = append(mine, recs[i])
-		}
-	}
-	return mine, err
-}
-
-// revoked gives the instant of the user's last Revoke that is remembered.
-func (h *hold) revoked() (at int64, ok bool, err error) {
+// Revoked is part of [embedded.View].
+func (h *hold) Revoked() (time.Time, error) {
 	if h.dir == nil {
-		return 0, false, nil
+		return time.Time{}, nil
 	}
 	b, _, err := h.dir.read(guardName, stampSize+1)
 	if missing(err) {
-		return 0, false, nil
+		return time.Time{}, nil
 	}
 	if err != nil {
-		return 0, false, classify(err, false)
+		return time.Time{}, classify(err, false)
 	}
-	if at, err = readStamp(guardMagic, b); err != nil {
-		return 0, false, err
+	at, err := readStamp(guardMagic, b)
+	if err != nil {
+		return time.Time{}, err
 	}
 	h.s.clock.observe(at)
 	h.time = max(h.time, h.s.clock.now())
-	return at, true, nil
+	return instant(at), nil
 }

@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 }
 
 func child() error {
-	s, err := New(os.Getenv(childDir), nil)
+	s, err := Open(os.Getenv(childDir), nil)
 	if err != nil {
 		return err
 	}
@@ -200,7 +200,7 @@ func killOnce(t *testing.T, dir string, seed uint64, plays []*play) (calls, cut 
 	if code := cmd.ProcessState.ExitCode(); code >= 0 {
 		t.Errorf("the child ended by itself, with %d", code)
 	}
-	s, err := New(dir, nil)
+	s, err := Open(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,20 +1,19 @@
 package diskstore
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
 	"errors"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/embedded"
 )
 
-const guardKept = store.GuardFor + time.Minute
-
-// sweeper is what Sweep remembers from call to call. None of it is needed: without it
-// entries are read again.
+// sweeper is what Sweep remembers from call to call. None of it is needed: without it entries are
+// read again.
 type sweeper struct {
 	mu    sync.Mutex
 	at    map[string]int64 // how far each file was read
@@ -35,14 +34,12 @@ func (h *byEnd) Pop() any {
 	return e
 }
 
-// Sweep deletes at most limit expired records and tells how many. Its cost grows with what
-// has expired, and with what was filed to end by now and was touched since; only the
-// first Sweep after a restart of the machine reads the head of every session once. Errors: store.ErrUnavailable,
-// together with the number that was deleted before; ErrFull.
-func (s *Store) Sweep(ctx context.Context, limit int) (int, error) {
-	const op = "sweep"
-	if err := s.begin(ctx, nil); err != nil {
-		return 0, fail(op, err)
+// Sweep is part of [embedded.Driver]. Its cost grows with what has expired, and with what was filed
+// to end by now and was touched since; only the first Sweep after a restart of the machine reads
+// the head of every session once.
+func (s *engine) Sweep(ctx context.Context, limit int) (int, error) {
+	if s.closed.Load() {
+		return 0, errClosed
 	}
 	sw := &s.sweeper
 	sw.mu.Lock()
@@ -50,18 +47,18 @@ func (s *Store) Sweep(ctx context.Context, limit int) (int, error) {
 	s.keepReserve()
 	if !s.ordered.Load() {
 		if err := s.refile(ctx); err != nil {
-			return 0, fail(op, classify(err, false))
+			return 0, classify(err, false)
 		}
 		s.ordered.Store(true)
 	}
-	p := pass{s: s, ctx: ctx, now: s.clock.now(), left: max(limit, 0)}
+	p := pass{s: s, ctx: ctx, now: s.clock.now(), left: limit}
 	err := p.run()
-	return p.done, fail(op, classify(err, false))
+	return p.done, classify(err, false)
 }
 
 // pass is one Sweep.
 type pass struct {
-	s    *Store
+	s    *engine
 	ctx  context.Context
 	now  int64
 	left int // how many may still be deleted
@@ -96,8 +93,8 @@ func (p *pass) run() error {
 	return nil
 }
 
-// empty reads what a file has that was not read before, and removes it if nothing more can
-// come: whoever appends to it now would mean a time that is over.
+// empty reads what a file has that was not read before, and removes it if nothing more can come:
+// whoever appends to it now would mean a time that is over.
 func (p *pass) empty(b bucket) error {
 	if err := p.drain(b); err != nil || p.left == 0 {
 		return err
@@ -105,8 +102,8 @@ func (p *pass) empty(b bucket) error {
 	if b.to > p.now && strings.TrimPrefix(b.name, takenPrefix)[0] == 'm' {
 		return nil
 	}
-	// Under another name first, so that an append that is under way is either seen here
-	// or sees that its file is gone, and is made again.
+	// Under another name first, so that an append that is under way is either seen here or sees
+	// that its file is gone, and is made again.
 	sw := &p.s.sweeper
 	if !strings.HasPrefix(b.name, takenPrefix) {
 		taken := takenPrefix + b.name
@@ -144,7 +141,8 @@ func (p *pass) drain(b bucket) error {
 		}
 		for i, e := range es {
 			if p.left == 0 {
-				// Entries are whole multiples only where nothing was torn; reading some again does no harm.
+				// Entries are whole multiples only where nothing was torn; reading some again does
+				// no harm.
 				sw.at[b.name] += int64(i * hintSize)
 				return nil
 			}
@@ -190,27 +188,28 @@ func (p *pass) expire(e hint) (end int64, err error) {
 		return never, nil
 	}
 	if e.kind == 'g' {
-		at, ok, err := h.revoked()
-		if ok && at+int64(guardKept) > h.time {
-			return at + int64(guardKept), nil
+		at, err := h.Revoked()
+		if until := at.Add(embedded.GuardKept); err == nil && !at.IsZero() && until.After(h.Now()) {
+			return until.UnixNano(), nil
 		}
-		if ok || errors.Is(err, store.ErrCorrupt) {
+		if err == nil && !at.IsZero() || errors.Is(err, store.ErrCorrupt) {
 			err = h.dir.remove(guardName)
 		}
 		h.tidy()
 		return never, err
 	}
-	rec, live, err := h.head(e.key.ID)
+	var rec store.Record
+	found, err := h.Find(e.key.ID, &rec)
 	switch {
 	case errors.Is(err, store.ErrCorrupt):
 		return never, nil
 	case err != nil:
 		return never, err
-	case live:
-		return ends(&rec), nil
-	case rec.Version == 0: // not there: perhaps never was, and left an empty directory
+	case !found: // perhaps it never was, and left an empty directory
 		h.tidy()
 		return never, nil
+	case rec.Live(h.Now()):
+		return ends(&rec), nil
 	}
 	// Not synced: what has expired is absent, though a power cut bring it back.
 	if err := h.dir.remove(idName(e.key.ID)); err != nil {
@@ -222,9 +221,9 @@ func (p *pass) expire(e hint) (end int64, err error) {
 	return never, nil
 }
 
-// refile goes through everything after a crash of the machine: it finishes what journals hold,
-// and makes hints anew. Several processes may do it at once.
-func (s *Store) refile(ctx context.Context) error {
+// refile goes through everything after a crash of the machine: it finishes what journals hold, and
+// makes hints anew. Several processes may do it at once.
+func (s *engine) refile(ctx context.Context) error {
 	if s.swept() { // another process has done it
 		return nil
 	}
@@ -242,7 +241,7 @@ func (s *Store) refile(ctx context.Context) error {
 	return s.disk.top().write(bootName, []byte(s.boot), 0)
 }
 
-func (s *Store) refileTag(ctx context.Context, tag store.Tag) error {
+func (s *engine) refileTag(ctx context.Context, tag store.Tag) error {
 	h, err := s.hold(ctx, tag)
 	if errors.Is(err, store.ErrCorrupt) {
 		return nil
@@ -251,17 +250,24 @@ func (s *Store) refileTag(ctx context.Context, tag store.Tag) error {
 		return err
 	}
 	defer h.close()
-	recs, _, err := h.records()
-	if err != nil || h.dir == nil {
+	if h.dir == nil {
+		return nil
+	}
+	var failed error
+	err = h.Each("", func(rec *store.Record, err error) {
+		if err == nil && failed == nil {
+			failed = s.fileRecord(rec, h.time)
+		}
+	})
+	if err = cmp.Or(err, failed); err != nil {
 		return err
 	}
-	for i := range recs {
-		if err := s.fileRecord(&recs[i], h.time); err != nil {
-			return err
-		}
+	at, err := h.Revoked()
+	if errors.Is(err, store.ErrCorrupt) {
+		at = h.Now().Add(-embedded.GuardKept)
 	}
-	if at, ok, err := h.revoked(); ok || errors.Is(err, store.ErrCorrupt) {
-		if err := s.file(hint{'g', max(at, h.time-int64(guardKept)) + int64(guardKept), store.Key{Tag: tag}}, h.time); err != nil {
+	if !at.IsZero() {
+		if err := s.file(hint{'g', at.Add(embedded.GuardKept).UnixNano(), store.Key{Tag: tag}}, h.time); err != nil {
 			return err
 		}
 	}

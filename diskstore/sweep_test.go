@@ -41,9 +41,9 @@ func (d fastDir) write(name string, b []byte, mtime int64) error {
 func filled(t testing.TB, dir string, stored, expired int) *Store {
 	t.Helper()
 	s := openAt(t, dir)
-	slow := s.disk
-	s.disk = fast{slow}
-	defer func() { s.disk = slow }()
+	slow := s.engine.disk
+	s.engine.disk = fast{slow}
+	defer func() { s.engine.disk = slow }()
 	for i := range stored + expired {
 		rec := sample("user" + strconv.Itoa(i/10))
 		rec.Data = nil
@@ -104,7 +104,7 @@ func TestSweepGrowth(t *testing.T) {
 func TestSweepFar(t *testing.T) {
 	dir := memoryDir(t)
 	synctest.Test(t, func(t *testing.T) {
-		s, err := New(dir, nil)
+		s, err := Open(dir, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,11 +130,11 @@ func TestSweepFar(t *testing.T) {
 		time.Sleep(48 * time.Hour)
 		s.Sweep(t.Context(), 7)
 		for i := range 256 {
-			if tags, _ := s.disk.tags(byte(i)); len(tags) > 0 {
+			if tags, _ := s.engine.disk.tags(byte(i)); len(tags) > 0 {
 				t.Fatal("an empty user's directory is left")
 			}
 		}
-		if names, _ := s.disk.hints().names(0); len(names) > 0 {
+		if names, _ := s.engine.disk.hints().names(0); len(names) > 0 {
 			t.Fatalf("hints are left: %v", names)
 		}
 	})
@@ -179,13 +179,13 @@ func TestTornHints(t *testing.T) {
 	if len(es) != 2 || n != len(torn) || es[1] != e {
 		t.Fatalf("%d entries from %d bytes", len(es), n)
 	}
-	if err := s.disk.hints().append("m0000000000", torn); err != nil {
+	if err := s.engine.disk.hints().append("m0000000000", torn); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := s.Sweep(t.Context(), 5); n != 0 || err != nil {
 		t.Fatal(n, err)
 	}
-	if names, _ := s.disk.hints().names(0); len(names) > 0 {
+	if names, _ := s.engine.disk.hints().names(0); len(names) > 0 {
 		t.Fatal("a file of hints is left")
 	}
 }

@@ -7,14 +7,15 @@ import (
 	"time"
 
 	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/driver"
 )
 
-// inlineMax is the longest Data that lies in the record's own entry: below it a second
-// look-up costs a reader more than the copy costs a touch.
+// inlineMax is the longest Data that lies in the record's own entry: below it a second look-up
+// costs a reader more than the copy costs a touch.
 const inlineMax = 1 << 10
 
-// Offsets of an entry's fields. Numbers are big-endian. The checksum is over the
-// key without the store's prefix, and over all of the value but itself.
+// Offsets of an entry's fields. Numbers are big-endian. The checksum is over the key without the
+// store's prefix, and over all of the value but itself.
 const (
 	atFormat   = 0 // format
 	atApart    = 1 // 1: Data lies apart; else 0
@@ -107,8 +108,8 @@ func (e *entry) encode(key []byte) []byte {
 	return b
 }
 
-// decode reads into an empty entry what encode wrote for that key, and nothing else. Of what is damaged
-// it gives the key only.
+// decode reads into an empty entry what encode wrote for that key, and nothing else. Of what is
+// damaged it gives the key only.
 func (e *entry) decode(key, b []byte) error {
 	if len(key) != 1+len(e.key.Tag)+len(e.key.ID) {
 		return corrupt(b)
@@ -139,13 +140,13 @@ func (e *entry) decode(key, b []byte) error {
 // corrupt names the handle as far as the bytes tell it.
 func corrupt(b []byte) error {
 	if len(b) < atWriter || b[atFormat] != format {
-		return fmt.Errorf("%w: no handle can be read", store.ErrCorrupt)
+		return driver.Corrupt(store.Handle{})
 	}
-	return fmt.Errorf("%w: session %v", store.ErrCorrupt, store.Handle(b[atHandle:atWriter]))
+	return driver.Corrupt(store.Handle(b[atHandle:atWriter]))
 }
 
-// record gives what the store hands out, but for the bytes that it owns: Meta and
-// Data share the entry's memory.
+// record gives what the store hands out, but for the bytes that it owns: Meta and Data share the
+// entry's memory.
 func (e *entry) record() store.Record {
 	return store.Record{
 		Key: e.key, Handle: e.handle, User: string(e.user), Version: e.version, Writer: e.writer,
@@ -155,8 +156,8 @@ func (e *entry) record() store.Record {
 	}
 }
 
-// Data that lies apart says to which write it belongs, for a reader gets both
-// entries one after the other.
+// Data that lies apart says to which write it belongs, for a reader gets both entries one after the
+// other.
 const (
 	atDataVersion = 4
 	atDataWriter  = 12

@@ -8,7 +8,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// Read is part of [embedded.Driver]. It waits for no writer, unless Data that lies apart is being written.
+// Read is part of [embedded.Driver]. It waits for no writer, unless Data that lies apart is being
+// written.
 func (e *engine) Read(ctx context.Context, key store.Key, data bool) (store.Record, error) {
 	en, sure, err := e.whole(&key, data)
 	if !sure {
@@ -25,8 +26,8 @@ func (e *engine) Read(ctx context.Context, key store.Key, data bool) (store.Reco
 	return en.record(), nil
 }
 
-// whole reads an entry, with its Data if asked. Without the lock a writer may come between its two parts; where that
-// could be the reason for the answer, sure is false.
+// whole reads an entry, with its Data if asked. Without the lock a writer may come between its two
+// parts; where that could be the reason for the answer, sure is false.
 func (e *engine) whole(k *store.Key, data bool) (en *entry, sure bool, err error) {
 	en, err = e.read(k)
 	switch {
@@ -80,8 +81,8 @@ func (e *engine) guard(tag *store.Tag) (at int64, found bool, err error) {
 	return at, true, nil
 }
 
-// ofTag calls f for each entry under the tag, whose slices are valid during the call only; err says that it
-// is damaged, and then only its key is known.
+// ofTag calls f for each entry under the tag, whose slices are valid during the call only; err says
+// that it is damaged, and then only its key is known.
 func (e *engine) ofTag(tag *store.Tag, f func(en *entry, err error)) error {
 	from, to := e.span(kindRecord, tag[:])
 	err := e.db.Walk(from, to, func(key, value []byte) bool {
@@ -92,8 +93,8 @@ func (e *engine) ofTag(tag *store.Tag, f func(en *entry, err error)) error {
 	return class(err, store.ErrUnavailable)
 }
 
-// page is how many records List copies before it lets go of the database's iterator, and
-// how many expiry entries a sweep does.
+// page is how many records List copies before it lets go of the database's iterator, and how many
+// expiry entries a sweep does.
 const page = 256
 
 // List is part of [embedded.Driver].

@@ -39,8 +39,8 @@ type sweep struct {
 
 func (s *sweep) run() error {
 	now := s.now()
-	// Deleted entries burden an LSM tree for a while, so it does not begin in front of those of the last
-	// sweep. Nothing is filed before its own present, but for a write that takes a minute.
+	// Deleted entries burden an LSM tree for a while, so it does not begin in front of those of the
+	// last sweep. Nothing is filed before its own present, but for a write that takes a minute.
 	from := s.key(kindExpiry, slotBytes(s.swept.Load()))
 	to := s.key(kindExpiry, slotBytes(now+1))
 	for from != nil && s.n < s.limit {

@@ -113,8 +113,8 @@ func (w *write) apply(c *embedded.Change) error {
 	return w.commit(true)
 }
 
-// drop deletes all that belongs to a key. Of a damaged record nobody knows what it has in the expiry
-// index, which Sweep drops in time.
+// drop deletes all that belongs to a key. Of a damaged record nobody knows what it has in the
+// expiry index, which Sweep drops in time.
 func (w *write) drop(k *store.Key) error {
 	if e := w.at(&k.ID); e != nil {
 		w.remove(e)
@@ -176,8 +176,8 @@ func (w *write) header(e *entry) {
 	w.set(key, e.encode(key[len(w.root):]))
 }
 
-// file sees to it that there is one expiry entry, not later than the entry's end.
-// An earlier one stays: the sweep that finds it files it anew.
+// file sees to it that there is one expiry entry, not later than the entry's end. An earlier one
+// stays: the sweep that finds it files it anew.
 func (w *write) file(e *entry) {
 	end := e.ends()
 	if e.slot != 0 && e.slot <= end {
@@ -235,8 +235,8 @@ func (w *write) commit(sync bool) error {
 	return nil
 }
 
-// settle makes durable what an answer without a write relies on: a batch whose sync
-// failed may be visible all the same, and what Sweep deleted is not synced at once.
+// settle makes durable what an answer without a write relies on: a batch whose sync failed may be
+// visible all the same, and what Sweep deleted is not synced at once.
 func (w *write) settle() error {
 	n := w.loose.Load()
 	if n == w.settled.Load() {

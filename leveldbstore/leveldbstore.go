@@ -6,26 +6,29 @@
 //	defer db.Close()
 //	sessions, err := leveldbstore.New(db, nil)
 //
-// For a database of sessions alone, [Open] does both with good settings. All that is said of records, keys, time and damage in package kvstore holds. One
-// process at a time may have the directory open: for a second one OpenFile fails with the error of
-// the lock, "resource temporarily unavailable"; [Open] says it in words.
+// For a database of sessions alone, [Open] does both with good settings. All that is said of
+// records, keys, time and damage in package kvstore holds. One process at a time may have the
+// directory open: for a second one OpenFile fails with the error of the lock, "resource temporarily
+// unavailable"; [Open] says it in words.
 //
 // # Should you use it?
 //
-// goleveldb works and is fast, but upstream is quiet: its last release is of 2019 and its last commit, which this
-// module requires, of July 2022. Nobody mends it. Use it where an application has such a
-// database already; package pebblestore does the same over an engine that is cared for.
+// goleveldb works and is fast, but upstream is quiet: its last release is of 2019 and its last
+// commit, which this module requires, of July 2022. Nobody mends it. Use it where an application
+// has such a database already; package pebblestore does the same over an engine that is cared for.
 //
 // # When a write fails
 //
-// goleveldb cannot go on safely after a failed write: what it wrote half may come to life at
-// the next opening and outweigh what came after. So after the first one the Store refuses all writes, deletions too, with
-// [store.ErrUnavailable], until the database has been closed and opened again; reading goes on. A full disk shows as
-// [store.ErrFull] once and then in this way. To keep sign-outs working, set
-// [kvstore.Options].Full so that it says true while some MiB are left: [kvstore.Reserve] makes one, and [Open] sets it.
+// goleveldb cannot go on safely after a failed write: what it wrote half may come to life at the
+// next opening and outweigh what came after. So after the first one the Store refuses all writes,
+// deletions too, with [store.ErrUnavailable], until the database has been closed and opened again;
+// reading goes on. A full disk shows as [store.ErrFull] once and then in this way. To keep
+// sign-outs working, set [kvstore.Options].Full so that it says true while some MiB are left:
+// [kvstore.Reserve] makes one, and [Open] sets it.
 //
-// A Create looks whether its key is free, which a bloom filter makes cheap: open the database
-// with filter.NewBloomFilter(10) as Filter. Do not set NoSync in the database's options, or nothing that this package says of durability holds.
+// A Create looks whether its key is free, which a bloom filter makes cheap: open the database with
+// filter.NewBloomFilter(10) as Filter. Do not set NoSync in the database's options, or nothing that
+// this package says of durability holds.
 package leveldbstore
 
 import (
@@ -50,9 +53,9 @@ const name = "leveldbstore"
 // Options are those of package kvstore.
 type Options = kvstore.Options
 
-// New makes a store in a database that the caller has opened, and will close
-// when the store is no longer used. There must be one store only for a database and a prefix.
-// Errors: those of [kvstore.New].
+// New makes a store in a database that the caller has opened, and will close when the store is no
+// longer used. There must be one store only for a database and a prefix. Errors: those of
+// [kvstore.New].
 func New(db *leveldb.DB, opts *Options) (*driver.Store, error) {
 	return kvstore.New(name, &engine{db: db}, opts)
 }
@@ -121,9 +124,9 @@ func (e *engine) Apply(ops []kvstore.Op, sync bool) error {
 	return readError(err)
 }
 
-// torn tells whether err means that the disk was full in the middle of the batch, which is then surely not
-// applied: a batch that lacks its end is dropped at the next opening. An error that
-// came later, of a sync or of making room for the next batch, proves nothing.
+// torn tells whether err means that the disk was full in the middle of the batch, which is then
+// surely not applied: a batch that lacks its end is dropped at the next opening. An error that came
+// later, of a sync or of making room for the next batch, proves nothing.
 func (e *engine) torn(ops []kvstore.Op, err error) bool {
 	var path *fs.PathError
 	if !errors.Is(err, syscall.ENOSPC) || !errors.As(err, &path) || path.Op != "write" {

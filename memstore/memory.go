@@ -226,7 +226,7 @@ func (v *view) apply(c *embedded.Change) {
 		sh.m.limits.give(freed)
 	}
 	if !c.Revoked.IsZero() {
-		sh.guards.set(v.tag, v.now)
+		sh.guards.set(v.tag, sh.m.offset(c.Revoked))
 	}
 	sh.tidy(2 + len(c.Drop))
 }

@@ -6,19 +6,20 @@
 //	defer db.Close()
 //	sessions, err := pebblestore.New(db, nil)
 //
-// For a database of sessions alone, [Open] does both with good settings. All that is said of records, keys, time and damage in package kvstore holds. One
-// process at a time may have the directory open: for a second one Open fails with the error of
-// the lock, "resource temporarily unavailable"; [Open] says it in words.
+// For a database of sessions alone, [Open] does both with good settings. All that is said of
+// records, keys, time and damage in package kvstore holds. One process at a time may have the
+// directory open: for a second one Open fails with the error of the lock, "resource temporarily
+// unavailable"; [Open] says it in words.
 //
 // # A full or damaged disk
 //
-// Where Pebble cannot write its log it calls Fatalf of its Logger, which ends the process unless the
-// application has another one. Nothing acknowledged is lost, but nobody is served either. So leave it some
-// room: [kvstore.Reserve] makes an [Options].Full that refuses new sessions with
+// Where Pebble cannot write its log it calls Fatalf of its Logger, which ends the process unless
+// the application has another one. Nothing acknowledged is lost, but nobody is served either. So
+// leave it some room: [kvstore.Reserve] makes an [Options].Full that refuses new sessions with
 // [store.ErrFull] while sign-outs still work.
 //
-// A damaged table ends the process as well, unless the database's options have an
-// EventListener with a DataCorruption of its own; then reading what is damaged is [store.ErrCorrupt].
+// A damaged table ends the process as well, unless the database's options have an EventListener
+// with a DataCorruption of its own; then reading what is damaged is [store.ErrCorrupt].
 //
 // A Create looks whether its key is free, which a bloom filter makes cheap: set FilterPolicy of all
 // Levels to bloom.FilterPolicy(10), from package bloom beside Pebble.
@@ -42,9 +43,9 @@ const name = "pebblestore"
 // Options are those of package kvstore.
 type Options = kvstore.Options
 
-// New makes a store in a database that the caller has opened, and will close
-// when the store is no longer used. There must be one store only for a database and a prefix.
-// Errors: those of [kvstore.New].
+// New makes a store in a database that the caller has opened, and will close when the store is no
+// longer used. There must be one store only for a database and a prefix. Errors: those of
+// [kvstore.New].
 func New(db *pebble.DB, opts *Options) (*driver.Store, error) {
 	return kvstore.New(name, engine{db}, opts)
 }

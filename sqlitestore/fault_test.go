@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sojourn-go/sojourn/sqlstore"
+	"github.com/sojourn-go/sojourn/sqlite"
 	"github.com/sojourn-go/sojourn/store"
 	"github.com/sojourn-go/sojourn/store/storetest"
 )
@@ -75,7 +75,7 @@ func (t *faultyTx) Commit() error {
 
 // plain gives a store on one pool with nothing set but what waiting needs (and no durability, for speed): its
 // BEGIN is deferred, and it may open any number of connections.
-func plain(t testing.TB) (*sqlstore.Store, *atomic.Pointer[commitFault]) {
+func plain(t testing.TB) (*sqlite.Store, *atomic.Pointer[commitFault]) {
 	db, err := sql.Open("sqlite", "")
 	if err != nil {
 		t.Fatal(err)
@@ -84,7 +84,7 @@ func plain(t testing.TB) (*sqlstore.Store, *atomic.Pointer[commitFault]) {
 	db.Close()
 	db = sql.OpenDB(f)
 	t.Cleanup(func() { db.Close() })
-	st, err := sqlstore.New(db, sqlstore.SQLite(), &sqlstore.Options{Table: "other_name"})
+	st, err := sqlite.New(db, &sqlite.Options{Table: "other_name"})
 	if err != nil {
 		t.Fatal(err)
 	}

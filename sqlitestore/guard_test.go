@@ -62,7 +62,7 @@ func TestReopened(t *testing.T) {
 	}
 	db.Close()
 	once(func(st *sqlitestore.Store) {
-		try(st, "revoked", store.ErrCorrupt)
+		try(st, "revoked", store.ErrRevoked)
 		_, now, err := st.Get(t.Context(), kept.Key)
 		if err != nil || time.Until(now).Abs() > time.Hour {
 			t.Errorf("with a damaged clock, get answers %v at %v", err, now)

@@ -8,19 +8,19 @@ import (
 	"sync"
 )
 
-// reserveBytes is more than the log grows to before it is copied into the file (500 pages of
-// 4 KiB), so that there is room to copy it, and after that the log's own room is free.
+// reserveBytes is more than the log grows to before it is copied into the file (500 pages of 4
+// KiB), so that there is room to copy it, and after that the log's own room is free.
 const reserveBytes = 4 << 20
 
-// reserve is a file that only takes up room. Where the disk is full it is deleted, so that
-// sessions can still be ended; several processes may share it.
+// reserve is a file that only takes up room. Where the disk is full it is deleted, so that sessions
+// can still be ended; several processes may share it.
 type reserve struct {
 	path string
 	mu   sync.Mutex
 }
 
-// fill makes the file if it is not there. That it cannot is no error: the disk is full, or
-// will be reported by the next write.
+// fill makes the file if it is not there. That it cannot is no error: the disk is full, or will be
+// reported by the next write.
 func (r *reserve) fill() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -49,7 +49,7 @@ func (r *reserve) spend() {
 	}
 }
 
-// Sweep is that of [sqlstore.Store]. It also makes the reserve anew where a full disk had used it up.
+// Sweep is that of [sqlite.Store]. It also makes the reserve anew where a full disk had used it up.
 func (s *Store) Sweep(ctx context.Context, limit int) (int, error) {
 	n, err := s.Store.Sweep(ctx, limit)
 	if err == nil {
@@ -58,7 +58,7 @@ func (s *Store) Sweep(ctx context.Context, limit int) (int, error) {
 	return n, err
 }
 
-// Migrate is that of [sqlstore.Store]. It also makes the reserve.
+// Migrate is that of [sqlite.Store]. It also makes the reserve.
 func (s *Store) Migrate(ctx context.Context) error {
 	err := s.Store.Migrate(ctx)
 	if err == nil {

@@ -1,4 +1,4 @@
-// Package sqlitestore opens an SQLite file as a session store: [sqlstore] on the driver
+// Package sqlitestore opens an SQLite file as a session store: [sqlite] on the driver
 // modernc.org/sqlite, which needs no C compiler.
 //
 //	st, err := sqlitestore.Open("sessions.db", nil)
@@ -8,8 +8,8 @@
 //	...
 //	sessions, err := sojourn.New(st, &sojourn.Options{Keys: keys})
 //
-// Everything that the store promises stands in package sqlstore. Several processes of one machine may open
-// the same file; a network file system will not do.
+// Everything that the store promises stands in package sqlite. Several processes of one machine may
+// open the same file; a network file system will not do.
 package sqlitestore
 
 import (
@@ -22,7 +22,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sojourn-go/sojourn/sqlstore"
+	"github.com/sojourn-go/sojourn/sqlite"
 	"github.com/sojourn-go/sojourn/store"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
@@ -30,33 +30,32 @@ import (
 
 // Options tunes a [Store]. The zero Options is good.
 type Options struct {
-	// Table is the name of the table; see [sqlstore.Options].
+	// Table is the name of the table; see [sqlite.Options].
 	Table string
-	// Readers is the number of connections that read, besides the one that
-	// writes. Zero means 4.
+	// Readers is the number of connections that read, besides the one that writes. Zero means 4.
 	Readers int
-	// Wait is for how long a write waits for another process; see [sqlstore.Options].
+	// Wait is for how long a write waits for another process; see [sqlite.Options].
 	Wait time.Duration
 	// MaxBytes bounds the size of the database file, without its log. What does not fit fails with
 	// store.ErrFull; reading and deleting go on. Zero means no bound but the disk's.
 	MaxBytes int64
-	// NoReserve leaves out the file of 4 MiB beside the database ("-reserve") that is deleted when the
-	// disk is full. Without it a full disk may refuse to end sessions.
+	// NoReserve leaves out the file of 4 MiB beside the database ("-reserve") that is deleted when
+	// the disk is full. Without it a full disk may refuse to end sessions.
 	NoReserve bool
 }
 
-// Store is a [sqlstore.Store] with connections of its own.
+// Store is a [sqlite.Store] with connections of its own.
 type Store struct {
-	*sqlstore.Store
+	*sqlite.Store
 	writer, readers *sql.DB
 	reserve         reserve
 }
 
 var _ store.Store = (*Store)(nil)
 
-// Open opens the file at path, which it creates, readable for its owner alone, if it is not
-// there. Call Migrate before anything else, and Close at the end. It fails where the file
-// cannot be opened or an option has no meaning.
+// Open opens the file at path, which it creates, readable for its owner alone, if it is not there.
+// Call Migrate before anything else, and Close at the end. It fails where the file cannot be opened
+// or an option has no meaning.
 func Open(path string, opts *Options) (*Store, error) {
 	var o Options
 	if opts != nil {
@@ -90,16 +89,15 @@ func Open(path string, opts *Options) (*Store, error) {
 	if s.readers, err = pool(abs, o.Readers, url.Values{"_pragma": {"busy_timeout(5000)", "query_only(1)"}}); err != nil {
 		return nil, errors.Join(err, s.writer.Close())
 	}
-	s.Store, err = sqlstore.New(s.writer, sqlstore.SQLite(),
-		&sqlstore.Options{Table: o.Table, Readers: s.readers, Wait: o.Wait, MakeRoom: s.reserve.spend})
+	s.Store, err = sqlite.New(s.writer, &sqlite.Options{Table: o.Table, Readers: s.readers, Wait: o.Wait, MakeRoom: s.reserve.spend})
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-// writing gives the parameters of the connection that writes. The store waits for the lock
-// itself, where it heeds contexts, so SQLite need not wait long.
+// writing gives the parameters of the connection that writes. The store waits for the lock itself,
+// where it heeds contexts, so SQLite need not wait long.
 func writing(o *Options) url.Values {
 	v := url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(5)", "synchronous(FULL)", "wal_autocheckpoint(500)"}}
 	if o.MaxBytes > 0 {

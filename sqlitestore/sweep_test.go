@@ -12,20 +12,20 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sojourn-go/sojourn/sqlite"
 	"github.com/sojourn-go/sojourn/sqlitestore"
-	"github.com/sojourn-go/sojourn/sqlstore"
 	"github.com/sojourn-go/sojourn/store"
 )
 
 // crowd gives a store with n live records of 256 bytes, made without waiting for the disk.
-func crowd(t testing.TB, n int) *sqlstore.Store {
+func crowd(t testing.TB, n int) *sqlite.Store {
 	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "crowd.db")+"?_pragma=busy_timeout(5000)&_pragma=synchronous(OFF)")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	st, err := sqlstore.New(db, sqlstore.SQLite(), nil)
+	st, err := sqlite.New(db, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

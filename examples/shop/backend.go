@@ -45,7 +45,7 @@ const storeUsage = "`where` sessions are kept: memory, cookie, disk:DIR, leveldb
 // openers make the stores that live in a file or folder. Each gives the store and what closes it.
 var openers = map[string]func(path string) (store.Store, func() error, error){
 	"disk": func(path string) (store.Store, func() error, error) {
-		return closing(diskstore.New(path, nil))
+		return closing(diskstore.Open(path, nil))
 	},
 	"leveldb": func(path string) (store.Store, func() error, error) {
 		return closing(leveldbstore.Open(path, nil))

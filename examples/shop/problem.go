@@ -1,7 +1,9 @@
 package main
 
 import (
+	"io"
 	"net/http"
+	"strings"
 
 	"github.com/sojourn-go/sojourn"
 )
@@ -77,6 +79,11 @@ func (sh *shop) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	said := &overheard{header: w.Header()}
 	sojourn.DefaultOnError(said, r, err)
+	if !strings.HasPrefix(w.Header().Get("Content-Type"), "text/plain") { // a program asked, which wants no page
+		w.WriteHeader(said.status)
+		_, _ = io.WriteString(w, said.text) // a client that went away
+		return
+	}
 	writePage(w, said.status, "problem.html", view{Title: "That did not work", Bare: true, Data: problem{said.text}})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/sojourn-go/sojourn"
@@ -52,6 +53,7 @@ const (
 
 // A request is one request of a run.
 type request struct {
+	stands atomic.Bool // its handler waits: before a call, or in rest
 	*script
 	run     *run
 	id      int
@@ -312,17 +314,21 @@ func (r *run) goOn(q *request) {
 // ask stops q before a call.
 func (q *request) ask(c *call) error {
 	c.q, q.pending, q.state = q, c, calling
+	q.stands.Store(true)
 	q.run.parked <- q
 	<-q.resume
+	q.stands.Store(false)
 	return c.said
 }
 
 // rest lets minutes pass, when no other request stands before a call: none takes that long.
 func (q *request) rest(d time.Duration) {
 	q.state = resting
+	q.stands.Store(true)
 	q.run.parked <- q
 	<-q.resume
 	time.Sleep(d)
+	q.stands.Store(false)
 }
 
 // serve runs q through the manager's handler, as net/http would.

@@ -307,9 +307,17 @@ func (o *op) revoke(v View) (c Change, err error) {
 		}
 		o.drop(&c, r.Key.ID)
 	})
-	if err == nil && len(o.sel.Only) == 0 {
-		c.Revoked = v.Now()
-		o.revoked.At = c.Revoked
+	if err != nil || len(o.sel.Only) > 0 {
+		return c, err
 	}
+	last, err := revokedAt(v)
+	if c.Revoked = v.Now(); !c.Revoked.After(last) {
+		c.Revoked = last.Add(step)
+	}
+	o.revoked.At = c.Revoked
 	return c, err
 }
+
+// step is what every engine's clock can tell. Two revocations must not look like one, or a sign-in
+// that knows of the first would pass the second.
+const step = time.Microsecond

@@ -1,7 +1,6 @@
 package embedded
 
 import (
-	"cmp"
 	"context"
 	"iter"
 
@@ -16,22 +15,18 @@ func (c *core) All(ctx context.Context) iter.Seq2[store.Record, error] {
 	return c.walk(ctx, "", func(*store.Record) bool { return true })
 }
 
-// walk yields the live records that keep keeps, and the error of a damaged one after all of them.
+// walk yields the live records that keep keeps, and the errors of damaged ones.
 func (c *core) walk(ctx context.Context, user string, keep func(*store.Record) bool) iter.Seq2[store.Record, error] {
 	return func(yield func(store.Record, error) bool) {
-		var bad error
 		left := false // the caller wants no more
 		err := c.d.List(ctx, user, func(r *store.Record, err error) bool {
 			if err != nil {
-				bad = cmp.Or(bad, err)
-				return true
+				left = !yield(store.Record{}, err)
+			} else {
+				left = keep(r) && r.Live(c.now()) && !yield(*r, nil)
 			}
-			left = keep(r) && r.Live(c.now()) && !yield(*r, nil)
 			return !left
 		})
-		if err == nil {
-			err = bad
-		}
 		if err != nil && !left {
 			yield(store.Record{}, err)
 		}

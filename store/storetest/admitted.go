@@ -17,6 +17,7 @@ var traitClauses = []clause{
 var admittedClauses = []clause{
 	{"admitted-now", "Create tells the instant at which it acted: the record's Created where that was left to the store", admittedNow},
 	{"admitted-revoked", "Create tells when the user was last revoked without Only, and Revoke tells the same instant", admittedRevoked},
+	{"known-apart", "each Revoke has an instant of its own, so that who knows of one does not pass the next", knownApart},
 	{"known", "a Revoke that the sign-in knows of does not refuse it, and a later one does", known},
 }
 
@@ -166,5 +167,28 @@ func known(k *kit) {
 	a, err := k.admit(k.fresh(user), adm)
 	if k.ok("create, at a limit, of a sign-in that knows of both revokes", err); !a.Revoked.Equal(second.At) {
 		k.failf("a sign-in that knows of a revoke is not told of it")
+	}
+}
+
+// knownApart revokes more often than most clocks tick.
+func knownApart(k *kit) {
+	user := k.name()
+	var last store.Revoked
+	for range 5 {
+		r, err := k.revoke(user, store.Selection{})
+		if k.ok("revoke", err); !r.At.After(last.At) {
+			k.failf("a revoke tells the instant %v after one of %v", r.At, last.At)
+		}
+		if last.At.IsZero() {
+			last = r
+			continue
+		}
+		adm := store.Admission{Began: time.Now().Add(-time.Minute), Known: last.At}
+		_, err = k.create(k.fresh(user), adm)
+		k.is(store.ErrRevoked, "create of a sign-in that knows of a revoke a moment before the last", err)
+		adm.Known = r.At
+		_, err = k.create(k.fresh(user), adm)
+		k.ok("create of a sign-in that knows of the last revoke", err)
+		last = r
 	}
 }

@@ -52,6 +52,7 @@ type knobs struct {
 	keepEmpty     bool                // Update takes empty bytes for "unchanged"
 	unchecked     bool                // no argument is refused
 	existsFirst   bool                // Rotate looks at the new key first
+	oneInstant    bool                // two revocations may have one instant
 	knowsAll      bool                // a sign-in that knows of one revocation knows of all
 }
 
@@ -327,6 +328,9 @@ func (s *ref) Revoke(ctx context.Context, user string, sel store.Selection) (sto
 		}
 	}
 	if len(sel.Only) == 0 || s.guardAlways {
+		if last := s.guards[user]; !now.After(last) && !s.oneInstant {
+			now = last.Add(time.Microsecond)
+		}
 		s.guards[user], r.At = now, now
 	}
 	return r, nil

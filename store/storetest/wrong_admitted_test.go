@@ -109,6 +109,7 @@ var wrongAdmitted = []wrong{
 		}
 	})},
 	{"rotate looks at the new key first", []string{"order-rotate"}, turn(func(s *ref) { s.existsFirst = true })},
+	{"revocations of one instant", []string{"known-apart"}, turn(func(s *ref) { s.oneInstant = true })},
 	{"rotate wants life", []string{"rotate-ends"}, swap(func(a *altered) {
 		a.rotate = func(ctx context.Context, old store.Key, v uint64, rec store.Record, tail *store.Record) error {
 			if rec.Lifetime == 1 {

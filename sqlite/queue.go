@@ -1,4 +1,4 @@
-package sqlstore
+package sqlite
 
 import (
 	"context"
@@ -9,16 +9,16 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// batchSize is how many writes share a transaction at most: enough to share the cost of
-// making it durable, and few enough not to keep another process waiting.
+// batchSize is how many writes share a transaction at most: enough to share the cost of making it
+// durable, and few enough not to keep another process waiting.
 const batchSize = 64
 
 // queue lets the writers of this process take turns, and those that come meanwhile share the next
-// transaction: one of them leads and does the work of all. No goroutine is
-// needed for that, and the engine's lock is asked for by one at a time.
+// transaction: one of them leads and does the work of all. No goroutine is needed for that, and the
+// engine's lock is asked for by one at a time.
 type queue struct {
-	// transact runs jobs in one transaction and sets their errors. It gives busy, and has done nothing, if
-	// somebody else holds the engine's lock.
+	// transact runs jobs in one transaction and sets their errors. It gives busy, and has done
+	// nothing, if somebody else holds the engine's lock.
 	transact func([]*job) (busy error)
 	wait     time.Duration
 
@@ -37,8 +37,8 @@ type job struct {
 	called bool      // to lead; guarded by queue.mu
 }
 
-// run does a write in a transaction, alone or with others. do may run again where the
-// transaction of all was rolled back.
+// run does a write in a transaction, alone or with others. do may run again where the transaction
+// of all was rolled back.
 func (q *queue) run(ctx context.Context, do func(*tx) error) error {
 	j := &job{ctx: ctx, began: time.Now(), do: do}
 	q.mu.Lock()
@@ -124,8 +124,8 @@ func (q *queue) lead(j *job) {
 	}
 }
 
-// putBack lets jobs wait on, but for those whose callers wait no longer: they could not take back what
-// was being worked on. q.mu is held.
+// putBack lets jobs wait on, but for those whose callers wait no longer: they could not take back
+// what was being worked on. q.mu is held.
 func (q *queue) putBack(batch []*job, leader *job) {
 	on := batch[:0]
 	for _, j := range batch {

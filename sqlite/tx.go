@@ -1,24 +1,20 @@
-package sqlstore
+package sqlite
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 
 	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/driver"
 )
 
 // tx is a write transaction that holds the engine's lock.
 type tx struct {
-	*locked
+	*engine
 	sql   *sql.Tx
 	mark  int64 // the instant that the lock gave
 	wrote bool
 }
-
-// background is the context of everything that an embedded engine does: it is over in
-// a moment, and watching a context would cost more than that.
-var background = context.Background()
 
 // now is the clock under the lock: an instant from before the wait might find a record live that
 // somebody has seen expired since.
@@ -43,36 +39,22 @@ func (t *tx) each(q *query, f func(*sql.Rows) error, args ...any) error {
 	return each(t.stmt(q), f, args...)
 }
 
-func each(st *sql.Stmt, f func(*sql.Rows) error, args ...any) error {
-	rows, err := st.QueryContext(background, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := f(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}
-
 // begin gives a transaction that holds the lock, or busy if somebody else does. To be sure of the
 // lock whatever the driver's BEGIN means, the first statement is one that writes.
-func (l *locked) begin() (t *tx, err error) {
+func (e *engine) begin() (t *tx, err error) {
 	// First: within a transaction, a pool of one connection has none left to prepare on.
-	for _, q := range l.writes {
+	for _, q := range e.q.writing() {
 		if _, err := q.prepared(); err != nil {
 			return nil, err
 		}
 	}
-	conn, err := l.db.BeginTx(background, nil)
+	conn, err := e.db.BeginTx(background, nil)
 	if err != nil {
 		return nil, err
 	}
-	t = &tx{locked: l, sql: conn}
+	t = &tx{engine: e, sql: conn}
 	found := false
-	err = t.each(&l.q.lock, func(rows *sql.Rows) (err error) {
+	err = t.each(&e.q.lock, func(rows *sql.Rows) (err error) {
 		found = true
 		t.mark, err = readMark(rows)
 		return err
@@ -89,10 +71,10 @@ func (l *locked) begin() (t *tx, err error) {
 }
 
 // transact is [queue.transact].
-func (l *locked) transact(jobs []*job) (busy error) {
-	t, err := l.begin()
+func (e *engine) transact(jobs []*job) (busy error) {
+	t, err := e.begin()
 	if err != nil {
-		err = l.judge(err)
+		err = e.judge(err)
 		if errors.Is(err, errBusy) {
 			return err
 		}
@@ -101,7 +83,7 @@ func (l *locked) transact(jobs []*job) (busy error) {
 		}
 		return nil
 	}
-	if l.all(t, jobs) {
+	if e.all(t, jobs) {
 		return nil
 	}
 	if len(jobs) == 1 {
@@ -109,23 +91,23 @@ func (l *locked) transact(jobs []*job) (busy error) {
 	}
 	// One of them spoiled it for all: now each for itself.
 	for _, j := range jobs {
-		if busy := l.transact([]*job{j}); busy != nil {
+		if busy := e.transact([]*job{j}); busy != nil {
 			j.err = busy
 		}
 	}
 	return nil
 }
 
-// all runs the jobs and commits. It gives false if nothing was applied because of an
-// error, which is that of the jobs then, rather than because each was refused.
-func (l *locked) all(t *tx, jobs []*job) bool {
+// all runs the jobs and commits. It gives false if nothing was applied because of an error, which
+// is that of the jobs then, rather than because each was refused.
+func (e *engine) all(t *tx, jobs []*job) bool {
 	for _, j := range jobs {
 		if j.err = store.FromContext(j.ctx); j.err != nil {
 			continue
 		}
-		if j.err = j.do(t); j.err != nil && !sentinel(j.err) {
+		if j.err = j.do(t); j.err != nil && !driver.Known(j.err) {
 			t.sql.Rollback() // its connection is discarded if that fails
-			j.err = l.judge(j.err)
+			j.err = e.judge(j.err)
 			return false
 		}
 	}

@@ -1,4 +1,4 @@
-package sqlstore
+package sqlite
 
 import (
 	"context"
@@ -31,17 +31,14 @@ func down(t *testing.T) *sql.DB {
 func TestNew(t *testing.T) {
 	db := down(t)
 	for _, name := range []string{"1x", "x y", "x;", `x"`, "é", "x.y", strings.Repeat("x", 41)} {
-		if _, err := New(db, SQLite(), &Options{Table: name}); err == nil {
+		if _, err := New(db, &Options{Table: name}); err == nil {
 			t.Errorf("the table name %q is accepted", name)
 		}
 	}
-	if _, err := New(nil, SQLite(), nil); err == nil {
+	if _, err := New(nil, nil); err == nil {
 		t.Error("no database is accepted")
 	}
-	if _, err := New(db, nil, nil); err == nil {
-		t.Error("no dialect is accepted")
-	}
-	s, err := New(db, SQLite(), &Options{Table: "people"})
+	s, err := New(db, &Options{Table: "people"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +54,7 @@ func TestNew(t *testing.T) {
 
 // TestDown has an engine that cannot be reached: that is no "not found", and nothing was applied.
 func TestDown(t *testing.T) {
-	s, err := New(down(t), SQLite(), nil)
+	s, err := New(down(t), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,22 +76,17 @@ func TestDown(t *testing.T) {
 		"update": s.Update(ctx, rec, 1), "touch": s.Touch(ctx, rec, 0), "delete": s.Delete(ctx, rec.Key),
 		"rotate": s.Rotate(ctx, rec.Key, 1, next, nil), "migrate": s.Migrate(ctx),
 	} {
-		if !errors.Is(err, store.ErrUnavailable) || !strings.HasPrefix(err.Error(), "sqlstore: "+what) || strings.Contains(err.Error(), "secret") {
+		if !errors.Is(err, store.ErrUnavailable) || !strings.HasPrefix(err.Error(), "sqlite: "+what) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
 }
 
-// numbered and stated are errors as drivers show them.
+// numbered is an error as drivers show it.
 type numbered int
 
 func (numbered) Error() string { return "value 'secret'" }
 func (n numbered) Code() int   { return int(n) }
-
-type stated string
-
-func (stated) Error() string      { return "value 'secret'" }
-func (s stated) SQLState() string { return string(s) }
 
 func TestErrorCodes(t *testing.T) {
 	for code, want := range map[int][2]error{ // before COMMIT, and of it
@@ -104,20 +96,17 @@ func TestErrorCodes(t *testing.T) {
 		13: {store.ErrFull, store.ErrFull}, 14: {store.ErrUnavailable, store.ErrIndeterminate},
 		26: {store.ErrCorrupt, store.ErrIndeterminate}, 999: {store.ErrUnavailable, store.ErrIndeterminate},
 	} {
-		s := &shared{dialect: SQLite()}
-		for i, err := range []error{s.judge(numbered(code)), s.judgeCommit(numbered(code))} {
+		e := new(engine)
+		for i, err := range []error{e.judge(numbered(code)), e.judgeCommit(numbered(code))} {
 			var cause numbered
 			if !errors.Is(err, want[i]) || strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), "secret") || !errors.As(err, &cause) {
 				t.Errorf("code %d, commit %v: %v, want %v", code, i == 1, err, want[i])
 			}
 		}
 	}
-	s := &shared{dialect: SQLite(), opts: Options{ErrorCode: func(error) string { return "13" }}}
-	if err := s.judge(errors.New("x")); !errors.Is(err, store.ErrFull) {
+	e := &engine{opts: Options{ErrorCode: func(error) string { return "13" }}}
+	if err := e.judge(errors.New("x")); !errors.Is(err, store.ErrFull) {
 		t.Errorf("Options.ErrorCode is not asked: %v", err)
-	}
-	if c := new(shared).code(stated("40001")); c != "40001" {
-		t.Errorf("the SQLSTATE is %q", c)
 	}
 }
 
@@ -138,16 +127,6 @@ func TestClock(t *testing.T) {
 			t.Errorf("3 s ahead and 1 s later the clock has moved by %d µs", got)
 		}
 	})
-	for d, want := range map[time.Duration]int64{0: 0, 1: 1, 999: 1, 1000: 1, 1001: 2, store.MaxLife: int64(store.MaxLife) / 1000} {
-		if got := span(d); got != want {
-			t.Errorf("%v is %d µs, want %d", d, got, want)
-		}
-	}
-	for _, at := range []time.Time{time.Unix(-1<<62, 0), time.Unix(1<<60, 0), time.Unix(0, 0)} {
-		if got := instant(at); got == unset || got > never || got+2*int64(store.MaxLife/1000) < got {
-			t.Errorf("%v is %d", at, got)
-		}
-	}
 }
 
 // TestQueue has writers that leave, and an engine that is busy for a while.
