@@ -10,9 +10,9 @@ import (
 	"github.com/sojourn-go/sojourn"
 )
 
-// R19: the store's clock was ahead, and is put right. What was made or used meanwhile comes from the
-// future: until the clock has caught up it is refused as an outage, and nobody is signed out. Signing out
-// and signing in work at once, and end the session from before.
+// R19: the store's clock was ahead, and is put right. What was made or used meanwhile comes from
+// the future: until the clock has caught up it is refused as an outage, and nobody is signed out.
+// Signing out and signing in work at once, and end the session from before.
 func TestClockPutRight(t *testing.T) {
 	const back = 10 * time.Minute
 	routes := func(g *site) {

@@ -115,3 +115,13 @@ func (c *CookieOptions) cookie(plainHTTP bool) *http.Cookie {
 		HttpOnly: true, SameSite: c.SameSite, Partitioned: c.Partitioned,
 	}
 }
+
+// formCookie describes the cookie of visitors' CSRF tokens.
+func (c *CookieOptions) formCookie(plainHTTP bool) *http.Cookie {
+	k := c.cookie(plainHTTP)
+	k.Name += ".csrf"
+	if k.SameSite == http.SameSiteStrictMode {
+		k.SameSite = http.SameSiteLaxMode // a link of another site to a form must not replace it
+	}
+	return k
+}

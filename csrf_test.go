@@ -2,11 +2,13 @@ package sojourn_test
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/sojourn-go/sojourn"
 )
@@ -26,9 +28,6 @@ func TestCSRFTokenBinding(t *testing.T) {
 	ta, tb := token(a), token(b)
 	if ta == token(a) || len(ta) != 92 {
 		t.Errorf("token %q is spelled the same twice, or has not 92 characters", ta)
-	}
-	if token("") != "" {
-		t.Error("a visitor without a record has a token")
 	}
 	flipped := []byte(ta)
 	flipped[80] ^= 1
@@ -81,6 +80,156 @@ func TestCSRFTokenBinding(t *testing.T) {
 			}
 			rigOK(t, verify(rigCookies(w), fresh))
 		})
+	}
+}
+
+// form asks for a visitor's token, and gives it with the cookies that the browser then has.
+func (g *webRig) form(cookies string) (tok, after string) {
+	g.Helper()
+	b := newPrefixJar()
+	w := g.do(cookies, func(s *sojourn.Session) { tok = s.CSRFToken() })
+	if refused := b.take("example.com", w.Header()); refused != nil || w.Header().Get("Cache-Control") != "no-store" {
+		g.Errorf("refused %q, header %v", refused, w.Header())
+	}
+	if c := w.Result().Cookies(); len(c) != 1 || !c[0].HttpOnly || c[0].SameSite != http.SameSiteLaxMode || c[0].MaxAge != 4*3600 {
+		g.Errorf("cookies %v", c)
+	}
+	return tok, b.header()
+}
+
+// R37: a visitor's token makes no record, and is bound to a cookie of its own and to 4 hours.
+func TestCSRFTokenOfVisitors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newWebRig(t, nil, sojourn.Options{Cookie: sojourn.CookieOptions{SameSite: http.SameSiteStrictMode}})
+		verify := func(cookie, tok string) (err error) {
+			g.do(cookie, func(s *sojourn.Session) { err = s.VerifyCSRF(tok) })
+			return err
+		}
+		tok, cookie := g.form("")
+		other, otherCookie := g.form("")
+		if tok == "" || !strings.HasPrefix(cookie, "__Host-session.csrf=") || strings.Contains(cookie, "; ") {
+			t.Fatalf("token %q, cookies %q", tok, cookie)
+		}
+		if n := must(g.m.RevokeEveryone(t.Context())); n != 0 {
+			t.Errorf("%d records", n)
+		}
+		again, cookie2 := g.form(cookie)
+		if cookie2 != cookie || again == tok {
+			t.Errorf("a second form has cookie %q, want %q", cookie2, cookie)
+		}
+		flipped := []byte(tok)
+		flipped[70] ^= 1
+		user := g.login("")
+		var note string
+		w := g.do(cookie, func(s *sojourn.Session) { rigOK(t, rigNote.Set(s, "x")) })
+		note = rigCookies(w) + "; " + cookie
+		for name, tt := range map[string]struct {
+			cookie, tok string
+			ok          bool
+		}{
+			"own":                 {cookie, tok, true},
+			"the other form's":    {cookie, again, true},
+			"no cookie":           {"", tok, false},
+			"another visitor's":   {cookie, other, false},
+			"to another visitor":  {otherCookie, tok, false},
+			"several cookies":     {otherCookie + "; " + cookie, tok, true},
+			"junk cookie":         {"__Host-session.csrf=x; " + cookie, tok, true},
+			"cookie as token":     {cookie, strings.TrimPrefix(cookie, "__Host-session.csrf="), false},
+			"empty":               {cookie, "", false},
+			"flipped":             {cookie, string(flipped), false},
+			"kept a value since":  {note, tok, true},
+			"signed in since":     {user + "; " + cookie, tok, false},
+			"another manager's":   {cookie, func() string { tok, _ := newWebRig(t, nil, sojourn.Options{}).form(cookie); return tok }(), false},
+			"a session's, signed": {cookie, func() (tok string) { g.do(user, func(s *sojourn.Session) { tok = s.CSRFToken() }); return }(), false},
+		} {
+			if err := verify(tt.cookie, tt.tok); (err == nil) != tt.ok || err != nil && !errors.Is(err, sojourn.ErrCrossSite) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		time.Sleep(4 * time.Hour)
+		rigOK(t, verify(cookie, tok))
+		time.Sleep(time.Second)
+		if verify(cookie, tok) == nil {
+			t.Error("valid after its time")
+		}
+	})
+}
+
+// Where a visitor's cookie cannot be sent there is no token that would not be valid anyway.
+func TestCSRFTokenWithoutCookie(t *testing.T) {
+	g := newWebRig(t, nil, sojourn.Options{Bearer: &sojourn.BearerOptions{},
+		InsecureCrossSite: map[string]sojourn.CrossSite{"/": sojourn.CrossSiteSignIn}})
+	for name, change := range map[string]func(*http.Request){
+		"bearer":     func(r *http.Request) { r.Header.Set("Authorization", "Bearer junk") },
+		"plain":      func(r *http.Request) { r.TLS = nil },
+		"cross-site": func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") },
+	} {
+		r := rigRequest("POST")
+		change(r)
+		w := g.serve(r, func(_ http.ResponseWriter, r *http.Request) {
+			s, err := g.m.Load(r)
+			rigOK(t, err)
+			if tok := s.CSRFToken(); tok != "" {
+				t.Errorf("%s: a token", name)
+			}
+		})
+		if w.Header()["Set-Cookie"] != nil {
+			t.Errorf("%s: set %q", name, w.Header()["Set-Cookie"])
+		}
+	}
+	g.serve(rigRequest("GET"), func(w http.ResponseWriter, r *http.Request) {
+		s, err := g.m.Load(r)
+		rigOK(t, err)
+		w.WriteHeader(200)
+		if s.CSRFToken() != "" || g.seen(sojourn.ChangeLost) != 1 {
+			t.Errorf("after the first byte: %d events", g.seen(sojourn.ChangeLost))
+		}
+	})
+	// Without Handler it goes with what Commit returns.
+	s, err := g.m.Open(t.Context(), rigRequest("GET"))
+	rigOK(t, err)
+	s.CSRFToken()
+	if h, err := s.Commit(t.Context()); err != nil || len(h["Set-Cookie"]) != 1 {
+		t.Errorf("Commit: %v, %v", h, err)
+	}
+}
+
+// The sign-in form of a visitor, from end to end, also by a link of another site where cookies are Strict.
+func TestCSRFSignInForm(t *testing.T) {
+	for _, same := range []http.SameSite{http.SameSiteLaxMode, http.SameSiteStrictMode} {
+		g := newWebRig(t, nil, sojourn.Options{Cookie: sojourn.CookieOptions{SameSite: same}})
+		mux := http.NewServeMux()
+		mux.HandleFunc("GET /login", func(w http.ResponseWriter, r *http.Request) {
+			s, err := g.m.Load(r)
+			rigOK(t, err)
+			io.WriteString(w, s.CSRFToken())
+		})
+		mux.Handle("POST /login", g.m.RequireCSRFToken(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			rigOK(t, g.m.From(r).Login(r.Context(), r.PostFormValue("user")))
+		})))
+		b := newPrefixJar()
+		send := func(method, site, body string) *httptest.ResponseRecorder {
+			r := httptest.NewRequest(method, "https://example.com/login", strings.NewReader(body))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			r.Header.Set("Sec-Fetch-Site", site)
+			if c := b.header(); c != "" {
+				r.Header.Set("Cookie", c)
+			}
+			w := httptest.NewRecorder()
+			g.m.Handler(mux).ServeHTTP(w, r)
+			b.take("example.com", w.Header())
+			return w
+		}
+		if w := send("POST", "same-origin", "user=ada"); w.Code != 403 {
+			t.Errorf("without a token: %d", w.Code)
+		}
+		tok := send("GET", "cross-site", "").Body.String()
+		if w := send("POST", "same-origin", "user=ada&csrf_token="+tok); w.Code != 200 || g.user(b.header()) != "ada" {
+			t.Errorf("SameSite %d: status %d", same, w.Code)
+		}
+		if w := send("POST", "same-origin", "user=ada&csrf_token="+tok); w.Code != 403 {
+			t.Errorf("after the sign-in: %d", w.Code)
+		}
 	}
 }
 

@@ -157,6 +157,9 @@ func (f *faultStore) note(recs ...*store.Record) {
 func (f *faultStore) Create(ctx context.Context, rec store.Record, adm store.Admission) (ev store.Admitted, err error) {
 	f.note(&rec)
 	err = f.do(ctx, opCreate, func() (err error) { ev, err = f.Store.Create(ctx, rec, adm); return err })
+	if err != nil { // the answer is lost as a whole
+		ev = store.Admitted{}
+	}
 	return ev, err
 }
 
@@ -193,6 +196,9 @@ func (f *faultStore) Delete(ctx context.Context, key store.Key) error {
 
 func (f *faultStore) Revoke(ctx context.Context, user string, sel store.Selection) (r store.Revoked, err error) {
 	err = f.do(ctx, opRevoke, func() (err error) { r, err = f.Store.Revoke(ctx, user, sel); return err })
+	if err != nil {
+		r = store.Revoked{}
+	}
 	return r, err
 }
 

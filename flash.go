@@ -26,7 +26,7 @@ func (f Flash[T]) Name() string { return f.name }
 func (f Flash[T]) Add(s *Session, message T) error {
 	s.ready()
 	defer s.mu.Unlock()
-	raw, err := encode(s.m.opts.Codec, message)
+	raw, err := encode(s, message)
 	if err != nil {
 		return fmt.Errorf("sojourn: encode flash %s: %w", f.name, err)
 	}
@@ -41,7 +41,8 @@ func (f Flash[T]) Add(s *Session, message T) error {
 }
 
 // Take returns the messages, oldest first, and removes them; also those added by this request. When two
-// overlapping pages take at once, both show them. Messages that do not decode are dropped.
+// overlapping pages take at once, both show them. Messages that do not decode are dropped. After the
+// handler's end there are none.
 func (f Flash[T]) Take(s *Session) (messages []T) {
 	s.ready()
 	defer s.mu.Unlock()
@@ -56,7 +57,7 @@ func (f Flash[T]) Take(s *Session) (messages []T) {
 			messages = append(messages, m)
 		}
 	}
-	_ = s.apply(func(w *view) error { // removing cannot fail
+	err := s.apply(func(w *view) error { // removing cannot fail
 		raw, _ := w.Get(f.name)
 		var left []byte
 		for item := range items(raw) {
@@ -72,6 +73,9 @@ func (f Flash[T]) Take(s *Session) (messages []T) {
 		}
 		return nil
 	})
+	if err != nil { // the request is over
+		return nil
+	}
 	return messages
 }
 

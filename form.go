@@ -12,12 +12,12 @@ import (
 	"github.com/sojourn-go/sojourn/internal/token"
 )
 
-// formField returns a field of the request's form, "" where it does not stand whole within the first
-// limit bytes of the body. What it reads it gives back: the handler finds the body from its first byte
-// on, for ParseForm, for MultipartReader and for bounds of its own.
+// formField returns a field of the request's form, "" where it does not stand whole within the
+// first limit bytes of the body. What it reads it gives back: the handler finds the body from its
+// first byte on, for ParseForm, for MultipartReader and for bounds of its own.
 func formField(r *http.Request, name string, limit int) string {
-	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || r.Body == nil {
+	kind, params, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) // "" if it is none
+	if r.Body == nil {
 		return ""
 	}
 	multi := kind == "multipart/form-data"

@@ -30,18 +30,17 @@ func (v *visit) Value(key any) any {
 	return v.Context.Value(key)
 }
 
-// Handler gives each request its session: see [Manager.From] and [Manager.Load]. It commits
-// before the response's first byte, or when next returns; changes made after the first byte
-// are committed at the end, but for those that need a new token, which are refused and
-// reported to the observer. A commit that fails is answered by [Options.OnError] in place of the
-// handler's page, with the header that Handler found, and with the token of a sign-in or renewal that
-// succeeded before.
+// Handler gives each request its session: see [Manager.From] and [Manager.Load]. It commits before
+// the response's first byte, or when next returns; changes made after the first byte are committed
+// at the end, but for those that need a new token, which are refused and reported to the observer.
+// A commit that fails is answered by [Options.OnError] in place of the handler's page, with the
+// header that Handler found, and with the token of a sign-in or renewal that succeeded before.
 //
-// What a handler does half is not committed unasked: nothing where next panics before the first byte,
-// and no values where it answers with a status of 5xx, which is also what a recoverer or an
-// [http.TimeoutHandler] below Handler does for it. Messages that it took are there again for the next
-// page. Acts on identity stand, [Session.Commit] counts, and tokens are renewed and sent as ever.
-// [Options.CommitOn5xx] turns this off.
+// What a handler does half is not committed unasked: nothing where next panics before the first
+// byte, and no values where it answers with a status of 5xx, which is also what a recoverer or an
+// [http.TimeoutHandler] below Handler does for it. Messages that it took are there again for the
+// next page. Acts on identity stand, [Session.Commit] counts, and tokens are renewed and sent as
+// ever. [Options.CommitOn5xx] turns this off.
 //
 // Unsafe requests (POST and so on) must come from this site; others are refused with status 403, see
 // [ErrCrossSite].
@@ -87,8 +86,8 @@ func (v *visit) serve(next http.Handler, r *http.Request) {
 	v.close()
 }
 
-// reveal tells the outer handlers, such as logs and metrics, what a [http.ServeMux] below has noted in
-// its copy of their Request: the route.
+// reveal tells the outer handlers, such as logs and metrics, what a [http.ServeMux] below has noted
+// in its copy of their Request: the route.
 func (v *visit) reveal() {
 	in := v.s.r
 	if in.Pattern == v.outer.Pattern {
@@ -108,8 +107,8 @@ func (v *visit) reveal() {
 	}
 }
 
-// tidy removes the temporary files of an upload that was parsed below: net/http looks for them in its
-// own Request only.
+// tidy removes the temporary files of an upload that was parsed below: net/http looks for them in
+// its own Request only.
 func (v *visit) tidy() {
 	v.reveal()
 	if f := v.s.r.MultipartForm; f != nil && f != v.outer.MultipartForm {
@@ -153,8 +152,8 @@ func (v *visit) finish(h http.Header) error {
 	return err
 }
 
-// forgo drops the changes of values where the handler says by its status that it failed: what it has
-// done half is not committed unasked.
+// forgo drops the changes of values where the handler says by its status that it failed: what it
+// has done half is not committed unasked.
 func (v *visit) forgo() {
 	s := &v.s
 	if v.w.page != pageFailed || !s.standing.known() {

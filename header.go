@@ -37,7 +37,10 @@ func (s *Session) writeHeader(ctx context.Context, h http.Header) error {
 			return err
 		}
 	}
-	if s.stage == stageTold || s.standing.holds() && !private(h["Cache-Control"]) {
+	if s.form != nil {
+		s.sendForm(h)
+	}
+	if s.stage == stageTold || s.form != nil || s.standing.holds() && !private(h["Cache-Control"]) {
 		h["Cache-Control"] = noStore
 	}
 	return nil
@@ -45,7 +48,7 @@ func (s *Session) writeHeader(ctx context.Context, h http.Header) error {
 
 // abandon ends a session whose only token the client will not get.
 func (s *Session) abandon(ctx context.Context) {
-	if s.standing != issued {
+	if s.standing != issued && s.standing != told {
 		return
 	}
 	s.event(ctx, ChangeLost, "the client cannot be told of its session, which ends", nil)

@@ -50,8 +50,8 @@ func sameHeader(t *testing.T, name string, got, want http.Header) {
 	}
 }
 
-// An error page keeps what was set before Handler ran, whatever the handler did to it, and nothing of
-// the handler's.
+// An error page keeps what was set before Handler ran, whatever the handler did to it, and nothing
+// of the handler's.
 func TestErrorPageHeader(t *testing.T) {
 	errorPage := outerHeader.Clone()
 	errorPage.Add("Vary", "Accept")
@@ -100,8 +100,8 @@ func TestErrorPageHeader(t *testing.T) {
 	})
 }
 
-// What an earlier Commit of the request told the client stays, too: as a cookie, and by a transport of
-// the program's own.
+// What an earlier Commit of the request told the client stays, too: as a cookie, and by a transport
+// of the program's own.
 func TestErrorPageKeepsToken(t *testing.T) {
 	custom := &sojourn.CustomTransport{
 		Receive: func(*http.Request) string { return "" },

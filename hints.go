@@ -90,10 +90,15 @@ func crossSiteHint(r *http.Request) string {
 		return fmt.Sprintf("the page is at %q, and the request asks for the host %q: if a proxy changed the name, let it pass on the browser's "+
 			keepHost+"; if the page is another of your sites, add it to Options.TrustedOrigins", cut(origin), cut(r.Host))
 	}
-	return fmt.Sprintf("the browser says that the request is %s, of a page at %q: if that is one of your sites, add it to Options.TrustedOrigins",
+	return fmt.Sprintf("the browser says that the request is %s, of a page at %q: if that is one of your sites, add it to Options.TrustedOrigins; "+
+		"if others may send there (payments, SAML), see Options.InsecureCrossSite",
 		cut(site), cut(origin))
 }
 
 // tokenHint says what a token that does not open may be.
 const tokenHint = "it is forged, or sealed by keys or for a Name that this process does not have: if users are signed out by it, " +
 	"give all processes the same keys, see Manager.CheckKeys"
+
+// csrfHint says where the token belongs.
+const csrfHint = "the form lacks the token of this session, or has one from before the sign-in: put Session.CSRFToken into the field csrf_token or the " +
+	"header X-CSRF-Token of each page"

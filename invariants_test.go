@@ -1,7 +1,8 @@
 package sojourn_test
 
-// The invariants of a session's life, L1 to L4; L5 to L9 are in invariants_use_test.go. Each test
-// names its number, and docs/design.md has them in words.
+// The invariants of a session's life, L1 and L2, and what the tests of all share. L3 is in
+// invariants_act_test.go, L4 to L7 in invariants_use_test.go, L8 and L9 in invariants_late_test.go.
+// Each test names its number, and docs/design.md has them in words.
 
 import (
 	"fmt"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/sojourn-go/sojourn"
 	"github.com/sojourn-go/sojourn/compat/door"
+	"github.com/sojourn-go/sojourn/store"
 )
 
 // steps are what the route "do" does one after the other.
@@ -56,16 +58,20 @@ var steps = map[string]func(g *site, s *sojourn.Session, r *http.Request) error{
 	"abort": func(*site, *sojourn.Session, *http.Request) error { panic(http.ErrAbortHandler) },
 }
 
+func runSteps(g *site, s *sojourn.Session, r *http.Request, list string) error {
+	for step := range strings.SplitSeq(list, ".") {
+		if err := steps[step](g, s, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // chain adds the route "do?steps=ada.set", and a page of the program's own for panics around
 // everything. net/http answers http.ErrAbortHandler to nobody.
 func (g *site) chain() *site {
 	g.on("do", func(s *sojourn.Session, r *http.Request) (string, error) {
-		for step := range strings.SplitSeq(r.FormValue("steps"), ".") {
-			if err := steps[step](g, s, r); err != nil {
-				return "", err
-			}
-		}
-		return "", nil
+		return "", runSteps(g, s, r, r.FormValue("steps"))
 	})
 	inner := g.handler
 	g.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -92,7 +98,7 @@ var acts = []act{
 	{"set", aVisitor, aVisitor}, {"keep", aVisitor, "ada"}, {"ada", aVisitor, "ada"}, {"logout", aVisitor, ""}, {"keep.set", aVisitor, "ada"},
 	{"read", "", ""}, {"read", aVisitor, aVisitor}, {"read", "ada", "ada"}, {"set", "ada", "ada"}, {"append", "ada", "ada"}, {"renew", "ada", "ada"}, {"others", "ada", "ada"}, {"ada", "ada", "ada"}, {"eve", "ada", "eve"},
 	{"logout", "ada", ""}, {"renew.set", "ada", "ada"}, {"others.set", "ada", "ada"}, {"ada.set", "ada", "ada"}, {"eve.set", "ada", "eve"},
-	{"logout.set", "ada", aVisitor}, {"logout.eve", "ada", "eve"}, {"renew.ada.renew", "ada", "ada"}, {"ada.commit.logout", "ada", ""},
+	{"logout.set", "ada", aVisitor}, {"logout.eve", "ada", "eve"}, {"renew.ada.renew", "ada", "ada"}, {"ada.commit.logout", "ada", ""}, {"ada.commit", "", "ada"},
 }
 
 // client is a browser in the state that an act begins from.
@@ -199,11 +205,11 @@ func TestL1TokensOpenRecords(t *testing.T) {
 // eachOverlap does each act while another of the same browser is under way: it begins, is answered
 // and its cookie is taken, before or after each of the slow act's calls of the store. Each signed-in
 // act also comes late, with the token before a renewal.
-func eachOverlap(t *testing.T, judge func(*testing.T, *overlapped)) {
+func eachOverlap(t *testing.T, slows, fasts []act, judge func(*testing.T, *overlapped)) {
 	for _, sealed := range []bool{false, true} {
-		for _, slow := range acts {
+		for _, slow := range slows {
 			t.Run(fmt.Sprintf("sealed=%v/%s as %q", sealed, slow.steps, slow.before), func(t *testing.T) {
-				for _, fast := range acts {
+				for _, fast := range fasts {
 					if fast.before == slow.before {
 						overlaps(t, overlapped{slow: slow, fast: fast}, sealed, judge)
 					}
@@ -240,22 +246,26 @@ type overlapped struct {
 	*site
 	slow, fast act
 	stale      bool                       // the slow request came with the token before a renewal
+	old        string                     // the token that the slow request came with
 	jar        *browser                   // what the browser has when the slow answer comes
 	w          *httptest.ResponseRecorder // the slow answer
-	aware      bool                       // the slow request has looked at the store since the fast one
+	fastOK     bool
+	aware      bool // the slow request has looked at the store since the fast one
 }
 
 // meet reports whether the slow act makes an nth call at all.
 func (o *overlapped) meet(n int, after bool) bool {
 	o.jar = o.client(o.slow.before)
 	late := o.jar.copy()
+	o.old = late.cookie
 	if o.stale {
 		o.jar.ok("renew")
 	}
 	time.Sleep(20 * time.Second) // a touch is due
 	later := o.store.during(n, after, func() {
 		time.Sleep(time.Millisecond)
-		if w := o.jar.get("do?v=fast.&steps=" + o.fast.steps); w.Code >= 500 {
+		w := o.jar.get("do?v=fast.&steps=" + o.fast.steps)
+		if o.fastOK = w.Code == http.StatusOK; w.Code >= 500 {
 			o.Errorf("%d: %s", w.Code, w.Body)
 		}
 		time.Sleep(time.Millisecond)
@@ -269,13 +279,13 @@ func (o *overlapped) meet(n int, after bool) bool {
 // L2: no answer puts an older token, a dead one or a visitor's in the place of what the browser has
 // by then, and none takes a living one away: as far as the last look at the store can tell, before
 // the header is written. Nobody can know what else the browser of a request without any cookie is
-// doing; a sign-out leaves no trace, and whoever signs out wants the browser signed out; sealed
-// visitors have nothing but their cookies, of which the last one wins.
+// doing; whoever signs out wants the browser signed out; sealed visitors have nothing but their
+// cookies, of which the last one wins.
 func TestL2AnswersComeLate(t *testing.T) {
 	sent := 0
-	eachOverlap(t, func(t *testing.T, o *overlapped) {
+	eachOverlap(t, acts, acts, func(t *testing.T, o *overlapped) {
 		text, removed := sentToken(o.w)
-		if text == "" && !removed || !o.aware || o.slow.before == "" || o.sealed && o.slow.before == aVisitor || strings.HasPrefix(o.fast.steps, "logout.") {
+		if text == "" && !removed || !o.aware || o.slow.before == "" || o.sealed && o.slow.before == aVisitor {
 			return
 		}
 		sent++
@@ -297,5 +307,27 @@ func TestL2AnswersComeLate(t *testing.T) {
 	})
 	if sent < 300 {
 		t.Errorf("only %d answers had a token", sent)
+	}
+}
+
+// L2: a token that an explicit commit has put into the header is taken back from there if the
+// session ends before the header leaves, as far as the request hears of that. What the browser has
+// stays.
+func TestL2TakenBack(t *testing.T) {
+	for _, before := range []string{"", aVisitor, "ada"} {
+		for _, then := range []string{"set", "renew", "logout", "others", "set.commit"} {
+			bubble(t, func(t *testing.T, g *site) {
+				g.chain()
+				g.on("told", func(s *sojourn.Session, r *http.Request) (string, error) {
+					rigOK(t, runSteps(g, s, r, "ada.commit"))
+					must(g.store.Store.Revoke(t.Context(), "ada", store.Selection{})) // by another process
+					return "", runSteps(g, s, r, then)
+				})
+				w := g.client(before).get("told")
+				if text, _ := sentToken(w); text != "" {
+					t.Errorf("%s after the end, as %q: status %d with a dead token", then, before, w.Code)
+				}
+			})
+		}
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// Processes on one store tell each other which keys they have, by one record under store.Reserved. It
-// holds ids of keys and nothing else; docs/format.md has its bytes.
+// Processes on one store tell each other which keys they have, by one record under store.Reserved.
+// It holds ids of keys and nothing else; docs/format.md has its bytes.
 
 // Two processes must start within ringLives of each other to meet, unless RunSweeper keeps their
 // entries alive. An entry that is younger than ringRests is not written again.
@@ -52,15 +52,17 @@ func (r *ring) understands(o *ring) bool {
 }
 
 // CheckKeys compares the keys of this process with those of the others that use the store and the
-// manager's Name, and leaves the ids of its own for them. Call it when the program starts; [Manager.RunSweeper] calls it at once
-// and every few minutes, and tells the observer, [KeysDiffer], what it returns. It costs one read, and every few
-// minutes a write. A process that has ended, or has not called it for longer, is forgotten after 15 min.
+// manager's Name, and leaves the ids of its own for them. Call it when the program starts;
+// [Manager.RunSweeper] calls it at once and every few minutes, and tells the observer,
+// [KeysDiffer], what it returns. It costs one read, and every few minutes a write. A process that
+// has ended, or has not called it for longer, is forgotten after 15 min.
 //
-// A [Sealer] of the program's own takes part if it has a method KeyIDs() []string as [KeyRing] has. Where nothing can be compared
-// (no such method, a store that one process has for itself, no store) the answer is nil.
+// A [Sealer] of the program's own takes part if it has a method KeyIDs() []string as [KeyRing] has.
+// Where nothing can be compared (no such method, a store that one process has for itself, no store)
+// the answer is nil.
 //
-// Errors: [ErrKeys] where this process and another cannot open what the other seals, so that each takes the other's users
-// for strangers; outages.
+// Errors: [ErrKeys] where this process and another cannot open what the other seals, so that each
+// takes the other's users for strangers; outages.
 func (m *Manager) CheckKeys(ctx context.Context) error {
 	mine, ok := m.ringOf()
 	if !ok || m.store == nil || m.traits.Volatile {
@@ -80,8 +82,8 @@ func (m *Manager) CheckKeys(ctx context.Context) error {
 	return opError("keys", err)
 }
 
-// meetRings reads what others have left, leaves mine where that is due, and returns those that do not
-// go with it. Errors: [store.ErrConflict] and the like where another process was faster.
+// meetRings reads what others have left, leaves mine where that is due, and returns those that do
+// not go with it. Errors: [store.ErrConflict] and the like where another process was faster.
 func (m *Manager) meetRings(ctx context.Context, mine ring) (foreign []ring, err error) {
 	var rec store.Record
 	var now time.Time

@@ -145,7 +145,8 @@ func TestKeyRecord(t *testing.T) {
 	}
 }
 
-// Nodes that start at the same moment all leave their names, and damage to the record does not last.
+// Nodes that start at the same moment all leave their names, and damage to the record does not
+// last.
 func TestNodesThatStartTogether(t *testing.T) {
 	st := durable{memstore.New(nil)}
 	keys := [][]byte{sojourn.NewKey(), sojourn.NewKey(), sojourn.NewKey(), sojourn.NewKey()}
@@ -174,4 +175,25 @@ func TestKeyCheckOutage(t *testing.T) {
 	}
 	// What one process has for itself is compared with nobody.
 	rigOK(t, newWebRig(t, nil, sojourn.Options{}).m.CheckKeys(t.Context()))
+}
+
+// A process whose write meets another's reads again, and misses nobody.
+func TestKeyRecordChangesMeanwhile(t *testing.T) {
+	for _, first := range []bool{true, false} {
+		st := newFaultStore(durable{memstore.New(nil)})
+		mine, other := rigKeys(t), rigKeys(t)
+		if !first {
+			rigOK(t, node(t, st, rigKeys(t)).m.CheckKeys(t.Context()))
+		}
+		op := map[bool]string{true: opCreate, false: opUpdate}[first]
+		st.setBefore(func(ctx context.Context) error {
+			st.setBefore(nil, op)
+			_ = node(t, st, other).m.CheckKeys(ctx)
+			return nil
+		}, op)
+		err := node(t, st, mine).m.CheckKeys(t.Context())
+		if !errors.Is(err, sojourn.ErrKeys) || !strings.Contains(err.Error(), other.KeyIDs()[0]) {
+			t.Errorf("%s meets another: %v", op, err)
+		}
+	}
 }

@@ -21,6 +21,8 @@ const (
 	ended
 	// settled: the request holds a live record, and the client its token.
 	settled
+	// told: as issued, and the header has the token. It has not left yet, as far as is known.
+	told
 	// moved: the request holds a live record, and the client may have an older token that leads to
 	// it, or a second cookie. The response should name the present one, if it still is that.
 	moved
@@ -84,6 +86,10 @@ var turns = [standings][turnCount]standing{
 		turnEnded: ended, turnShown: settled, turnMoved: moved, turnIssued: issued, turnRenewed: renewed,
 		turnLeft: departed, turnReleased: visiting,
 	},
+	told: {
+		turnEnded: ended, turnShown: told, turnMoved: issued, turnIssued: issued, turnRenewed: issued,
+		turnLeft: departed, turnReleased: visiting,
+	},
 	moved: {
 		turnEnded: ended, turnShown: moved, turnMoved: moved, turnIssued: issued, turnRenewed: renewed,
 		turnLeft: departed, turnReleased: visiting, turnTold: settled, turnDropped: settled,
@@ -94,7 +100,7 @@ var turns = [standings][turnCount]standing{
 	},
 	issued: {
 		turnEnded: ended, turnShown: issued, turnMoved: issued, turnIssued: issued, turnRenewed: issued,
-		turnLeft: departed, turnReleased: visiting, turnTold: settled,
+		turnLeft: departed, turnReleased: visiting, turnTold: told,
 	},
 }
 

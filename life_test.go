@@ -13,7 +13,7 @@ import (
 
 // names for failures.
 var (
-	standingNames = [standings]string{"unread", "unreadable", "visiting", "departed", "ended", "settled", "moved", "renewed", "issued"}
+	standingNames = [standings]string{"unread", "unreadable", "visiting", "departed", "ended", "settled", "told", "moved", "renewed", "issued"}
 	turnNames     = [turnCount]string{"failed", "nothing", "ended", "shown", "moved", "issued", "renewed", "left", "released", "told", "dropped"}
 )
 
@@ -21,6 +21,9 @@ func in(t turn, list ...turn) bool { return slices.Contains(list, t) }
 
 // reads are the turns by which a request learns something and does nothing.
 func reads(t turn) bool { return in(t, turnFailed, turnNothing, turnEnded, turnShown, turnMoved) }
+
+// own reports whether nobody else knows the present token, unless from the header of this response.
+func own(s standing) bool { return s == issued || s == told }
 
 // rules are what every step of the machine keeps to.
 var rules = []struct {
@@ -66,8 +69,8 @@ var rules = []struct {
 		return t != turnTold || from.owes() && !to.owes() && from.holds() == to.holds() && to != ended
 	}},
 	// L1
-	{"reading alone never makes a debt that binds", func(from standing, t turn, to standing) bool {
-		return !reads(t) || !to.binds() || from.binds()
+	{"reading alone never makes a debt that binds, unless of what is in the header already", func(from standing, t turn, to standing) bool {
+		return !reads(t) || !to.binds() || from.binds() || own(from)
 	}},
 	{"a record that is shown where it was looked for changes no debt", func(from standing, t turn, to standing) bool {
 		return t != turnShown || to == from || !from.known() && !to.owes()
@@ -76,13 +79,16 @@ var rules = []struct {
 		return t != turnMoved || to.owes()
 	}},
 	{"a token that others can reach too is shared, until this request makes one of its own", func(from standing, t turn, to standing) bool {
-		return !in(t, turnMoved, turnRenewed) || to.shared() || from == issued
+		return !in(t, turnMoved, turnRenewed) || to.shared() || own(from)
 	}},
 	{"a token of this request's own is its own, whatever else happens to the record", func(from standing, t turn, to standing) bool {
-		return from != issued || !to.shared()
+		return !own(from) || !to.shared()
 	}},
 	{"what this request makes is owed, and binds", func(_ standing, t turn, to standing) bool {
 		return !in(t, turnIssued, turnRenewed) || to.holds() && to.binds()
+	}},
+	{"a token that has been told is no less this request's own than before, until the header leaves", func(from standing, t turn, to standing) bool {
+		return t != turnTold || own(from) == own(to)
 	}},
 	{"a new record's token is nobody else's", func(_ standing, t turn, to standing) bool {
 		return t != turnIssued || to == issued

@@ -125,17 +125,31 @@ func (s *Session) keepAlive() {
 		return
 	}
 	left := s.rec.Seen.Add(s.rec.Idle).Sub(s.now)
-	if left >= min(s.m.opts.LongestRequest, s.rec.Idle/2) {
+	if left > min(s.m.opts.LongestRequest, s.rec.Idle/2) {
 		return
 	}
-	ctx := s.r.Context()
-	s.alive = time.AfterFunc(left/2, func() {
-		s.lock()
-		defer s.mu.Unlock()
-		if s.stage < stageOver && s.standing.holds() {
-			s.touch(ctx, s.storeNow())
-		}
-	})
+	if s.m.store != nil && (s.m.sealed == nil || s.rec.User != "") { // else only the cookie could say it
+		ctx := detached(s.r.Context())
+		s.alive = time.AfterFunc(left/2, func() { s.stillRuns(ctx, left/8) })
+	}
+}
+
+// stillRuns touches the session for [Session.keepAlive], beside whatever the handler does. While the
+// handler waits for the store it tries again soon, for that may be a use by itself, or an end.
+func (s *Session) stillRuns(ctx context.Context, soon time.Duration) {
+	if !s.mu.TryLock() {
+		time.AfterFunc(max(soon, time.Millisecond), func() { s.stillRuns(ctx, soon) })
+		return
+	}
+	runs, rec := s.stage < stageOver && s.standing.holds() && !s.peek, s.rec
+	s.mu.Unlock()
+	if !runs {
+		return
+	}
+	err := s.m.calls.Do(ctx, func(ctx context.Context) error { return s.m.store.Touch(ctx, rec, rec.Idle/2) })
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		s.m.event(ctx, StoreFailed, rec.Handle, rec.User, "touch", err)
+	}
 }
 
 // letGo ends keepAlive.
@@ -170,7 +184,7 @@ const maxHops = 16
 func (s *Session) find(ctx context.Context, t ticket, late bool) (ticket, answer, error) {
 	gone, live := nothing, liveHere
 	var last renewal // that was followed
-	for range maxHops {
+	for range maxHops + 1 {
 		rec, now, err := s.get(ctx, t.key)
 		if errors.Is(err, store.ErrNotFound) {
 			s.event(ctx, SessionUseAfterExpire, "", nil)

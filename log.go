@@ -10,14 +10,15 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// logged are the events that an operator should see, and how bad they are. The others are the life of
-// sessions as it should be.
+// logged are the events that an operator should see, and how bad they are. The others are the life
+// of sessions as it should be.
 var logged = map[EventName]struct {
 	level slog.Level
 	text  string
 }{
 	StoreFailed:      {slog.LevelError, "sojourn: the session store failed"},
 	KeysDiffer:       {slog.LevelError, "sojourn: processes on one session store have different keys"},
+	SealFailed:       {slog.LevelError, "sojourn: the keys do not seal"},
 	ChangeLost:       {slog.LevelWarn, "sojourn: a change of a session was lost"},
 	CommitFailed:     {slog.LevelWarn, "sojourn: a request's changes of its session were not written"},
 	InsecureRefused:  {slog.LevelWarn, "sojourn: no session over plain HTTP"},
@@ -29,12 +30,13 @@ var logged = map[EventName]struct {
 	DuplicateCookie:  {slog.LevelInfo, "sojourn: several session cookies in one request"},
 }
 
-// LogEvents returns an observer, for [Options.Observe], that writes to l what an operator should see:
-// failures of the store, lost changes, and each kind of refusal with what to change. nil means slog's
-// default logger at the time of the event. What goes as it should is not logged, and no user's id is.
+// LogEvents returns an observer, for [Options.Observe], that writes to l what an operator should
+// see: failures of the store, lost changes, and each kind of refusal with what to change. nil means
+// slog's default logger at the time of the event. What goes as it should is not logged, and no
+// user's id is.
 //
-// Of events of one name and reason it writes the first, and then at most one every 10 s, which says in
-// "omitted" how many came between. It is safe for concurrent use.
+// Of events of one name and reason it writes the first, and then at most one every 10 s, which says
+// in "omitted" how many came between. It is safe for concurrent use.
 func LogEvents(l *slog.Logger) func(context.Context, Event) {
 	var pace pace
 	return func(ctx context.Context, e Event) {

@@ -199,6 +199,7 @@ func TestRefusalsSayWhatToChange(t *testing.T) {
 		{"no browser", sojourn.CrossSiteRefused, "cookie", "Sec-Fetch-Site: same-origin", pairs("Cookie", "__Host-session=x"), "Sec-Fetch-Site"},
 		{"a proxy that changes the name", sojourn.CrossSiteRefused, "cookie", "proxy_set_header Host", pairs("Cookie", "__Host-session=x", "Origin", "https://shop.example.com"), "Sec-Fetch-Site"},
 		{"another site", sojourn.CrossSiteRefused, "cookie", "Options.TrustedOrigins", pairs("Cookie", "__Host-session=x", "Sec-Fetch-Site", "same-site", "Origin", "https://pay.example.com"), ""},
+		{"another site, no cookie", sojourn.CrossSiteRefused, "origin", "Options.InsecureCrossSite", pairs("Sec-Fetch-Site", "cross-site", "Origin", "https://pay.example.com"), ""},
 		{"two headers", sojourn.AmbiguousRefused, "", "one token", pairs("Authorization", bearer, "Authorization", bearer), ""},
 		{"a cookie that is not ours", sojourn.TokenRefused, "cookie", "same keys", pairs("Cookie", "__Host-session=x"), ""},
 		{"a bearer token that is not ours", sojourn.TokenRefused, "bearer", "same keys", pairs("Authorization", "Bearer acme_x"), ""},
@@ -228,5 +229,18 @@ func TestLogShowsNoPassword(t *testing.T) {
 	}
 	if strings.Count(log.String(), "\n") != 6 || strings.Contains(log.String(), "hunt") || strings.Contains(log.String(), "er2") || !strings.Contains(log.String(), "@db:5432/shop: refused") {
 		t.Errorf("%s", &log)
+	}
+}
+
+// A form without its CSRF token is told of, too.
+func TestMissingCSRFTokenIsTold(t *testing.T) {
+	g := newWebRig(t, nil, sojourn.Options{})
+	w := httptest.NewRecorder()
+	h := g.m.Handler(g.m.RequireCSRFToken(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler runs") })))
+	cookie := g.login("")
+	h.ServeHTTP(w, rigRequest("POST", cookie))
+	last := g.ev[len(g.ev)-1]
+	if w.Code != 403 || last.Name != sojourn.CrossSiteRefused || last.Reason != "csrf token" || !strings.Contains(last.Hint, "csrf_token") || !errors.Is(last.Err, sojourn.ErrCrossSite) {
+		t.Errorf("status %d, event %+v", w.Code, last)
 	}
 }

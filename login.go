@@ -123,8 +123,8 @@ func (m *Manager) admission(s *Session, user string, l *login) store.Admission {
 // starts its lifetime anew. It acts at once, not with the commit, and loads the session if that was
 // not done.
 //
-// With [Keep] or [KeepAll], a sign-in that overlaps another of the same visitor fails with
-// [ErrConflict]: the values went with the other.
+// With [Keep] or [KeepAll], or after a change, a sign-in that overlaps another of the same session
+// fails with [ErrConflict]: the values went with the other.
 // Errors: [ErrNoUser], [ErrLimit], [ErrRevoked], [ErrConflict], [ErrEnded], [ErrInsecure],
 // [ErrNoToken], [ErrCrossSite], [ErrFull], outages.
 func (s *Session) Login(ctx context.Context, user string, opts ...LoginOption) error {
@@ -189,6 +189,9 @@ func (s *Session) confirm(ctx context.Context, l *login) error {
 
 // signIn makes the user's session and ends the one from before.
 func (s *Session) signIn(ctx context.Context, user string, l *login) error {
+	if s.standing == ended && (l.keeps() || len(s.ops) > 0) {
+		return fmt.Errorf("%w: the session went on without this token, and its values with it", ErrConflict)
+	}
 	before := s.snapshot()
 	rec, mt := s.loginRecord(user, l)
 	rec.Data = before.kept(l)

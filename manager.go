@@ -22,7 +22,8 @@ type Manager struct {
 	opts    Options
 	keys    Sealer
 	jar     cookie.Jar
-	aad     struct{ cookie, bearer, sealed, csrf []byte }
+	formJar cookie.Jar // of visitors' CSRF tokens
+	aad     struct{ cookie, bearer, sealed, csrf, form []byte }
 	opened  struct{ cookie, bearer token.Cache }
 	calls   call.Caller
 	origins []webOrigin    // Options.TrustedOrigins
@@ -60,10 +61,12 @@ func newManager(st store.Store, sealed *SealedOptions, opts *Options) (*Manager,
 	}
 	m.calls.Timeout, m.calls.Known = m.opts.Timeout, ErrTooLarge
 	m.jar = cookie.New(m.opts.Cookie.cookie(m.opts.insecure()))
+	m.formJar = cookie.New(m.opts.Cookie.formCookie(m.opts.insecure()))
 	m.aad.cookie = token.AAD(token.Cookie, m.opts.Name, m.jar.Name)
 	m.aad.bearer = token.AAD(token.Bearer, m.opts.Name, "")
 	m.aad.sealed = token.AAD(token.Sealed, m.opts.Name, m.jar.Name)
 	m.aad.csrf = token.AAD(token.CSRF, m.opts.Name, m.jar.Name)
+	m.aad.form = token.AAD(token.Form, m.opts.Name, m.jar.Name)
 	if err := m.setKeys(); err != nil {
 		return nil, err
 	}

@@ -29,7 +29,8 @@ const (
 	ValueDropped          EventName = "session_value_dropped"    // a stored value did not decode; Reason names it
 	StoreFailed           EventName = "session_store_failed"     // the store answered with an error: an outage, ErrFull or ErrCorrupt
 	CommitFailed          EventName = "session_commit_failed"    // a request's changes were not written, for a reason that is not the store's
-	ChangeLost            EventName = "session_change_lost"      // a change came too late for its response
+	SealFailed            EventName = "session_seal_failed"      // a Sealer of the program's own failed; Reason says at what
+	ChangeLost            EventName = "session_change_lost"      // a change came too late for its response, or its handler failed
 	KeysDiffer            EventName = "session_keys_differ"      // processes on one store have other keys: ErrKeys
 )
 
@@ -40,7 +41,7 @@ type Event struct {
 	Time   time.Time
 	Handle store.Handle // zero if unknown
 	User   string
-	Reason string // "logout", "revoked", "limit", "idle", "lifetime", an operation or a value's name; of a refusal what came: "cookie", "bearer", "custom"
+	Reason string // "logout", "revoked", "limit", "idle", "lifetime", an operation or a value's name; of a refusal what came: "cookie", "bearer", "custom", "csrf token", "origin"
 	Hint   string // what an operator can change, in words; "" if the library cannot tell
 	Err    error
 }
@@ -54,9 +55,9 @@ func (m *Manager) refused(r *http.Request, name EventName, reason, hint string, 
 	m.opts.Observe(r.Context(), Event{Name: name, Time: time.Now(), Reason: reason, Hint: hint, Err: err})
 }
 
-// report names the act that failed in its error, and tells of what an operator can do something about:
-// the store's failures and the refusals of the request. The rest is the caller's to see; a commit's may
-// have no caller.
+// report names the act that failed in its error, and tells of what an operator can do something
+// about: the store's failures and the refusals of the request. The rest is the caller's to see; a
+// commit's may have no caller.
 func (s *Session) report(ctx context.Context, op string, err error) error {
 	switch {
 	case err == nil:

@@ -20,14 +20,15 @@ func newProblem(status int, sentinel, title string) problem {
 	return problem{"https://pkg.go.dev/github.com/sojourn-go/sojourn#" + sentinel, title, status}
 }
 
-// DefaultOnError answers 503 to outages, 401 where nobody is signed in, 409 to conflicts and refused
-// sign-ins, 400 to requests with several tokens, 403 to cross-site requests, 413 where data do not fit,
-// and 500 to the rest, in plain words and without the cause. It leaves the client's cookie alone.
+// DefaultOnError answers 503 to outages, 401 where nobody is signed in, 409 to conflicts and
+// refused sign-ins, 400 to requests with several tokens, 403 to cross-site requests, 413 where data
+// do not fit, and 500 to the rest, in plain words and without the cause. It leaves the client's
+// cookie alone.
 //
-// Clients whose Accept header prefers application/json or application/problem+json to pages and plain
-// text get problem details (RFC 9457): type is the address of the documentation of this package's
-// sentinel, for example "https://pkg.go.dev/github.com/sojourn-go/sojourn#ErrEnded", or "about:blank";
-// title and status are the words and the number above.
+// Clients whose Accept header prefers application/json or application/problem+json to pages and
+// plain text get problem details (RFC 9457): type is the address of the documentation of this
+// package's sentinel, for example "https://pkg.go.dev/github.com/sojourn-go/sojourn#ErrEnded", or
+// "about:blank"; title and status are the words and the number above.
 func DefaultOnError(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err)
 	if p.Status == http.StatusServiceUnavailable {

@@ -36,7 +36,8 @@ func readProblem(t *testing.T, w *httptest.ResponseRecorder) (p struct {
 
 const docs = "https://pkg.go.dev/github.com/sojourn-go/sojourn#"
 
-// RFC 9457: each error has its status and a type that tells it from the others, and the cause stays here.
+// RFC 9457: each error has its status and a type that tells it from the others, and the cause stays
+// here.
 func TestProblemDetails(t *testing.T) {
 	for _, tt := range []struct {
 		err    error
@@ -54,6 +55,7 @@ func TestProblemDetails(t *testing.T) {
 		{sojourn.ErrAmbiguous, 400, docs + "ErrAmbiguous"},
 		{sojourn.ErrCrossSite, 403, docs + "ErrCrossSite"},
 		{sojourn.ErrTooLarge, 413, docs + "ErrTooLarge"},
+		{sojourn.ErrInsecure, 500, docs + "ErrInsecure"},
 		{errors.New("other"), 500, "about:blank"},
 	} {
 		r := rigRequest("GET")
@@ -107,7 +109,8 @@ func TestProblemAccept(t *testing.T) {
 	}
 }
 
-// The answers that Handler and the middlewares give by themselves are problem details for programs, too.
+// The answers that Handler and the middlewares give by themselves are problem details for programs,
+// too.
 func TestProblemAnswers(t *testing.T) {
 	st := &sojourntest.Faulty{Store: memstore.New(nil)}
 	g := newWebRig(t, st, sojourn.Options{Bearer: &sojourn.BearerOptions{Realm: "shop"}})

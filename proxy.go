@@ -35,9 +35,9 @@ func (m *Manager) secure(r *http.Request) bool {
 	return m.https(r) || m.opts.InsecureLoopbackHTTP && m.developing(r)
 }
 
-// developing reports whether r is what a browser on the developer's own machine sends. The name that
-// it asks for is what keeps development out of production, and the page it comes from: a proxy with
-// its settings untouched asks for localhost, too.
+// developing reports whether r is what a browser on the developer's own machine sends. The name
+// that it asks for is what keeps development out of production, and the page it comes from: a proxy
+// with its settings untouched asks for localhost, too.
 func (m *Manager) developing(r *http.Request) bool {
 	peer := peerOf(r)
 	near := peer.IsLoopback()

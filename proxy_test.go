@@ -52,7 +52,8 @@ func pairs(list ...string) http.Header {
 	return h
 }
 
-// signsIn signs ada in by a request that came this way and gives her session and what was told of it.
+// signsIn signs ada in by a request that came this way and gives her session and what was told of
+// it.
 func signsIn(t *testing.T, o sojourn.Options, w way) (*sojourn.Info, *httptest.ResponseRecorder, []sojourn.Event) {
 	t.Helper()
 	g := newWebRig(t, nil, o)
@@ -183,8 +184,8 @@ func TestClientAddress(t *testing.T) {
 	}
 }
 
-// TestTraefikHeaders has the headers that Traefik v3 sets, as its source has them: it could not be run
-// here. A WebSocket's scheme is its own.
+// TestTraefikHeaders has the headers that Traefik v3 sets, as its source has them: it could not be
+// run here. A WebSocket's scheme is its own.
 func TestTraefikHeaders(t *testing.T) {
 	common := []string{"X-Forwarded-For", "203.0.113.9", "X-Forwarded-Host", "example.com", "X-Forwarded-Port", "443", "X-Forwarded-Server", "edge", "X-Real-Ip", "203.0.113.9"}
 	for name, c := range map[string]struct {
@@ -203,8 +204,8 @@ func TestTraefikHeaders(t *testing.T) {
 	}
 }
 
-// A program in a container sees its developer's browser at the bridge's gateway. The option for that
-// serves nothing else, so that whoever deploys it sees it at the first request.
+// A program in a container sees its developer's browser at the bridge's gateway. The option for
+// that serves nothing else, so that whoever deploys it sees it at the first request.
 func TestContainerDevelopment(t *testing.T) {
 	dev := sojourn.Options{InsecureContainerHTTP: true}
 	for _, tt := range []struct {

@@ -1,6 +1,7 @@
 package sojourn
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -32,7 +33,7 @@ type Session struct {
 	known *revocation
 
 	mu       sync.Mutex
-	changing atomic.Bool // a function of the program runs under mu
+	running  atomic.Bool // code of the program runs under mu
 	standing standing
 	stage    stage
 	site     site
@@ -54,6 +55,7 @@ type reading struct {
 	failed error       // what door.Fail was given
 	stuck  *ticket     // of the record that could not be read, or not be believed
 	alive  *time.Timer // see keepAlive
+	form   *formID     // of the visitor's forms in this response
 	st     store.Store // the manager's, or this request's sealed record
 	first  call.Context
 	held
@@ -103,38 +105,67 @@ func (s *Session) Format(f fmt.State, _ rune) { fmt.Fprint(f, "[session]") }
 // LogValue hides the session from slog; log its Handle.
 func (s *Session) LogValue() slog.Value { return slog.StringValue("[session]") }
 
-// lock locks the session. It panics where the caller would wait for itself for ever: in a function
-// that the session runs while it is locked.
+// lock locks the session. It panics where the caller would wait for itself for ever: in code of the
+// program that the session runs while it is locked.
 func (s *Session) lock() {
-	if s.changing.Load() && insideChange() {
+	if s.running.Load() && insideRun() {
 		panic("sojourn: the session is used inside a function given to Update, or inside a codec or OnDecodeError: " +
 			"use the function's argument only")
 	}
 	s.mu.Lock()
 }
 
-// insideChange reports whether this goroutine runs a function of [Session.change].
-func insideChange() bool {
+// insideRun reports whether this goroutine is in one of the session's run methods. They are found by
+// their names.
+func insideRun() bool {
 	var pcs [64]uintptr
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
-	for {
-		f, more := frames.Next()
-		if strings.HasSuffix(f.Function, "sojourn.(*Session).change") {
-			return true
+	for skip := 2; ; skip += len(pcs) {
+		n := runtime.Callers(skip, pcs[:])
+		frames := runtime.CallersFrames(pcs[:n])
+		for f, more := frames.Next(); ; f, more = frames.Next() {
+			if strings.Contains(f.Function, "sojourn.(*Session).run") {
+				return true
+			}
+			if !more {
+				break
+			}
 		}
-		if !more {
+		if n < len(pcs) {
 			return false
 		}
 	}
 }
 
-// change runs code of the program, which must not use the session, under the session's lock.
+// runChange runs a function that was given to Update, under the session's lock.
 //
 //go:noinline
-func (s *Session) change(v *view, f op) error {
-	s.changing.Store(true)
-	defer s.changing.Store(false)
+func (s *Session) runChange(v *view, f op) error {
+	defer s.running.Store(s.running.Swap(true))
 	return f(v)
+}
+
+// runEncode runs the codec, under the session's lock.
+//
+//go:noinline
+func (s *Session) runEncode(p any) ([]byte, error) {
+	defer s.running.Store(s.running.Swap(true))
+	return s.m.opts.Codec.Append(nil, p)
+}
+
+// runDecode runs the codec, under the session's lock.
+//
+//go:noinline
+func (s *Session) runDecode(raw []byte, p any) error {
+	defer s.running.Store(s.running.Swap(true))
+	return s.m.opts.Codec.Decode(raw, p)
+}
+
+// runOnDecodeError runs that option, under the session's lock.
+//
+//go:noinline
+func (s *Session) runOnDecodeError(name string, raw []byte, err error) ([]byte, error) {
+	defer s.running.Store(s.running.Swap(true))
+	return s.m.opts.OnDecodeError(s.r.Context(), name, bytes.Clone(raw), err)
 }
 
 // ready locks the session for reading and panics if it is not loaded.
@@ -274,7 +305,7 @@ func (s *Session) apply(f op) error {
 		s.event(s.r.Context(), ChangeLost, "the request is over", ErrOver)
 		return ErrOver
 	}
-	if err := s.change(&s.view, f); err != nil {
+	if err := s.runChange(&s.view, f); err != nil {
 		return err
 	}
 	s.ops = append(s.ops, f)
@@ -317,7 +348,7 @@ func (s *Session) vacate() {
 func (s *Session) replay() error {
 	s.resetView()
 	for _, f := range s.ops {
-		if err := s.change(&s.view, f); err != nil {
+		if err := s.runChange(&s.view, f); err != nil {
 			s.dropChanges() // none of them counts, also for a second commit
 			return err
 		}

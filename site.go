@@ -69,7 +69,11 @@ func (m *Manager) checkSite(r *http.Request) (site, error) {
 }
 
 func (m *Manager) refuseSite(r *http.Request, err error) error {
-	m.refused(r, CrossSiteRefused, "cookie", crossSiteHint(r), err)
+	reason := "origin"
+	if m.tokenCame(r) {
+		reason = "cookie"
+	}
+	m.refused(r, CrossSiteRefused, reason, crossSiteHint(r), err)
 	return &Error{Op: "load", Err: err}
 }
 

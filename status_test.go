@@ -1,6 +1,7 @@
 package sojourn_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -37,7 +38,7 @@ var endings = []struct {
 	{"return", true, nil, func(http.ResponseWriter, *http.Request) {}},
 	{"status 204", true, nil, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }},
 	{"redirect", true, nil, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", http.StatusSeeOther) }},
-	{"status 422", true, nil, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", 422) }},
+	{"status 422", true, nil, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusUnprocessableEntity) }},
 	{"status 500", false, nil, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "broken", 500) }},
 	{"status 503", false, nil, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }},
 	{"status 599", false, nil, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(599) }},
@@ -55,8 +56,8 @@ func managersOfBothKinds(t *testing.T, o sojourn.Options) map[string]*webRig {
 	}
 }
 
-// run serves a request whose handler does act and then ends as told. It gives the answer and the cookie
-// that the browser has after it.
+// run serves a request whose handler does act and then ends as told. It gives the answer and the
+// cookie that the browser has after it.
 func (g *webRig) run(wrap func(http.Handler) http.Handler, cookie string, act func(*sojourn.Session, *http.Request), end func(http.ResponseWriter, *http.Request)) (*httptest.ResponseRecorder, string) {
 	var h http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s, err := g.m.Load(r)
@@ -78,8 +79,8 @@ func (g *webRig) run(wrap func(http.Handler) http.Handler, cookie string, act fu
 	return w, cookie
 }
 
-// A handler that ends in a 5xx, in a panic or in a time-out commits no values, keeps the messages that it
-// took, and makes no record of a visitor. All else does.
+// A handler that ends in a 5xx, in a panic or in a time-out commits no values, keeps the messages
+// that it took, and makes no record of a visitor. All else does.
 func TestFailedPageCommitsNoValues(t *testing.T) {
 	for _, on := range []bool{false, true} {
 		for _, tt := range endings {
@@ -176,8 +177,8 @@ func TestFailedPageRenews(t *testing.T) {
 	})
 }
 
-// A status of 5xx that comes too late for the response, as a recoverer's does after the first byte, still
-// keeps what came after that byte from being committed; what was committed before it stays.
+// A status of 5xx that comes too late for the response, as a recoverer's does after the first byte,
+// still keeps what came after that byte from being committed; what was committed before it stays.
 func TestFailedPageLate(t *testing.T) {
 	for _, want := range []string{"first", "half"} {
 		g := newWebRig(t, nil, sojourn.Options{CommitOn5xx: want == "half"})
@@ -196,4 +197,37 @@ func TestFailedPageLate(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What a handler does after its time-out is lost, and told so; nothing of it is committed.
+func TestFailedPageTimedOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newWebRig(t, nil, sojourn.Options{})
+		cookie := g.login("")
+		done := make(chan struct{})
+		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			defer close(done)
+			s, err := g.m.Load(r)
+			rigOK(t, err)
+			rigOK(t, rigNote.Set(s, "half"))
+			time.Sleep(2 * time.Second)
+			if err := rigNote.Set(s, "late"); !errors.Is(err, sojourn.ErrOver) {
+				t.Errorf("a late change: %v", err)
+			}
+			if err := s.Login(r.Context(), "eve"); !errors.Is(err, sojourn.ErrNoToken) {
+				t.Errorf("a late sign-in: %v", err)
+			}
+		})
+		w := httptest.NewRecorder()
+		g.m.Handler(http.TimeoutHandler(h, time.Second, "slow")).ServeHTTP(w, rigRequest("POST", cookie))
+		<-done
+		if w.Code != 503 || w.Header()["Set-Cookie"] != nil {
+			t.Errorf("status %d, %v", w.Code, w.Header())
+		}
+		g.do(cookie, func(s *sojourn.Session) {
+			if s.User() != "ada" || rigNote.Has(s) {
+				t.Errorf("user %q, note %q", s.User(), rigNote.Get(s))
+			}
+		})
+	})
 }

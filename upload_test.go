@@ -33,7 +33,8 @@ func multipartBody(t testing.TB, file int, fields ...[2]string) (body *bytes.Buf
 }
 
 // net/http removes the temporary files of its own Request only, and below Handler there is a copy:
-// nothing of an upload is left, whatever order the middlewares stand in and however the handler ends.
+// nothing of an upload is left, whatever order the middlewares stand in and however the handler
+// ends.
 func TestUploadsLeaveNoFile(t *testing.T) {
 	g, other := newWebRig(t, nil, sojourn.Options{}), newWebRig(t, nil, sojourn.Options{Name: "other"})
 	type wrap = func(http.Handler) http.Handler
@@ -129,8 +130,8 @@ func (c *counted) Read(p []byte) (n int, err error) {
 
 func (c *counted) Close() error { return nil }
 
-// RequireCSRFToken reads nothing of a stranger's body, or of one that brought its token in the header,
-// and of the others no more than it may.
+// RequireCSRFToken reads nothing of a stranger's body, or of one that brought its token in the
+// header, and of the others no more than it may.
 func TestCSRFBodyLimit(t *testing.T) {
 	multi := "--b\r\nContent-Disposition: form-data; name=file; filename=a\r\n\r\n"
 	for _, limit := range []int{0, 1 << 10} {
@@ -148,6 +149,7 @@ func TestCSRFBodyLimit(t *testing.T) {
 			{"header", cookie, token, "multipart/form-data; boundary=b", multi, 0, 0, 200},
 			{"JSON", cookie, "", "application/json", `{"a":"`, 0, 0, 403},
 			{"no boundary", cookie, "", "multipart/form-data", multi, 0, most, 403},
+			{"a strange parameter", cookie, "", "application/x-www-form-urlencoded; a", "csrf_token=" + token + "&a=", most, most, 200},
 			{"no type", cookie, "", "", "a=", 0, 0, 403},
 			{"file", cookie, "", "multipart/form-data; boundary=b", multi, most, most, 403},
 			{"form", cookie, "", "application/x-www-form-urlencoded", "a=", most, most, 403},
@@ -287,8 +289,8 @@ func TestCSRFGivesBodyBack(t *testing.T) {
 	}
 }
 
-// What ServeMux notes in its Request, the route and its wildcards, is there for logs and metrics outside
-// Handler, too, at the first byte and after the last.
+// What ServeMux notes in its Request, the route and its wildcards, is there for logs and metrics
+// outside Handler, too, at the first byte and after the last.
 func TestPatternOutside(t *testing.T) {
 	g, other := newWebRig(t, nil, sojourn.Options{}), newWebRig(t, nil, sojourn.Options{Name: "other"})
 	mux := http.NewServeMux()

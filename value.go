@@ -71,7 +71,7 @@ func (v Value[T]) Has(s *Session) bool {
 func (v Value[T]) Set(s *Session, x T) error {
 	s.ready()
 	defer s.mu.Unlock()
-	raw, err := encode(s.m.opts.Codec, x)
+	raw, err := encode(s, x)
 	if err != nil {
 		return fmt.Errorf("sojourn: encode value %s: %w", v.name, err)
 	}
@@ -97,7 +97,7 @@ func (v Value[T]) Update(s *Session, f func(*T) error) error {
 		if err := f(&x); err != nil {
 			return err
 		}
-		raw, err := encode(s.m.opts.Codec, x)
+		raw, err := encode(s, x)
 		if err != nil {
 			return fmt.Errorf("sojourn: encode value %s: %w", v.name, err)
 		}
@@ -107,7 +107,7 @@ func (v Value[T]) Update(s *Session, f func(*T) error) error {
 
 // Take returns the value and deletes it, once: of two overlapping requests that take
 // the same value, one fails to commit with [ErrConflict]. ok is false if there is none, or
-// none that decodes; that one stays.
+// none that decodes, and after the handler's end; the value stays then.
 func (v Value[T]) Take(s *Session) (x T, ok bool) {
 	s.ready()
 	defer s.mu.Unlock()
@@ -120,7 +120,7 @@ func (v Value[T]) Take(s *Session) (x T, ok bool) {
 		return x, false
 	}
 	taken := string(raw)
-	_ = s.apply(func(w *view) error { // the first run cannot fail: raw is what the view has
+	err = s.apply(func(w *view) error { // the first run cannot fail: raw is what the view has
 		now, ok := w.Get(v.name)
 		if !ok || string(now) != taken {
 			return fmt.Errorf("%w: another request took or changed value %s", ErrConflict, v.name)
@@ -128,6 +128,10 @@ func (v Value[T]) Take(s *Session) (x T, ok bool) {
 		w.Delete(v.name)
 		return nil
 	})
+	if err != nil { // the request is over
+		var zero T
+		return zero, false
+	}
 	return x, true
 }
 
@@ -184,19 +188,19 @@ func RefuseValue(context.Context, string, []byte, error) ([]byte, error) {
 	return nil, errors.New("its bytes do not fit the Go type")
 }
 
-// encode is c.Append, without its allocations for the commonest values.
-func encode[T any](c Codec, x T) ([]byte, error) {
-	if _, ok := c.(jsonCodec); ok {
-		if s, ok := any(x).(string); ok && plainJSON(s) {
-			return appendQuoted(make([]byte, 0, len(s)+2), s), nil
+// encode is the codec's Append, without its allocations for the commonest values.
+func encode[T any](s *Session, x T) ([]byte, error) {
+	if _, ok := s.m.opts.Codec.(jsonCodec); ok {
+		if text, ok := any(x).(string); ok && plainJSON(text) {
+			return appendQuoted(make([]byte, 0, len(text)+2), text), nil
 		}
 	}
-	return encodeAny(c, x)
+	return encodeAny(s, x)
 }
 
 // encodeAny hands over a pointer, whose methods Decode will see, too: a type that encodes itself often has
 // them on the pointer only (big.Int), and encoding/json then writes "{}" for a value.
-func encodeAny[T any](c Codec, x T) ([]byte, error) { return c.Append(nil, &x) }
+func encodeAny[T any](s *Session, x T) ([]byte, error) { return s.runEncode(&x) }
 
 func decode[T any](s *Session, name string, raw []byte) (T, error) {
 	if _, ok := s.m.opts.Codec.(jsonCodec); ok { // Codec.Decode would move the value to the heap
@@ -212,21 +216,20 @@ func decode[T any](s *Session, name string, raw []byte) (T, error) {
 
 func decodeAny[T any](s *Session, name string, raw []byte) (T, error) {
 	var x, zero T
-	err := s.m.opts.Codec.Decode(raw, &x)
+	err := s.runDecode(raw, &x)
 	if err == nil {
 		return x, nil
 	}
-	ctx := s.r.Context()
-	better, refusal := s.m.opts.OnDecodeError(ctx, name, append([]byte(nil), raw...), err)
+	better, refusal := s.runOnDecodeError(name, raw, err)
 	if refusal != nil {
 		return zero, fmt.Errorf("%w: value %s: %w", ErrDecode, name, refusal)
 	}
 	if better == nil {
-		s.event(ctx, ValueDropped, name, nil)
+		s.event(s.r.Context(), ValueDropped, name, nil)
 		return zero, ErrNoValue
 	}
 	x = zero
-	if err := s.m.opts.Codec.Decode(better, &x); err != nil {
+	if err := s.runDecode(better, &x); err != nil {
 		return zero, fmt.Errorf("%w: value %s: OnDecodeError gave what does not decode either", ErrDecode, name)
 	}
 	return x, nil

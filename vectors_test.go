@@ -3,6 +3,7 @@ package sojourn
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"os"
 	"strconv"
@@ -19,6 +20,7 @@ func TestVectors(t *testing.T) {
 	write := os.Getenv("SOJOURN_WRITE_VECTORS") != ""
 	vectors.Test(t, write, "flash", runFlash, flashVectors())
 	vectors.Test(t, write, "csrf", runCSRF, csrfVectors())
+	vectors.Test(t, write, "form", runForm, formVectors())
 }
 
 func runFlash(t testing.TB, in map[string]string) (map[string]string, error) {
@@ -72,6 +74,43 @@ func csrfVectors() []vectors.Case {
 		vectors.Bad("other purpose", vectors.In(base, "token", spell(token.Cookie, 0))),
 		vectors.Bad("other manager", vectors.In(base, "manager", "admin", "token", spell(token.CSRF, 0))),
 		vectors.Bad("cut", vectors.In(base, "token", spell(token.CSRF, 0)[:84])),
+		vectors.Bad("empty", vectors.In(base, "token", "")),
+	}
+}
+
+func runForm(t testing.TB, in map[string]string) (map[string]string, error) {
+	ring, err := NewKeyRing(vectors.Bytes(t, in["key"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &Manager{keys: ring}
+	m.aad.form = token.AAD(token.Form, in["manager"], in["name"])
+	b, err := unversioned(in["token"])
+	if err != nil {
+		return nil, err
+	}
+	id, made, ok := m.openForm(b)
+	if !ok {
+		return nil, ErrCrossSite
+	}
+	return map[string]string{"cookie": token.Encoding.EncodeToString(id[:]), "made": strconv.FormatInt(made.Unix(), 10)}, nil
+}
+
+func formVectors() []vectors.Case {
+	key, id := vectors.Key(1), vectors.Key(0x60)[:16]
+	spell := func(purpose string, plain []byte) string {
+		return vectors.Text(1, vectors.Seal(key, plain, token.AAD(purpose, "", "__Host-session")))
+	}
+	plain := binary.BigEndian.AppendUint64(bytes.Clone(id), 1_800_000_000)
+	base := vectors.In(nil, "key", vectors.Hex(key), "manager", "", "name", "__Host-session")
+	return []vectors.Case{
+		vectors.Good("form", vectors.In(base, "token", spell(token.Form, plain))),
+		vectors.Bad("a session's", vectors.In(base, "token", spell(token.CSRF, plain))),
+		vectors.Bad("without time", vectors.In(base, "token", spell(token.Form, id))),
+		vectors.Bad("other key", vectors.In(base, "key", vectors.Hex(vectors.Key(9)), "token", spell(token.Form, plain))),
+		vectors.Bad("other manager", vectors.In(base, "manager", "admin", "token", spell(token.Form, plain))),
+		vectors.Bad("other name", vectors.In(base, "name", "__Host-id", "token", spell(token.Form, plain))),
+		vectors.Bad("cut", vectors.In(base, "token", spell(token.Form, plain)[:88])),
 		vectors.Bad("empty", vectors.In(base, "token", "")),
 	}
 }

@@ -97,9 +97,9 @@ func (w *writer) FlushError() error {
 
 func (w *writer) Flush() { _ = w.FlushError() } // http.Flusher has no way to say
 
-// Hijack commits first. It renews no token, and fails where the client must be told of one: whether the
-// program sends the header on is not known. Call [Session.Commit] before the upgrade, and hand the
-// upgrade the response's header.
+// Hijack commits first. It renews no token, and fails where the client must be told of one: whether
+// the program sends the header on is not known. Call [Session.Commit] before the upgrade, and hand
+// the upgrade the response's header.
 func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if !canHijack(w.w) {
 		return nil, nil, http.ErrNotSupported // HTTP/2: nothing has happened, the handler may go on

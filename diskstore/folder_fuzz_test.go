@@ -27,8 +27,8 @@ const (
 	kinds
 )
 
-// FuzzFolder lays anything, under any name, anywhere into a store's directory, and calls everything. Nothing panics,
-// and beside what is not the store's the sessions are all there.
+// FuzzFolder lays anything, under any name, anywhere into a store's directory, and calls
+// everything. Nothing panics, and beside what is not the store's the sessions are all there.
 func FuzzFolder(f *testing.F) {
 	for _, name := range []string{
 		"notes-old.txt", "backup-2026-11-27", "-", "--", "a-b", "x", "xm", "m", "h-1", "d9999999999", "xd0000000000", "m0000000000",

@@ -55,8 +55,8 @@ func redisAt(t *testing.T, address string) store.Store {
 	return redisStore(t, c, nil)
 }
 
-// caused wants the outage's cause in the text of each operation's error, the client's own error within reach, and the
-// password nowhere.
+// caused wants the outage's cause in the text of each operation's error, the client's own error
+// within reach, and the password nowhere.
 func caused(t *testing.T, s store.Store, want []string, as ...any) {
 	t.Helper()
 	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)

@@ -2,33 +2,31 @@ package faults_test
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/sojourn-go/sojourn"
 	"github.com/sojourn-go/sojourn/faults/site"
 	"github.com/sojourn-go/sojourn/servers"
+	"github.com/sojourn-go/sojourn/sojourntest"
 	"github.com/sojourn-go/sojourn/store"
 )
 
 // The clock of the application is 90 s behind the server's, or before it: nothing but a server whose own clock is moved shows that
 // honestly, since a Go program's cannot be. Every life is as long as it should be, and visitors notice nothing.
 func TestSkewedClock(t *testing.T) {
-	dir, err := os.MkdirTemp("", "skew") // which other users may read, as a server's may be another
-	must(t, err)
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	must(t, os.Chmod(dir, 0o755))
-	lib := filepath.Join(dir, "skew.so")
-	if out, err := exec.Command("cc", "-shared", "-fPIC", "-O1", "-o", lib, "testdata/skew.c").CombinedOutput(); err != nil {
-		t.Fatalf("the C compiler, which the race detector needs, too: %v\n%s", err, out)
-	}
+	lib := skewLib(t)
 	for _, c := range []struct {
 		name string
 		skew int // seconds by which the server's clock is ahead
@@ -63,6 +61,122 @@ func TestSkewedClock(t *testing.T) {
 				t.Errorf("visitors: %d acked, %d lost, %d alive again, %d refused, ended %q, %q", r.Acked, r.Lost, r.Resurrected, r.Refused, r.Ended, r.Breaches)
 			}
 			report(row{scenario: fmt.Sprintf("server's clock off by %+d s", c.skew), engine: c.name, acts: r.Requests, acked: r.Acked, lost: r.Lost, resurrected: r.Resurrected})
+		})
+	}
+}
+
+// skewLib builds the library that moves a server's clock.
+func skewLib(t *testing.T) string {
+	t.Helper()
+	lib := filepath.Join(publicDir(t), "skew.so")
+	if out, err := exec.Command("cc", "-shared", "-fPIC", "-O1", "-o", lib, "testdata/skew.c").CombinedOutput(); err != nil {
+		t.Fatalf("the C compiler, which the race detector needs, too: %v\n%s", err, out)
+	}
+	return lib
+}
+
+// publicDir is a folder that other users may read, as a server's may be another.
+func publicDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "skew")
+	must(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	must(t, os.Chmod(dir, 0o755))
+	return dir
+}
+
+// movable starts an engine whose clock runs ahead by what the last call of ahead said.
+func movable(t *testing.T, name, lib string) (st store.Store, ahead func(time.Duration)) {
+	t.Helper()
+	file := filepath.Join(publicDir(t), "skew")
+	ahead = func(d time.Duration) {
+		must(t, os.WriteFile(file, binary.NativeEndian.AppendUint64(nil, uint64(d/time.Second)), 0o644))
+	}
+	ahead(0)
+	t.Setenv("LD_PRELOAD", lib)
+	t.Setenv("SKEW_FILE", file)
+	m, err := starts[name](t.Context())
+	must(t, err)
+	os.Unsetenv("LD_PRELOAD")
+	t.Cleanup(func() { m.all.Close() })
+	m.name = name
+	return m.open(t, network(t)), ahead
+}
+
+// doors is an application where users come and go.
+func doors(sessions *sojourn.Manager) http.Handler {
+	mux := http.NewServeMux()
+	act := func(path string, f func(*sojourn.Session, *http.Request) error) {
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			if err := f(sessions.From(r), r); err != nil {
+				sojourn.DefaultOnError(w, r, err)
+			}
+		})
+	}
+	act("POST /login", func(s *sojourn.Session, r *http.Request) error { return s.Login(r.Context(), r.FormValue("user")) })
+	act("POST /logout", func(s *sojourn.Session, r *http.Request) error { return s.Logout(r.Context()) })
+	mux.Handle("GET /", sessions.RequireUser(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
+	return sessions.Handler(mux)
+}
+
+// The server's clock is ten minutes ahead, and is put right. Nobody is signed out by that; those who do not want to wait until it
+// has caught up sign out, or in, at once.
+func TestClockPutRight(t *testing.T) {
+	lib := skewLib(t)
+	for _, name := range []string{"postgres", "redis"} {
+		t.Run(name, func(t *testing.T) {
+			skip(t, name)
+			st, ahead := movable(t, name, lib)
+			keys, err := sojourn.NewKeyRing(sojourn.NewKey())
+			must(t, err)
+			sessions, err := sojourn.New(st, &sojourn.Options{Keys: keys})
+			must(t, err)
+			status := func(what string, resp *http.Response, want ...int) {
+				t.Helper()
+				if !slices.Contains(want, resp.StatusCode) {
+					t.Errorf("%s: status %d, want %d: %s", what, resp.StatusCode, want, sojourntest.Body(t, resp))
+				}
+			}
+			login := func(c *sojourntest.Client, user string) *http.Response {
+				return c.PostForm("/login", url.Values{"user": {user}})
+			}
+			visitor := func(user string) *sojourntest.Client {
+				c := sojourntest.NewClient(t, doors(sessions))
+				status("sign-in with the clock ahead", login(c, user), http.StatusOK)
+				return c
+			}
+
+			ahead(10 * time.Minute)
+			waits, leaves, changes := visitor("waits"), visitor("leaves"), visitor("changes")
+			visitor("gone")
+			if infos, err := sessions.Sessions(t.Context(), "waits"); err != nil || len(infos) != 1 || time.Until(infos[0].Created) < 9*time.Minute {
+				t.Fatalf("the server's clock is not ahead, %v, %v: nothing is proved", infos, err)
+			}
+			n, err := sessions.RevokeUser(t.Context(), "gone")
+			if must(t, err); n != 1 {
+				t.Errorf("revoked %d", n)
+			}
+
+			ahead(0)
+			page := []int{http.StatusServiceUnavailable}
+			if name == "redis" {
+				page = append(page, http.StatusOK) // its clock is never before what it has read
+			}
+			status("a page", waits.Get("/"), page...)
+			status("sign-out", leaves.PostForm("/logout", nil), http.StatusOK)
+			status("a page after it", leaves.Get("/"), http.StatusUnauthorized)
+			status("sign-in", login(changes, "changes"), http.StatusOK)
+			status("a page after it", changes.Get("/"), http.StatusOK)
+			status("sign-in of a user who was revoked ten minutes from now", login(changes, "gone"), http.StatusConflict)
+			for user, want := range map[string]int{"waits": 1, "leaves": 0, "changes": 1, "gone": 0} {
+				infos, err := sessions.Sessions(t.Context(), user)
+				if must(t, err); len(infos) != want {
+					t.Errorf("%s has %d sessions, want %d", user, len(infos), want)
+				}
+			}
+
+			ahead(10 * time.Minute) // as if they had passed
+			status("the page when the clock has caught up", waits.Get("/"), http.StatusOK)
 		})
 	}
 }

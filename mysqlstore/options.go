@@ -22,7 +22,7 @@ type Options struct {
 	Table string
 
 	// Wait is for how long a statement is sent again that others stand in the way of, unless its
-	// context ends before. It fails with store.ErrUnavailable then. Zero means 5 s.
+	// context ends before. It fails with store.ErrUnavailable then. Zero means 30 s.
 	Wait time.Duration
 }
 
@@ -37,7 +37,7 @@ func (opts *Options) complete() (o Options, err error) {
 		o.Table = "sojourn"
 	}
 	if o.Wait == 0 {
-		o.Wait = 5 * time.Second
+		o.Wait = 30 * time.Second
 	}
 	if !tableName.MatchString(o.Table) || o.Wait < 0 {
 		return o, errors.New("mysqlstore: Options.Table is not a name of at most 40 letters, digits and underscores, or Wait is negative")

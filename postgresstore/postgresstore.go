@@ -22,7 +22,8 @@ type Options struct {
 	Table string
 
 	// Wait is for how long a statement that loses a race against others is run again, unless its
-	// context ends before. It fails with [store.ErrUnavailable] then. Zero means 5 s.
+	// context ends before. One of those who race always wins. It fails with [store.ErrUnavailable]
+	// then. Zero means 30 s.
 	Wait time.Duration
 
 	// Lanes is how many Gets, how many Updates and how many Touches are under way at once, each in
@@ -86,7 +87,7 @@ func NewWith(d Driver, opts *Options) (*Store, error) {
 		o.Table = "sojourn"
 	}
 	if o.Wait == 0 {
-		o.Wait = 5 * time.Second
+		o.Wait = 30 * time.Second
 	}
 	switch {
 	case d == nil:

@@ -15,7 +15,8 @@ import (
 	"github.com/sojourn-go/sojourn/servers"
 )
 
-// beginners are configurations as each proxy's own documentation begins: TLS, one name, one program.
+// beginners are configurations as each proxy's own documentation begins: TLS, one name, one
+// program.
 var beginners = map[string]string{
 	"nginx": `server {
     listen 443 ssl;
@@ -41,8 +42,8 @@ backend app
 `,
 }
 
-// The README's program behind a proxy as its documentation begins signs in, or says in the log which lines to add;
-// and with these it signs in.
+// The README's program behind a proxy as its documentation begins signs in, or says in the log
+// which lines to add; and with these it signs in.
 func TestQuickstart(t *testing.T) {
 	for _, p := range programs {
 		t.Run(p.name, func(t *testing.T) {
@@ -68,8 +69,8 @@ func TestQuickstart(t *testing.T) {
 	}
 }
 
-// attempt runs the program behind the proxy and reports whether a browser gets to be signed in, and what the program
-// has logged.
+// attempt runs the program behind the proxy and reports whether a browser gets to be signed in, and
+// what the program has logged.
 func attempt(t *testing.T, p program, source, config string) (signedIn bool, log string) {
 	t.Helper()
 	l := listen(t, "tcp", "localhost:0")

@@ -52,8 +52,8 @@ type program struct {
 	name  string
 	file  string // of conf
 	start func(context.Context, *servers.ProxyOptions) (*servers.Server, error)
-	// here replaces in a configuration what is of the documentation's machine: where it listens, over
-	// TLS or not, and where its certificate is.
+	// here replaces in a configuration what is of the documentation's machine: where it listens,
+	// over TLS or not, and where its certificate is.
 	overTLS, plain []string
 }
 
@@ -77,8 +77,8 @@ var programs = []program{
 
 const caddyHere = "{\n    admin off\n    auto_https off\n}\n"
 
-// front starts the proxy with a configuration, in which the program is at 127.0.0.1:8080, in front of
-// what stands at app.
+// front starts the proxy with a configuration, in which the program is at 127.0.0.1:8080, in front
+// of what stands at app.
 func front(t *testing.T, p program, config string, here []string, app string) *servers.Server {
 	t.Helper()
 	for i := 0; i < len(here); i += 2 {
@@ -146,7 +146,8 @@ func newBrowser(t *testing.T, proxy *servers.Server, scheme string) *browser {
 	return &browser{&http.Client{Transport: tr, Jar: jar}, scheme + "://" + net.JoinHostPort(site, port)}
 }
 
-// send sends a request with the headers of pairs besides the browser's own, and gives status and page.
+// send sends a request with the headers of pairs besides the browser's own, and gives status and
+// page.
 func (b *browser) send(t *testing.T, method, path string, pairs ...string) (int, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, b.origin+path, nil)

@@ -3,6 +3,7 @@ package servers
 import (
 	"context"
 	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -373,5 +374,46 @@ func TestFoldersOfTheDeadAreSwept(t *testing.T) {
 	slices.Sort(want)
 	if !slices.Equal(left, want) {
 		t.Errorf("left %v, want %v", left, want)
+	}
+}
+
+// A proxy that is told to forward to nobody still answers for itself, and leaves nothing behind.
+func TestProxies(t *testing.T) {
+	for name, c := range map[string]struct {
+		start  func(context.Context, *ProxyOptions) (*Server, error)
+		config string
+	}{
+		"nginx":   {Nginx, "server { listen 127.0.0.1:PORT; location / { return 204; } }"},
+		"haproxy": {HAProxy, "frontend f\n    mode http\n    bind 127.0.0.1:PORT\n    timeout client 10s\n    http-request return status 204\n"},
+		"caddy":   {Caddy, "{\n    admin off\n    auto_https off\n}\nhttp://127.0.0.1:PORT {\n    respond 204\n}\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, err := c.start(t.Context(), &ProxyOptions{Config: c.config, Files: map[string]string{"more.txt": "x"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasPrefix(s.Version, "1.") && !strings.HasPrefix(s.Version, "2.") && !strings.HasPrefix(s.Version, "3.") {
+				t.Errorf("version %q", s.Version)
+			}
+			if more, err := os.ReadFile(filepath.Join(s.Dir(), "more.txt")); err != nil || string(more) != "x" {
+				t.Errorf("%q, %v", more, err)
+			}
+			resp, err := http.Get("http://" + s.Addr + "/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if resp.StatusCode != http.StatusNoContent {
+				t.Errorf("status %d", resp.StatusCode)
+			}
+			dir := s.Dir()
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+			if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("the folder is left: %v", err)
+			}
+		})
 	}
 }

@@ -11,10 +11,11 @@ import (
 	"github.com/sojourn-go/sojourn"
 )
 
-// Client is a browser for one handler, without a network: it keeps cookies by a browser's rules, those
-// of "__Host-" and "__Secure-" names and of SameSite included, and follows redirects. Handlers run on the
-// caller's goroutine, so it works in a bubble of testing/synctest, and a panic of the handler is the
-// test's. Its requests come from the site's own pages; [Client.From] is another site's.
+// Client is a browser for one handler, without a network: it keeps cookies by a browser's rules,
+// those of "__Host-" and "__Secure-" names and of SameSite included, and follows redirects.
+// Handlers run on the caller's goroutine, so it works in a bubble of testing/synctest, and a panic
+// of the handler is the test's. Its requests come from the site's own pages; [Client.From] is
+// another site's.
 type Client struct {
 	// Header is sent with each request that does not set the same field, for example a User-Agent.
 	Header http.Header
@@ -52,13 +53,13 @@ func newClient(t testing.TB, header http.Header, p page) *Client {
 }
 
 // From is the same browser, with the same cookies, on a page of another origin, for example
-// "https://evil.example", or "null" for a sandboxed frame. Its requests say so (Origin, Sec-Fetch-Site),
-// and the cookies that SameSite withholds from them stay away; those that it would not let in are not
-// kept. Hosts are of one site if their last two labels are the same.
+// "https://evil.example", or "null" for a sandboxed frame. Its requests say so (Origin,
+// Sec-Fetch-Site), and the cookies that SameSite withholds from them stay away; those that it would
+// not let in are not kept. Hosts are of one site if their last two labels are the same.
 //
-// Get is a link on that page and PostForm a form. Do is a script's fetch with credentials, unless the
-// request has Sec-Fetch-Mode "navigate". What a script may send and read (CORS) is not judged: look at
-// the answer's header. Partitioned cookies are kept like others.
+// Get is a link on that page and PostForm a form. Do is a script's fetch with credentials, unless
+// the request has Sec-Fetch-Mode "navigate". What a script may send and read (CORS) is not judged:
+// look at the answer's header. Partitioned cookies are kept like others.
 func (c *Client) From(origin string) *Client {
 	p := c.page
 	p.origin = origin
@@ -85,8 +86,8 @@ func (c *Client) navigate(r *http.Request) *http.Response {
 	return c.Do(r)
 }
 
-// Do sends r, made by [Request] or http.NewRequest with a full URL, with the client's cookies besides its own.
-// The response's body need not be closed.
+// Do sends r, made by [Request] or http.NewRequest with a full URL, with the client's cookies
+// besides its own. The response's body need not be closed.
 func (c *Client) Do(r *http.Request) *http.Response {
 	c.t.Helper()
 	r = r.Clone(r.Context())
@@ -103,7 +104,8 @@ func (c *Client) Do(r *http.Request) *http.Response {
 	return resp
 }
 
-// Session opens the client's session, as its next request to [Origin] would, to read it. See [Outcome].
+// Session opens the client's session, as its next request to [Origin] would, to read it. See
+// [Outcome].
 func (c *Client) Session(m *sojourn.Manager) *sojourn.Session {
 	c.t.Helper()
 	r := newRequest(c.t, "GET", "/", nil)

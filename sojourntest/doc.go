@@ -1,6 +1,7 @@
-// Package sojourntest helps to test programs that use sojourn: a request that has a session, a client
-// that keeps cookies, what a response did to the session, and a store that fails on demand. Everything
-// runs in the process, through the manager's own handler and store, so what a test sees is what a browser gets.
+// Package sojourntest helps to test programs that use sojourn: a request that has a session, a
+// client that keeps cookies, what a response did to the session, and a store that fails on demand.
+// Everything runs in the process, through the manager's own handler and store, so what a test sees
+// is what a browser gets.
 //
 //	r := sojourntest.Request(t, sessions, "POST", "/cart", strings.NewReader("item=tea"),
 //		sojourntest.User("ada"), sojourntest.With(cart, []string{"salt"}))
@@ -9,8 +10,8 @@
 //
 // # Time
 //
-// Nothing here needs a clock of its own: run the test in a bubble of testing/synctest, make the store
-// inside the bubble, and let time.Sleep move the clock at no cost:
+// Nothing here needs a clock of its own: run the test in a bubble of testing/synctest, make the
+// store inside the bubble, and let time.Sleep move the clock at no cost:
 //
 //	synctest.Test(t, func(t *testing.T) {
 //		sessions, err := sojourn.New(memstore.New(nil), nil)
@@ -24,9 +25,9 @@
 //
 // # Other sites
 //
-// [Client.From] is the same browser on a page of another site: what its links, forms and scripts send, and
-// which cookies go with it. It shows that a foreign form changes nothing, and that a page of the program's
-// own on another origin is let in:
+// [Client.From] is the same browser on a page of another site: what its links, forms and scripts
+// send, and which cookies go with it. It shows that a foreign form changes nothing, and that a page
+// of the program's own on another origin is let in:
 //
 //	evil := browser.From("https://evil.example")
 //	resp := evil.PostForm("https://example.com/transfer", form) // want status 403

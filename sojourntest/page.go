@@ -61,8 +61,8 @@ func (p page) introduce(r *http.Request) sender {
 	return from
 }
 
-// addCookies adds what the jar has for this request. After a redirect, cookies that the test gave the
-// first request and that an answer has replaced since are left out.
+// addCookies adds what the jar has for this request. After a redirect, cookies that the test gave
+// the first request and that an answer has replaced since are left out.
 func (p page) addCookies(r *http.Request, from sender) {
 	if replaced := answered(r.Response); replaced != nil {
 		own := r.Cookies()
@@ -90,8 +90,8 @@ func answered(redirect *http.Response) (names []string) {
 	return names
 }
 
-// brings reports whether a cookie goes with the request (RFC 6265bis section 5.8.3). One without the
-// attribute is Lax, as Chromium has it.
+// brings reports whether a cookie goes with the request (RFC 6265bis section 5.8.3). One without
+// the attribute is Lax, as Chromium has it.
 func (f sender) brings(s http.SameSite) bool {
 	switch {
 	case !f.crossSite, s == http.SameSiteNoneMode:
@@ -129,7 +129,8 @@ func hostPort(u *url.URL) string {
 	return strings.ToLower(u.Hostname()) + ":" + port
 }
 
-// site is what is registered of a host: its last two labels. net/http's lists know no better, either.
+// site is what is registered of a host: its last two labels. net/http's lists know no better,
+// either.
 func site(host string) string {
 	if net.ParseIP(host) != nil {
 		return host
@@ -138,8 +139,9 @@ func site(host string) string {
 	return strings.Join(labels[max(0, len(labels)-2):], ".")
 }
 
-// jar adds to net/http's what browsers do besides: the rules of name prefixes (RFC 6265bis section 4.1.3)
-// and of size (section 5.6), plain HTTP that cannot set Secure cookies, and the end of session cookies.
+// jar adds to net/http's what browsers do besides: the rules of name prefixes (RFC 6265bis section
+// 4.1.3) and of size (section 5.6), plain HTTP that cannot set Secure cookies, and the end of
+// session cookies.
 type jar struct {
 	*cookiejar.Jar
 	mu       sync.Mutex

@@ -11,8 +11,8 @@ import (
 	"github.com/sojourn-go/sojourn/sojourntest"
 )
 
-// Which cookies go with which requests, and what these say of themselves (RFC 6265bis section 5.8.3, Fetch
-// Metadata).
+// Which cookies go with which requests, and what these say of themselves (RFC 6265bis section
+// 5.8.3, Fetch Metadata).
 func TestFromSends(t *testing.T) {
 	var seen http.Header
 	c := sojourntest.NewClient(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -74,7 +74,8 @@ func TestFromSends(t *testing.T) {
 	}
 }
 
-// Which cookies of an answer are kept: a foreign page's form brings the browser to the site, its script does not.
+// Which cookies of an answer are kept: a foreign page's form brings the browser to the site, its
+// script does not.
 func TestFromKeeps(t *testing.T) {
 	var seen string
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -38,7 +38,8 @@ func build(t *testing.T, older bool) string {
 	return binary
 }
 
-// overlay replaces the program's files, for one build, by the same with the older library's import paths.
+// overlay replaces the program's files, for one build, by the same with the older library's import
+// paths.
 func overlay(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -137,8 +138,8 @@ func (s *site) browser(who string) *http.Client {
 
 var mention = regexp.MustCompile(`\{[a-z]+:[^{}"]+\}`)
 
-// filled puts tokens of mails in the place of mentions such as {verify:ada@x.org}: the last mail counts, and a trailing - means
-// the one before it.
+// filled puts tokens of mails in the place of mentions such as {verify:ada@x.org}: the last mail
+// counts, and a trailing - means the one before it.
 func (s *site) filled(text string) string {
 	return mention.ReplaceAllStringFunc(text, func(m string) string {
 		kind, address, _ := strings.Cut(strings.Trim(m, "{}"), ":")
@@ -233,8 +234,8 @@ var story = []struct{ who, act, sees string }{
 	{"", `GET /backup`, "200  4 ada@x.org2\n4 lovelace@x.org\n5 ada@x.org\n5 ada@x.org2\n5 lovelace@x.org"},
 }
 
-// TestAccountServer: a program written for the older library runs with other import paths and nothing else changed, and its users see
-// what they saw.
+// TestAccountServer: a program written for the older library runs with other import paths and
+// nothing else changed, and its users see what they saw.
 func TestAccountServer(t *testing.T) {
 	for name, older := range map[string]bool{"the older library": true, "moved": false} {
 		t.Run(name, func(t *testing.T) {

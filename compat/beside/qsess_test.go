@@ -189,7 +189,8 @@ func BenchmarkMap(b *testing.B) {
 	})
 }
 
-// BenchmarkLevelDB compares sessions in goleveldb, each side with a database of its own on the same disk.
+// BenchmarkLevelDB compares sessions in goleveldb, each side with a database of its own on the same
+// disk.
 func BenchmarkLevelDB(b *testing.B) {
 	turn := func(act string) int {
 		if act == "get" {

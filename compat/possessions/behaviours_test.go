@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// behaviours are the document's sentences that say what happens, in our words, each with the tests that show it.
+// behaviours are the document's sentences that say what happens, in our words, each with the tests
+// that show it.
 var behaviours = []struct{ says, tests string }{
 	{"storers: disk, memory, Redis, cookie", "TestFunctions ExampleNewDiskStorer ExampleNewDefaultMemoryStorer ExampleNewRedisStorer ExampleNewCookieOverseer"},
 	{"an overseer joins storers and cookies, and can be used directly", "TestOverseerMethods"},

@@ -10,10 +10,11 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// byID is the store that an overseer's manager sees: it keeps each session, which has no user in these APIs, under
-// its UUID as if that were a user, so that every store finds, ends and lists it by its UUID in one
-// partition. The UUID is made of the random tag that the core gives a session and keeps over renewals. It opens
-// nothing: the token's secret is beside it, and only that secret's hash is in the store.
+// byID is the store that an overseer's manager sees: it keeps each session, which has no user in
+// these APIs, under its UUID as if that were a user, so that every store finds, ends and lists it
+// by its UUID in one partition. The UUID is made of the random tag that the core gives a session
+// and keeps over renewals. It opens nothing: the token's secret is beside it, and only that
+// secret's hash is in the store.
 type byID struct {
 	store.Store
 	look func(ctx context.Context, id string) (gone bool, err error) // if not nil, to be called before a session is read
@@ -44,7 +45,8 @@ func idOf(tag store.Tag) string {
 	return string(id[:])
 }
 
-// parseID returns a tag for which idOf gives id, and reports whether there is one. id may be any text.
+// parseID returns a tag for which idOf gives id, and reports whether there is one. id may be any
+// text.
 func parseID(id string) (tag store.Tag, ok bool) {
 	if len(id) != idLen {
 		return tag, false

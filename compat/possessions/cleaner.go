@@ -22,10 +22,12 @@ func checkAges(maxAge, cleanInterval time.Duration) error {
 	return nil
 }
 
-// cleaner deletes what has expired, in the background. Expired sessions are gone at once in any case; this frees their room.
+// cleaner deletes what has expired, in the background. Expired sessions are gone at once in any
+// case; this frees their room.
 type cleaner struct {
-	// OnCleanError, if not nil, is told what a cleaning could not do; set it before StartCleaner. Without it a line is
-	// written to os.Stderr. The error names no session's values. What was left is tried again the next time.
+	// OnCleanError, if not nil, is told what a cleaning could not do; set it before StartCleaner.
+	// Without it a line is written to os.Stderr. The error names no session's values. What was left
+	// is tried again the next time.
 	OnCleanError func(error)
 
 	every time.Duration
@@ -37,9 +39,9 @@ type cleaner struct {
 	done chan struct{}
 }
 
-// StartCleaner begins to clean every cleanInterval, in a goroutine that [cleaner.StopCleaner] ends. A failure ends
-// nothing: it is told to OnCleanError, and the next round tries again. Started twice, or with sessions that never expire, it
-// does nothing.
+// StartCleaner begins to clean every cleanInterval, in a goroutine that [cleaner.StopCleaner] ends.
+// A failure ends nothing: it is told to OnCleanError, and the next round tries again. Started
+// twice, or with sessions that never expire, it does nothing.
 func (c *cleaner) StartCleaner() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -89,13 +91,14 @@ func (c *cleaner) StopCleaner() {
 	c.stop = nil
 }
 
-// Clean deletes what has expired, now. What it cannot delete stays for the next time, and is told to OnCleanError; nobody
-// sees it meanwhile.
+// Clean deletes what has expired, now. What it cannot delete stays for the next time, and is told
+// to OnCleanError; nobody sees it meanwhile.
 func (c *cleaner) Clean() { c.round(context.Background()) }
 
 const sweepBatch = 1000
 
-// sweep calls f until it finds less than a batch. What f cannot delete does not keep it from the rest.
+// sweep calls f until it finds less than a batch. What f cannot delete does not keep it from the
+// rest.
 func sweep(ctx context.Context, f func(context.Context, int) (int, error)) error {
 	var t troubles
 	for {

@@ -102,7 +102,8 @@ func TestSweepGoesOn(t *testing.T) {
 	}
 }
 
-// Without OnCleanError a line is written; a cleaner that is stopped in the middle of a round writes none.
+// Without OnCleanError a line is written; a cleaner that is stopped in the middle of a round writes
+// none.
 func TestCleanLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var lines strings.Builder

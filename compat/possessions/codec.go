@@ -8,8 +8,9 @@ import (
 	"github.com/sojourn-go/sojourn"
 )
 
-// codec is sojourn.JSON, which spends most of a request's time on reflection where the values are a session's. Those it
-// writes and reads itself, byte for byte the same, as long as they are plain: ASCII that JSON does not escape.
+// codec is sojourn.JSON, which spends most of a request's time on reflection where the values are a
+// session's. Those it writes and reads itself, byte for byte the same, as long as they are plain:
+// ASCII that JSON does not escape.
 type codec struct{}
 
 func (codec) Append(dst []byte, p any) ([]byte, error) {
@@ -46,7 +47,8 @@ func (codec) Decode(data []byte, p any) error {
 	return sojourn.JSON.Decode(data, p)
 }
 
-// parse reads what Append wrote of plain values. Others are not ok, and what is ok means the same in JSON.
+// parse reads what Append wrote of plain values. Others are not ok, and what is ok means the same
+// in JSON.
 func parse(s string) (m map[string]string, ok bool) {
 	s, ok = strings.CutPrefix(s, "{")
 	if !ok {

@@ -8,7 +8,8 @@ import (
 	"github.com/sojourn-go/sojourn"
 )
 
-// FuzzCodec: the codec writes what encoding/json writes, and reads what that reads, as that reads it.
+// FuzzCodec: the codec writes what encoding/json writes, and reads what that reads, as that reads
+// it.
 func FuzzCodec(f *testing.F) {
 	for _, text := range []string{
 		"{}", `{"a":"1"}`, `{"a":"1","b":"2"}`, `{"a":"1","a":"2"}`, `{"a":"\""}`, `{"a":1}`, `{"a":"1",}`, `{,}`, "null", "", `{"a"}`, ` {"a" : "1"}`,

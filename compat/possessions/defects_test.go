@@ -19,8 +19,8 @@ import (
 	"github.com/sojourn-go/sojourn/sojourntest"
 )
 
-// What the older library did wrong, re-enacted. The numbers are those of the comparison of session libraries that this
-// project began with; letters count what it names under one number.
+// What the older library did wrong, re-enacted. The numbers are those of the comparison of session
+// libraries that this project began with; letters count what it names under one number.
 
 // slow is a request that has loaded its session and waits.
 type slow struct{ reached, release, done chan struct{} }
@@ -124,7 +124,8 @@ func TestP16aNoBody(t *testing.T) {
 	})
 }
 
-// P16b: a value set after the first byte is kept where there is a session, and reported where there is none.
+// P16b: a value set after the first byte is kept where there is a session, and reported where there
+// is none.
 func TestP16bLate(t *testing.T) {
 	for _, name := range []string{"memory", "disk"} {
 		t.Run(name, func(t *testing.T) {
@@ -187,7 +188,8 @@ func TestP16cReadOwn(t *testing.T) {
 	})
 }
 
-// P16d: flushing works, in every way, and the cookie is out before the first byte; so does hijacking.
+// P16d: flushing works, in every way, and the cookie is out before the first byte; so does
+// hijacking.
 func TestP16dFlush(t *testing.T) {
 	on(t, everywhere, func(t *testing.T, o Overseer, _ Storer) {
 		for name, flush := range map[string]func(http.ResponseWriter) error{
@@ -228,7 +230,8 @@ func TestP16dFlush(t *testing.T) {
 	})
 }
 
-// P16e: hits without a cookie on a handler that never touches the session leave nothing, nor do forged and old cookies.
+// P16e: hits without a cookie on a handler that never touches the session leave nothing, nor do
+// forged and old cookies.
 func TestP16eVisitors(t *testing.T) {
 	on(t, everywhere, func(t *testing.T, o Overseer, s Storer) {
 		h := site(o)
@@ -270,7 +273,8 @@ func TestP16fExpired(t *testing.T) {
 	})
 }
 
-// P16g: the cleaner runs until it is stopped, and not once only. Stopping one that never ran is nothing, nor is starting twice.
+// P16g: the cleaner runs until it is stopped, and not once only. Stopping one that never ran is
+// nothing, nor is starting twice.
 func TestP16gCleaner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := must(NewMemoryStorer(time.Hour, 10*time.Minute))

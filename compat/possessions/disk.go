@@ -12,16 +12,17 @@ import (
 	"github.com/sojourn-go/sojourn/diskstore"
 )
 
-// DiskStorer keeps sessions in a folder. What counts is a diskstore in it, which survives kills and power cuts and may be used
-// by several processes of one machine. Beside it, for people and their tools, each session has a text file, named by its UUID, with the
-// session's values in JSON:
+// DiskStorer keeps sessions in a folder. What counts is a diskstore in it, which survives kills and
+// power cuts and may be used by several processes of one machine. Beside it, for people and their
+// tools, each session has a text file, named by its UUID, with the session's values in JSON:
 //
 //	FOLDER/a668b3bb-0cf1-4627-8cd4-7f62d09ebad6   a session's values
 //	FOLDER/.key                                   what seals the cookies; 0600
 //	FOLDER/.store/                                the diskstore
 //
-// The text file's modification time is that of the session's last use: Get, Set, requests and refreshing set it, and touching the
-// file by hand pushes the session's expiry back. Removing it ends the session. Editing it changes nothing; use Set.
+// The text file's modification time is that of the session's last use: Get, Set, requests and
+// refreshing set it, and touching the file by hand pushes the session's expiry back. Removing it
+// ends the session. Editing it changes nothing; use Set.
 type DiskStorer struct {
 	*records
 	*cleaner
@@ -30,9 +31,10 @@ type DiskStorer struct {
 
 var _ Storer = (*DiskStorer)(nil)
 
-// NewDefaultDiskStorer is [NewDiskStorer] with a maxAge of 2 days, a cleanInterval of 1 hour, and a folder of the given name in the system's
-// folder for temporary files, closed to other users; "" makes a new one with a random name. Many systems empty that folder at
-// a restart. Errors: those of NewDiskStorer; a name that leads elsewhere; a folder of another user.
+// NewDefaultDiskStorer is [NewDiskStorer] with a maxAge of 2 days, a cleanInterval of 1 hour, and a
+// folder of the given name in the system's folder for temporary files, closed to other users; ""
+// makes a new one with a random name. Many systems empty that folder at a restart. Errors: those of
+// NewDiskStorer; a name that leads elsewhere; a folder of another user.
 func NewDefaultDiskStorer(tmpSubFolder string) (*DiskStorer, error) {
 	folder, err := tempFolder(tmpSubFolder)
 	if err != nil {
@@ -58,9 +60,10 @@ func tempFolder(sub string) (string, error) {
 	return folder, os.Chmod(folder, 0o700) // fails where it is another user's
 }
 
-// NewDiskStorer opens or makes a storer in folder, whose parent exists. Sessions end maxAge after their last use, exactly then, cleaner or
-// not; with StartCleaner their files are removed every cleanInterval. Both zero: they persist. Whatever else is in the folder is
-// left alone. The caller ends with Close. Errors: as diskstore.Open; one of both durations zero, or a negative one.
+// NewDiskStorer opens or makes a storer in folder, whose parent exists. Sessions end maxAge after
+// their last use, exactly then, cleaner or not; with StartCleaner their files are removed every
+// cleanInterval. Both zero: they persist. Whatever else is in the folder is left alone. The caller
+// ends with Close. Errors: as diskstore.Open; one of both durations zero, or a negative one.
 func NewDiskStorer(folder string, maxAge, cleanInterval time.Duration) (*DiskStorer, error) {
 	if err := checkAges(maxAge, cleanInterval); err != nil {
 		return nil, err

@@ -11,8 +11,9 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// "Disk sessions store the session as a text file on disk." "The file names are the UUIDs of the session." "Each time the file is
-// accessed (using Get, Set, manually on disk, or by using the ResetMiddleware) it will reset the access time of the file."
+// "Disk sessions store the session as a text file on disk." "The file names are the UUIDs of the
+// session." "Each time the file is accessed (using Get, Set, manually on disk, or by using the
+// ResetMiddleware) it will reset the access time of the file."
 func TestDiskFiles(t *testing.T) {
 	d := newDisk(t, time.Hour)
 	o := NewStorageOverseer(NewCookieOptions(), d)
@@ -77,8 +78,8 @@ func age(t *testing.T, d *DiskStorer, id string, by time.Duration) {
 	}
 }
 
-// "manually on disk": touching the file pushes the expiry back while the session lives, also before the cleaner; afterwards it
-// brings nothing back.
+// "manually on disk": touching the file pushes the expiry back while the session lives, also before
+// the cleaner; afterwards it brings nothing back.
 func TestDiskTouchedByHand(t *testing.T) {
 	for name, clean := range map[string]bool{"read": false, "cleaned": true} {
 		t.Run(name, func(t *testing.T) {

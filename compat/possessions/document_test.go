@@ -15,10 +15,11 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// The sentences of the older library's document that state a behaviour, each quoted above the test that holds it.
+// The sentences of the older library's document that state a behaviour, each quoted above the test
+// that holds it.
 
-// "cookieOptions will be set to maxAge 0 (expire on browser close)"; "the browser will still expire sessions depending on your
-// cookieOptions maxAge configuration".
+// "cookieOptions will be set to maxAge 0 (expire on browser close)"; "the browser will still expire
+// sessions depending on your cookieOptions maxAge configuration".
 func TestCookieMaxAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for name, make := range map[string]func(CookieOptions) Overseer{
@@ -92,9 +93,10 @@ func TestCookieAttributes(t *testing.T) {
 	}
 }
 
-// "then every 2 hours the cleaner will find all disk sessions files that have not been accessed for over 1 week and delete them", said
-// of memory: "a cleaner go routine that will delete expired sessions on an interval that is defined when creating the memory session storer".
-// "If your maxAge and cleanInterval is set to 0 then these … will permanently persist."
+// "then every 2 hours the cleaner will find all disk sessions files that have not been accessed for
+// over 1 week and delete them", said of memory: "a cleaner go routine that will delete expired
+// sessions on an interval that is defined when creating the memory session storer". "If your maxAge
+// and cleanInterval is set to 0 then these … will permanently persist."
 func TestMemoryAges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := must(NewMemoryStorer(7*day, 2*time.Hour))
@@ -138,8 +140,9 @@ func TestMemoryAges(t *testing.T) {
 	})
 }
 
-// What pushes the expiry back: setting and refreshing, on every storer, and reading on disk alone. "If the user refreshes a website
-// and you're using the ResetMiddleware then that 1 week timer will be reset."
+// What pushes the expiry back: setting and refreshing, on every storer, and reading on disk alone.
+// "If the user refreshes a website and you're using the ResetMiddleware then that 1 week timer will
+// be reset."
 func TestPushedBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := must(NewMemoryStorer(time.Hour, time.Hour))
@@ -168,7 +171,8 @@ func TestPushedBack(t *testing.T) {
 	})
 }
 
-// "Cookie sessions are stored in encrypted form (AES-GCM encrypted and base64 encoded) in the clients browser."
+// "Cookie sessions are stored in encrypted form (AES-GCM encrypted and base64 encoded) in the
+// clients browser."
 func TestCookieSealed(t *testing.T) {
 	key := randomKey()
 	o := NewCookieOverseer(NewCookieOptions(), key)
@@ -230,8 +234,8 @@ func TestCookieRoom(t *testing.T) {
 	}
 }
 
-// P19, as far as it is possessions': a cookie of one overseer opens no session of another on the same storer or key, and no
-// ID, handle or stored text opens anything.
+// P19, as far as it is possessions': a cookie of one overseer opens no session of another on the
+// same storer or key, and no ID, handle or stored text opens anything.
 func TestP19Crossover(t *testing.T) {
 	key, m := randomKey(), must(NewDefaultMemoryStorer())
 	second := NewCookieOptions()

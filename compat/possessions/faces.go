@@ -16,9 +16,9 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// faces is the diskstore of a [DiskStorer] with the text files that show its sessions. A face is there before its session is, and
-// shows it a moment after each change; whoever takes it away ends the session, and its time of modification may lengthen
-// the session's life, never shorten it.
+// faces is the diskstore of a [DiskStorer] with the text files that show its sessions. A face is
+// there before its session is, and shows it a moment after each change; whoever takes it away ends
+// the session, and its time of modification may lengthen the session's life, never shorten it.
 type faces struct {
 	store.Store
 	root   *os.Root
@@ -34,8 +34,8 @@ const (
 	faceYoung = time.Minute
 )
 
-// files lists a session's files in the diskstore, as its package comment describes them. An error says that nobody can
-// tell whether there are any.
+// files lists a session's files in the diskstore, as its package comment describes them. An error
+// says that nobody can tell whether there are any.
 func (f *faces) files(id string) (dir string, infos []fs.FileInfo, err error) {
 	tag := store.TagOf(id)
 	name := hex.EncodeToString(tag[:])
@@ -57,7 +57,8 @@ func (f *faces) files(id string) (dir string, infos []fs.FileInfo, err error) {
 	return dir, infos, err
 }
 
-// look carries over to a session what was done to its face by hand. gone: it was removed, and so is the session.
+// look carries over to a session what was done to its face by hand. gone: it was removed, and so is
+// the session.
 func (f *faces) look(ctx context.Context, id string) (gone bool, err error) {
 	face, noFace := f.root.Stat(id)
 	if noFace != nil && !errors.Is(noFace, fs.ErrNotExist) {
@@ -101,8 +102,9 @@ func (f *faces) write(id string, data []byte) error {
 	return nil
 }
 
-// show makes the face that of the session as it is now, and none of one that has ended. Whoever ends or changes a session shows it afterwards,
-// so the one who looks last, after writing, sees the last change.
+// show makes the face that of the session as it is now, and none of one that has ended. Whoever
+// ends or changes a session shows it afterwards, so the one who looks last, after writing, sees the
+// last change.
 func (f *faces) show(ctx context.Context, id string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -184,8 +186,8 @@ func (f *faces) Revoke(ctx context.Context, user string, sel store.Selection) (s
 	return r, err
 }
 
-// clean removes expired sessions, and the faces of those that are no more. What one file refuses does not keep it from
-// the others.
+// clean removes expired sessions, and the faces of those that are no more. What one file refuses
+// does not keep it from the others.
 func (f *faces) clean(ctx context.Context) error {
 	var t troubles
 	t.add(f.each(ctx, func(id, name string) error {

@@ -62,7 +62,8 @@ func faceText(t *testing.T, d *DiskStorer, id string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(string(text), faceHead), "\n")
 }
 
-// The text file of a session that another process ends or changes is not written again with the old values.
+// The text file of a session that another process ends or changes is not written again with the old
+// values.
 func TestFaceAfterOthers(t *testing.T) {
 	for when, get := range map[string]bool{"after the update": false, "after the read for the file": true} {
 		t.Run(when, func(t *testing.T) {
@@ -99,7 +100,8 @@ func TestFaceAfterOthers(t *testing.T) {
 	}
 }
 
-// A session that its key ends takes its file along; one that goes on under another key keeps it, with what it holds now.
+// A session that its key ends takes its file along; one that goes on under another key keeps it,
+// with what it holds now.
 func TestFaceOfKeys(t *testing.T) {
 	d := newDisk(t, time.Hour)
 	o, ctx := NewStorageOverseer(NewCookieOptions(), d), t.Context()
@@ -129,7 +131,8 @@ func TestFaceOfKeys(t *testing.T) {
 	}
 }
 
-// What a crash leaves of a file that was being written is cleaned, whole or cut; what only looks like it is not, nor what is being written.
+// What a crash leaves of a file that was being written is cleaned, whole or cut; what only looks
+// like it is not, nor what is being written.
 func TestCleanUnfinished(t *testing.T) {
 	d := newDisk(t, time.Hour)
 	const id = "a668b3bb-0cf1-4627-8cd4-7f62d09ebad6"

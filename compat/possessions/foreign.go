@@ -15,8 +15,9 @@ import (
 // foreignIdle is longer than any session: how long it lives unused is the foreign Storer's to say.
 const foreignIdle = store.MaxLife
 
-// foreign makes a store for one overseer of a program's own [Storer]. Compare-and-swap holds within this process, by a
-// lock, which is all that an interface of Get and Set can give; see the package comment.
+// foreign makes a store for one overseer of a program's own [Storer]. Compare-and-swap holds within
+// this process, by a lock, which is all that an interface of Get and Set can give; see the package
+// comment.
 type foreign struct {
 	storer Storer
 	locks  [64]sync.Mutex

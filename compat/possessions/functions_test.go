@@ -99,8 +99,8 @@ func TestObjects(t *testing.T) {
 	})
 }
 
-// The methods of a Storer. "In the case of session management, keys here are synonymous with session IDs." "errNoSession is a
-// possible return value of Get and ResetExpiry."
+// The methods of a Storer. "In the case of session management, keys here are synonymous with
+// session IDs." "errNoSession is a possible return value of Get and ResetExpiry."
 func TestStorer(t *testing.T) {
 	on(t, natives, func(t *testing.T, o Overseer, s Storer) {
 		v, ctx := visit(t, o), t.Context()

@@ -16,7 +16,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// A name with dashes that is no UUID ended the process: in a folder the cleaner's goroutine, in a program the caller.
+// A name with dashes that is no UUID ended the process: in a folder the cleaner's goroutine, in a
+// program the caller.
 var dashed = []string{
 	"-", "--", "a-b", "notes-old.txt", "backup-2026-11-27", strings.Repeat("-", 36), strings.Repeat("-", 300),
 	"a668b3bb0cf146278cd47f62d09ebad6", "a668b3bb-0cf1-4627-8cd4-7f62d09ebad", "a668b3bb-0cf1-4627-8cd4-7f62d09ebad67",
@@ -91,7 +92,8 @@ func FuzzID(f *testing.F) {
 	})
 }
 
-// FuzzFolder: nothing that somebody puts into a storer's folder, under whatever name, harms the cleaner or the sessions.
+// FuzzFolder: nothing that somebody puts into a storer's folder, under whatever name, harms the
+// cleaner or the sessions.
 func FuzzFolder(f *testing.F) {
 	const id = "a668b3bb-0cf1-4627-8cd4-7f62d09ebad6"
 	for _, name := range append(dashed, id, newFace, newFace+id, newFace+"-", newFace+id+"-x", ".store", ".key", "x y", "\xff-") {
@@ -139,8 +141,8 @@ func FuzzFolder(f *testing.F) {
 	})
 }
 
-// FuzzOwnText: no text that a program's own storer gives harms a request: neither any at all, nor a record of the
-// visitor's with any numbers in it.
+// FuzzOwnText: no text that a program's own storer gives harms a request: neither any at all, nor a
+// record of the visitor's with any numbers in it.
 func FuzzOwnText(f *testing.F) {
 	s := newOwn(time.Hour)
 	o := NewStorageOverseer(NewCookieOptions(), s)
@@ -197,7 +199,8 @@ func FuzzCookie(f *testing.F) {
 	})
 }
 
-// FuzzValues: what a request sets the next one reads, whatever its name and text; only text that is no UTF-8 changes.
+// FuzzValues: what a request sets the next one reads, whatever its name and text; only text that is
+// no UTF-8 changes.
 func FuzzValues(f *testing.F) {
 	f.Add("", "")
 	f.Add("a-b", "\x00")

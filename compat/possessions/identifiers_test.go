@@ -10,8 +10,9 @@ import (
 	"testing"
 )
 
-// identifiers is every name of the older library and of its document, in use: what is missing does not compile. The types
-// of the functions are spelled out, so that a changed signature does not compile either.
+// identifiers is every name of the older library and of its document, in use: what is missing does
+// not compile. The types of the functions are spelled out, so that a changed signature does not
+// compile either.
 var identifiers = map[string]any{
 	"Overseer":            Overseer(nil),
 	"StorageOverseer":     (*StorageOverseer)(nil),

@@ -8,8 +8,8 @@ import (
 	"github.com/sojourn-go/sojourn/memstore"
 )
 
-// MemoryStorer keeps sessions in the memory of this process: a memstore, which has many locks in place of one. It ends with the
-// process.
+// MemoryStorer keeps sessions in the memory of this process: a memstore, which has many locks in
+// place of one. It ends with the process.
 type MemoryStorer struct {
 	*records
 	*cleaner
@@ -17,14 +17,16 @@ type MemoryStorer struct {
 
 var _ Storer = (*MemoryStorer)(nil)
 
-// NewDefaultMemoryStorer is [NewMemoryStorer] with a maxAge of 2 days and a cleanInterval of 1 hour. The error is always nil.
+// NewDefaultMemoryStorer is [NewMemoryStorer] with a maxAge of 2 days and a cleanInterval of 1
+// hour. The error is always nil.
 func NewDefaultMemoryStorer() (*MemoryStorer, error) {
 	return NewMemoryStorer(defaultMaxAge, defaultClean)
 }
 
-// NewMemoryStorer makes a storer whose sessions end maxAge after they were made, set or refreshed last: exactly then, cleaner or
-// not. With StartCleaner their memory is freed every cleanInterval. Both zero: sessions stay until the process ends. One of
-// both zero, or a negative one, is an error.
+// NewMemoryStorer makes a storer whose sessions end maxAge after they were made, set or refreshed
+// last: exactly then, cleaner or not. With StartCleaner their memory is freed every cleanInterval.
+// Both zero: sessions stay until the process ends. One of both zero, or a negative one, is an
+// error.
 func NewMemoryStorer(maxAge, cleanInterval time.Duration) (*MemoryStorer, error) {
 	if err := checkAges(maxAge, cleanInterval); err != nil {
 		return nil, err

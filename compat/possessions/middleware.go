@@ -14,24 +14,26 @@ import (
 // CTXKeyPossessions is the key under which a request's context holds its [Session].
 type CTXKeyPossessions struct{}
 
-// UnderlyingResponseWriter is for a middleware's own writer, between [OverseeingMiddleware] and the handler: it leads the
-// functions of this package on. A method Unwrap, as http.ResponseController wants it, does as well.
+// UnderlyingResponseWriter is for a middleware's own writer, between [OverseeingMiddleware] and the
+// handler: it leads the functions of this package on. A method Unwrap, as http.ResponseController
+// wants it, does as well.
 type UnderlyingResponseWriter interface {
 	UnderlyingResponseWriter() http.ResponseWriter
 }
 
-// OverseeingMiddleware gives each request its session: see [Get] and [Set]. Make it with [NewOverseeingMiddleware].
+// OverseeingMiddleware gives each request its session: see [Get] and [Set]. Make it with
+// [NewOverseeingMiddleware].
 type OverseeingMiddleware struct{ overseer Overseer }
 
-// NewOverseeingMiddleware makes the middleware for an overseer's sessions. Around one handler use one: of
-// several the innermost is that of the handler's context and writer.
+// NewOverseeingMiddleware makes the middleware for an overseer's sessions. Around one handler use
+// one: of several the innermost is that of the handler's context and writer.
 func NewOverseeingMiddleware(overseer Overseer) OverseeingMiddleware {
 	return OverseeingMiddleware{overseer}
 }
 
-// Wrap puts the middleware around h. The session is loaded before h runs, which costs nothing without the cookie, and
-// written before the first byte, or when h returns, if it was changed. If the store fails, the answer is
-// status 503 and the visitor's cookie stays; nothing panics.
+// Wrap puts the middleware around h. The session is loaded before h runs, which costs nothing
+// without the cookie, and written before the first byte, or when h returns, if it was changed. If
+// the store fails, the answer is status 503 and the visitor's cookie stays; nothing panics.
 func (o OverseeingMiddleware) Wrap(h http.Handler) http.Handler {
 	var made atomic.Pointer[http.Handler] // once there is a manager, which may take a store that answers
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -53,15 +55,17 @@ func (o OverseeingMiddleware) Wrap(h http.Handler) http.Handler {
 func (o OverseeingMiddleware) around(m *sojourn.Manager, h http.Handler) http.Handler {
 	return m.Handler(m.RequireLoaded(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s := o.overseer.session(m.From(r))
-		// r is Handler's copy, and no second one is made: Handler looks there for the route and for uploads.
+		// r is Handler's copy, and no second one is made: Handler looks there for the route and for
+		// uploads.
 		*r = *r.WithContext(context.WithValue(r.Context(), CTXKeyPossessions{}, Session(s)))
 		h.ServeHTTP(&writer{w.(coreWriter), s}, r)
 	})))
 }
 
-// RefreshMiddleware pushes back the expiry of the session of each request that passes it, whatever its handler does: in the store, and
-// with [CookieOptions].MaxAge also in the browser. A page that polls keeps its visitor's session alive then;
-// leave it out of such routes. It stands below [OverseeingMiddleware].
+// RefreshMiddleware pushes back the expiry of the session of each request that passes it, whatever
+// its handler does: in the store, and with [CookieOptions].MaxAge also in the browser. A page that
+// polls keeps its visitor's session alive then; leave it out of such routes. It stands below
+// [OverseeingMiddleware].
 type RefreshMiddleware struct{}
 
 // ResetMiddleware is another name of [RefreshMiddleware].

@@ -16,7 +16,8 @@ import (
 	"github.com/sojourn-go/sojourn/sojourntest"
 )
 
-// Several overseers around one handler: the innermost is the handler's, and the others' sessions are left as they were.
+// Several overseers around one handler: the innermost is the handler's, and the others' sessions
+// are left as they were.
 func TestSeveralOverseers(t *testing.T) {
 	outer, inner := must(NewDefaultMemoryStorer()), must(NewDefaultMemoryStorer())
 	o := NewCookieOptions()
@@ -100,8 +101,9 @@ func TestUnderlyingResponseWriter(t *testing.T) {
 	}
 }
 
-// A storer's Set takes any text. To requests one that they cannot read is an empty session, and no error page: the visitor
-// goes on, may sign out, and the text stays for tools until something is set.
+// A storer's Set takes any text. To requests one that they cannot read is an empty session, and no
+// error page: the visitor goes on, may sign out, and the text stays for tools until something is
+// set.
 func TestDamagedValue(t *testing.T) {
 	on(t, natives, func(t *testing.T, _ Overseer, s Storer) {
 		var dropped atomic.Int64
@@ -211,7 +213,8 @@ func TestManager(t *testing.T) {
 	})
 }
 
-// A store that fails is an error page and no panic, the cookie stays, and the session is there when the store is.
+// A store that fails is an error page and no panic, the cookie stays, and the session is there when
+// the store is.
 func TestOutage(t *testing.T) {
 	st := newOwn(time.Hour)
 	o := NewStorageOverseer(NewCookieOptions(), st)

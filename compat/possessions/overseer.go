@@ -10,18 +10,20 @@ import (
 	"github.com/sojourn-go/sojourn/compat/door"
 )
 
-// Overseer stands between storers and cookies. Programs use it through [OverseeingMiddleware]; its own methods
-// are for those that work with a session directly.
+// Overseer stands between storers and cookies. Programs use it through [OverseeingMiddleware]; its
+// own methods are for those that work with a session directly.
 //
-// Another kind of overseer is a [sojourn.Manager] of the program's own, for example with a CustomTransport.
+// Another kind of overseer is a [sojourn.Manager] of the program's own, for example with a
+// CustomTransport.
 type Overseer interface {
 	// ReadState gives the request's session. An empty one is no error. Errors: outages.
 	ReadState(r *http.Request) (Session, error)
-	// WriteState applies the events to a session that ReadState gave, or if it is nil to that of ctx, writes it, and puts
-	// what the client must know into the header of w, whose body is not begun. Errors: those of sojourn's Session.Commit.
+	// WriteState applies the events to a session that ReadState gave, or if it is nil to that of
+	// ctx, writes it, and puts what the client must know into the header of w, whose body is not
+	// begun. Errors: those of sojourn's Session.Commit.
 	WriteState(ctx context.Context, w http.ResponseWriter, session Session, events []Event) error
-	// Manager gives the core's manager behind the overseer, for what this package has no name for. It is
-	// made at the first call, from keys that may be in the store. Errors: outages.
+	// Manager gives the core's manager behind the overseer, for what this package has no name for.
+	// It is made at the first call, from keys that may be in the store. Errors: outages.
 	Manager(ctx context.Context) (*sojourn.Manager, error)
 
 	session(*sojourn.Session) *session
@@ -132,7 +134,8 @@ func (o *overseer) WriteState(ctx context.Context, w http.ResponseWriter, sess S
 	return explain(err)
 }
 
-// StorageOverseer is the [Overseer] of sessions that a [Storer] keeps. Make it with [NewStorageOverseer].
+// StorageOverseer is the [Overseer] of sessions that a [Storer] keeps. Make it with
+// [NewStorageOverseer].
 type StorageOverseer struct {
 	// Storer is the one that the overseer was made with. Changing it changes nothing.
 	Storer Storer
@@ -141,8 +144,8 @@ type StorageOverseer struct {
 
 var _ Overseer = (*StorageOverseer)(nil)
 
-// NewStorageOverseer makes an overseer of sessions in storer. It does no I/O. It panics if opts contradict each other, with
-// a text that says what to change, or if storer is nil.
+// NewStorageOverseer makes an overseer of sessions in storer. It does no I/O. It panics if opts
+// contradict each other, with a text that says what to change, or if storer is nil.
 func NewStorageOverseer(opts CookieOptions, storer Storer) *StorageOverseer {
 	mustName(opts)
 	var r *records // concrete types: one that embeds them has methods of its own to be heard
@@ -207,7 +210,8 @@ func must[T any](x T, err error) T {
 	return x
 }
 
-// CookieOverseer is the [Overseer] of sessions that the browser keeps, sealed with AES-GCM and in base64. Make it with [NewCookieOverseer].
+// CookieOverseer is the [Overseer] of sessions that the browser keeps, sealed with AES-GCM and in
+// base64. Make it with [NewCookieOverseer].
 type CookieOverseer struct{ *overseer }
 
 var _ Overseer = (*CookieOverseer)(nil)
@@ -216,12 +220,13 @@ var _ Overseer = (*CookieOverseer)(nil)
 // must not work for ever.
 const cookieIdle = 30 * day
 
-// NewCookieOverseer makes an overseer of sessions that are in the cookie alone. They hold 2,700 bytes of keys and values,
-// counted as JSON, with any name of the cookie up to 64 bytes, and 2,856 with the default name; of two overlapping
-// requests the last response wins; and a copy of the cookie opens the session as it was until opts.MaxAge, or 30
-// days without MaxAge, after it was sent. secretKey is 32 random bytes, the same on every node; opts.Sojourn.Keys replaces
-// it, for example by a ring in which keys change. It panics if the key is a text or a repeated byte, or if opts
-// contradict each other.
+// NewCookieOverseer makes an overseer of sessions that are in the cookie alone. They hold 2,700
+// bytes of keys and values, counted as JSON, with any name of the cookie up to 64 bytes, and 2,856
+// with the default name; of two overlapping requests the last response wins; and a copy of the
+// cookie opens the session as it was until opts.MaxAge, or 30 days without MaxAge, after it was
+// sent. secretKey is 32 random bytes, the same on every node; opts.Sojourn.Keys replaces it, for
+// example by a ring in which keys change. It panics if the key is a text or a repeated byte, or if
+// opts contradict each other.
 func NewCookieOverseer(opts CookieOptions, secretKey [32]byte) *CookieOverseer {
 	mustName(opts)
 	idle := opts.MaxAge

@@ -12,17 +12,21 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// Storer gives access to sessions by their IDs, as a program's own tools want it; handlers use [Get], [Set] and the rest. A session's
-// value is a JSON object of its keys and values. All methods are safe for concurrent use.
+// Storer gives access to sessions by their IDs, as a program's own tools want it; handlers use
+// [Get], [Set] and the rest. A session's value is a JSON object of its keys and values. All methods
+// are safe for concurrent use.
 //
-// [MemoryStorer], [DiskStorer] and [RedisStorer] are stores of the core behind this interface: there an ID is a UUID
-// that may be listed and logged, for it opens nothing. A program's own Storer works too, with less: see the package comment.
+// [MemoryStorer], [DiskStorer] and [RedisStorer] are stores of the core behind this interface:
+// there an ID is a UUID that may be listed and logged, for it opens nothing. A program's own Storer
+// works too, with less: see the package comment.
 type Storer interface {
 	// All lists the IDs of the live sessions, in no order.
 	All(ctx context.Context) (keys []string, err error)
-	// Get gives the value of a session. Of one that does not live it gives an error that IsNoSessionError accepts.
+	// Get gives the value of a session. Of one that does not live it gives an error that
+	// IsNoSessionError accepts.
 	Get(ctx context.Context, key string) (value string, err error)
-	// Set replaces the value of a session, and makes one if there is none: no cookie leads to such a one.
+	// Set replaces the value of a session, and makes one if there is none: no cookie leads to such
+	// a one.
 	Set(ctx context.Context, key, value string) error
 	// Del ends a session, for requests under way too. Ending what is not there is no error.
 	Del(ctx context.Context, key string) error
@@ -40,7 +44,7 @@ type records struct {
 	look   func(context.Context, string) (bool, error) // of byID
 }
 
-// valid tells whether key may be an ID.
+// valid reports whether key may be an ID.
 func (r *records) valid(key string) bool {
 	if _, ok := parseID(key); !ok && r.byUUID {
 		return false
@@ -48,7 +52,8 @@ func (r *records) valid(key string) bool {
 	return key != "" && len(key) <= store.MaxUser && key != keyRecord
 }
 
-// find gives the live record of an ID, without its data: there is one at most, but for the moment in which two calls of Set make it.
+// find gives the live record of an ID, without its data: there is one at most, but for the moment
+// in which two calls of Set make it.
 func (r *records) find(ctx context.Context, key string) (found store.Record, err error) {
 	if !r.valid(key) {
 		return found, errNoSession{}
@@ -125,10 +130,11 @@ func (r *records) Get(ctx context.Context, key string) (value string, err error)
 
 func (r *records) touchEvery() time.Duration { return min(time.Minute, r.maxAge/20) }
 
-// Set replaces the value of the session key, or keeps it under a key that no cookie leads to. value may be any text, but to requests one
-// that is no JSON object of strings is an empty session: the observer hears of sojourn.ValueDropped, and the text stays until
-// a request sets something. The last of several calls wins; a request under way adds its changes to what it finds.
-// Errors: one that [IsNoSessionError] accepts where key cannot be an ID; the store's.
+// Set replaces the value of the session key, or keeps it under a key that no cookie leads to. value
+// may be any text, but to requests one that is no JSON object of strings is an empty session: the
+// observer hears of sojourn.ValueDropped, and the text stays until a request sets something. The
+// last of several calls wins; a request under way adds its changes to what it finds. Errors: one
+// that [IsNoSessionError] accepts where key cannot be an ID; the store's.
 func (r *records) Set(ctx context.Context, key, value string) error {
 	for range 100 {
 		rec, err := r.read(ctx, key)
@@ -159,7 +165,8 @@ func (r *records) Del(ctx context.Context, key string) error {
 	return fail("del", err)
 }
 
-// ResetExpiry pushes back the expiry of the session key. Errors: one that [IsNoSessionError] accepts; the store's.
+// ResetExpiry pushes back the expiry of the session key. Errors: one that [IsNoSessionError]
+// accepts; the store's.
 func (r *records) ResetExpiry(ctx context.Context, key string) error {
 	rec, err := r.find(ctx, key)
 	if err == nil {
@@ -173,14 +180,16 @@ func writerNonce() (w store.Writer) {
 	return w
 }
 
-// wrap makes a record's data of a session's value: the core's envelope (docs/format.md) with one entry.
+// wrap makes a record's data of a session's value: the core's envelope (docs/format.md) with one
+// entry.
 func wrap(value string) []byte {
 	b := append([]byte{1, byte(len(slotName))}, slotName...)
 	b = binary.AppendUvarint(b, uint64(len(value)))
 	return append(b, value...)
 }
 
-// unwrap reverses wrap. A session that has lost all its keys, or was never given one, is the empty object.
+// unwrap reverses wrap. A session that has lost all its keys, or was never given one, is the empty
+// object.
 func unwrap(data []byte) (string, error) {
 	head := wrap("")[:2+len(slotName)]
 	if len(data) == 0 {

@@ -14,9 +14,9 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// RedisStorer keeps sessions in a database of Redis 7 or later, by redisstore, which says what the server must do. Redis ends
-// sessions by itself, by its own clock, so there is no cleaner. Many processes may share the database; what seals their cookies
-// is a record in it.
+// RedisStorer keeps sessions in a database of Redis 7 or later, by redisstore, which says what the
+// server must do. Redis ends sessions by itself, by its own clock, so there is no cleaner. Many
+// processes may share the database; what seals their cookies is a record in it.
 type RedisStorer struct {
 	*records
 	client *redis.Client
@@ -24,11 +24,12 @@ type RedisStorer struct {
 
 var _ Storer = (*RedisStorer)(nil)
 
-// redisPrefix begins the names of all keys; the old library's sessions are named otherwise, and are neither seen nor touched.
+// redisPrefix begins the names of all keys; the old library's sessions are named otherwise, and are
+// neither seen nor touched.
 const redisPrefix = "possessions:"
 
-// NewDefaultRedisStorer is [NewRedisStorer] with a maxAge of 2 days. addr is "host:port", "" means "localhost:6379"; db is the number of the
-// database.
+// NewDefaultRedisStorer is [NewRedisStorer] with a maxAge of 2 days. addr is "host:port", "" means
+// "localhost:6379"; db is the number of the database.
 func NewDefaultRedisStorer(addr, password string, db int) (*RedisStorer, error) {
 	if addr == "" {
 		addr = "localhost:6379"
@@ -36,8 +37,9 @@ func NewDefaultRedisStorer(addr, password string, db int) (*RedisStorer, error) 
 	return NewRedisStorer(redis.Options{Addr: addr, Password: password, DB: db}, defaultMaxAge)
 }
 
-// NewRedisStorer makes a storer whose sessions end maxAge after they were made, set or refreshed last; 0 means never. It connects when it is first
-// used. The caller ends with Close. Errors: a negative maxAge.
+// NewRedisStorer makes a storer whose sessions end maxAge after they were made, set or refreshed
+// last; 0 means never. It connects when it is first used. The caller ends with Close. Errors: a
+// negative maxAge.
 func NewRedisStorer(opts redis.Options, maxAge time.Duration) (*RedisStorer, error) {
 	return NewRedisStorerClient(redis.NewClient(&opts), maxAge)
 }
@@ -62,8 +64,9 @@ func newRedisStorer(client *redis.Client, maxAge time.Duration, prefix string) (
 // Close closes the client.
 func (r *RedisStorer) Close() error { return r.client.Close() }
 
-// keyRecord is the user under which a store keeps the key that seals its sessions' cookies. Whoever reads it there
-// still cannot make a cookie: each holds a secret of which the store has the hash alone.
+// keyRecord is the user under which a store keeps the key that seals its sessions' cookies. Whoever
+// reads it there still cannot make a cookie: each holds a secret of which the store has the hash
+// alone.
 const keyRecord = "possessions key"
 
 func storedKey(ctx context.Context, st store.Store) (sojourn.Sealer, error) {

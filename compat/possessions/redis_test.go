@@ -51,7 +51,8 @@ func redisRecords(t testing.TB, r *RedisStorer, prefix string) []string {
 	return names
 }
 
-// "Different databases can be used by specifying a different database ID on creation of the storer."
+// "Different databases can be used by specifying a different database ID on creation of the
+// storer."
 func TestRedisDatabases(t *testing.T) {
 	prefix := "possessions-test-" + rand.Text() + ":"
 	a, b := redisAt(t, 0, time.Hour, prefix), redisAt(t, 1, time.Hour, prefix)

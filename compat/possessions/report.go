@@ -15,8 +15,8 @@ import (
 	"github.com/sojourn-go/sojourn"
 )
 
-// reporter writes a line about what the program is told in no other way: in the older library it was a panic, which
-// net/http logged.
+// reporter writes a line about what the program is told in no other way: in the older library it
+// was a panic, which net/http logged.
 type reporter struct {
 	out io.Writer // nil: os.Stderr
 
@@ -28,7 +28,8 @@ type reporter struct {
 // reportEvery keeps an outage from filling the disk.
 const reportEvery = time.Second
 
-// write writes a line about err, to the log of the server whose request r is, if it has one. r may be nil.
+// write writes a line about err, to the log of the server whose request r is, if it has one. r may
+// be nil.
 func (rep *reporter) write(r *http.Request, err error) {
 	rep.mu.Lock()
 	defer rep.mu.Unlock()
@@ -62,8 +63,8 @@ var visitors = []error{
 	sojourn.ErrAmbiguous, sojourn.ErrCrossSite,
 }
 
-// answer is the OnError of overseers whose program has none: the core's pages, a line for whoever runs the program, and for
-// the developer at the same machine what to do.
+// answer is the OnError of overseers whose program has none: the core's pages, a line for whoever
+// runs the program, and for the developer at the same machine what to do.
 func (rep *reporter) answer(w http.ResponseWriter, r *http.Request, err error) {
 	for _, v := range visitors {
 		if errors.Is(err, v) {

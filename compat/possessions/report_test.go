@@ -15,7 +15,8 @@ import (
 	"github.com/sojourn-go/sojourn"
 )
 
-// Default options on http://localhost, the first thing that everybody who moves sees: page and log say what to do.
+// Default options on http://localhost, the first thing that everybody who moves sees: page and log
+// say what to do.
 func TestPlainHTTP(t *testing.T) {
 	for name, o := range map[string]Overseer{
 		"memory": NewStorageOverseer(NewCookieOptions(), must(NewDefaultMemoryStorer())),

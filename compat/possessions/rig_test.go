@@ -237,3 +237,10 @@ func record(h http.Handler, r *http.Request, path string) string {
 	h.ServeHTTP(w, again)
 	return w.Body.String()
 }
+
+// serve gives the status of h's answer to r.
+func serve(h http.Handler, r *http.Request) int {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Code
+}

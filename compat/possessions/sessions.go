@@ -12,7 +12,8 @@ import (
 	"github.com/sojourn-go/sojourn/compat/door"
 )
 
-// Session is what [Overseer.ReadState] gives and the request's context holds under [CTXKeyPossessions].
+// Session is what [Overseer.ReadState] gives and the request's context holds under
+// [CTXKeyPossessions].
 type Session interface {
 	// Get tells the value of key, as this request has changed it, and whether there is one.
 	Get(key string) (value string, hasKey bool)
@@ -23,7 +24,8 @@ var slot = sojourn.NewValue[map[string]string](slotName)
 
 const slotName = "possessions"
 
-// session is a loaded session of the core. Like that one it may be used by several goroutines of its request.
+// session is a loaded session of the core. Like that one it may be used by several goroutines of
+// its request.
 type session struct {
 	s *sojourn.Session
 
@@ -32,7 +34,8 @@ type session struct {
 	values map[string]string // not to be changed
 }
 
-// Get is part of [Session]. The values are those with which the session was loaded, and this request's own changes.
+// Get is part of [Session]. The values are those with which the session was loaded, and this
+// request's own changes.
 func (s *session) Get(key string) (string, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -43,8 +46,8 @@ func (s *session) Get(key string) (string, bool) {
 	return v, ok
 }
 
-// change does f on the session's values, now and, if another request comes between, again on
-// what that one has left. An error makes the commit fail.
+// change does f on the session's values, now and, if another request comes between, again on what
+// that one has left. An error makes the commit fail.
 func (s *session) change(f func(map[string]string)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,8 +107,9 @@ func (s *session) commit(ctx context.Context) (http.Header, error) {
 	return s.s.Commit(ctx)
 }
 
-// Get gives the value of key in the session of the request whose context ctx is, and whether there is one. What this
-// request has set is seen. Without [OverseeingMiddleware] around the handler there are no values.
+// Get gives the value of key in the session of the request whose context ctx is, and whether there
+// is one. What this request has set is seen. Without [OverseeingMiddleware] around the handler
+// there are no values.
 func Get(ctx context.Context, key string) (string, bool) {
 	s, ok := ctx.Value(CTXKeyPossessions{}).(Session)
 	if !ok {
@@ -114,8 +118,8 @@ func Get(ctx context.Context, key string) (string, bool) {
 	return s.Get(key)
 }
 
-// GetObj decodes the JSON value of key into obj, which is a pointer. Errors: one that [IsNoMapKeyError] accepts; that
-// of encoding/json where the value does not fit.
+// GetObj decodes the JSON value of key into obj, which is a pointer. Errors: one that
+// [IsNoMapKeyError] accepts; that of encoding/json where the value does not fit.
 func GetObj(ctx context.Context, key string, obj any) error {
 	v, ok := Get(ctx, key)
 	if !ok {
@@ -131,9 +135,9 @@ func decode(key, value string, obj any) error {
 	return nil
 }
 
-// Set sets key to value in the session, which is made if there is none. Nothing is written before the
-// response's first byte; overlapping requests keep each other's changes. Where the data do not fit, the
-// response is an error in place of the handler's page.
+// Set sets key to value in the session, which is made if there is none. Nothing is written before
+// the response's first byte; overlapping requests keep each other's changes. Where the data do not
+// fit, the response is an error in place of the handler's page.
 //
 // Like all functions that take the response's writer, it panics if w does not lead to that of
 // [OverseeingMiddleware]: see [UnderlyingResponseWriter].
@@ -157,12 +161,12 @@ func Del(w http.ResponseWriter, key string) { find(w).del(key) }
 // DelAll removes all keys but those of the whitelist.
 func DelAll(w http.ResponseWriter, whitelist []string) { find(w).delAll(whitelist) }
 
-// Refresh pushes the session's expiry back, in the store and, where [CookieOptions].MaxAge is set, in the browser. Without a
-// session it does nothing.
+// Refresh pushes the session's expiry back, in the store and, where [CookieOptions].MaxAge is set,
+// in the browser. Without a session it does nothing.
 func Refresh(w http.ResponseWriter) { door.Refresh(find(w).s) }
 
-// AddFlash sets a message that [GetFlash] shows once, usually in the next request. A second message under a
-// key replaces the first.
+// AddFlash sets a message that [GetFlash] shows once, usually in the next request. A second message
+// under a key replaces the first.
 func AddFlash(w http.ResponseWriter, key string, value string) { Set(w, key, value) }
 
 // AddFlashObj is AddFlash with the JSON of obj. Errors: those of [SetObj].
@@ -177,8 +181,8 @@ func GetFlash(w http.ResponseWriter, ctx context.Context, key string) (string, b
 	return v, ok
 }
 
-// GetFlashObj is GetFlash for what [AddFlashObj] left; obj is a pointer. The message is removed also if it does not fit obj. Errors: those
-// of [GetObj].
+// GetFlashObj is GetFlash for what [AddFlashObj] left; obj is a pointer. The message is removed
+// also if it does not fit obj. Errors: those of [GetObj].
 func GetFlashObj(w http.ResponseWriter, ctx context.Context, key string, obj any) error {
 	v, ok := GetFlash(w, ctx, key)
 	if !ok {

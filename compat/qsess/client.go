@@ -12,8 +12,9 @@ import (
 	"github.com/sojourn-go/sojourn"
 )
 
-// GetSession finds the request's session by its cookie or token, and tells for how many seconds it will live if it is not
-// saved again. It writes nothing, to the database or to w. Errors: [ErrNoSession] if the request has no live session; outages; sojourn.ErrAmbiguous if it carries
+// GetSession finds the request's session by its cookie or token, and tells for how many seconds it
+// will live if it is not saved again. It writes nothing, to the database or to w. Errors:
+// [ErrNoSession] if the request has no live session; outages; sojourn.ErrAmbiguous if it carries
 // two; sojourn.ErrCorrupt and sojourn.ErrDecode if what is stored cannot be read.
 func (st *Store) GetSession(w http.ResponseWriter, r *http.Request) (s *Session, timeToLiveSecs int, e error) {
 	var room [maxCookies]string
@@ -39,7 +40,8 @@ func (st *Store) GetSession(w http.ResponseWriter, r *http.Request) (s *Session,
 	return s, timeToLiveSecs, nil
 }
 
-// GetTokenSession is [Store.GetSession] for a token, or for a cookie's value. Errors: those of GetSession.
+// GetTokenSession is [Store.GetSession] for a token, or for a cookie's value. Errors: those of
+// GetSession.
 func (st *Store) GetTokenSession(token string) (s *Session, timeToLiveSecs int, e error) {
 	s, ttl, err := st.load(context.Background(), token)
 	return s, ttl, fail("get session", err)
@@ -107,9 +109,9 @@ func (st *Store) tokens(w http.ResponseWriter, r *http.Request, list []string) (
 // space is what net/http takes for it in headers.
 const space = " \t\r\n"
 
-// cookieValues appends the different values of the cookies of that name to list, maxCookies at most. It is what
-// http.Request.CookiesNamed finds, but allocates nothing: each request comes here. A value that is not
-// one for net/http is none of ours, and opens nothing.
+// cookieValues appends the different values of the cookies of that name to list, maxCookies at
+// most. It is what http.Request.CookiesNamed finds, but allocates nothing: each request comes here.
+// A value that is not one for net/http is none of ours, and opens nothing.
 func cookieValues(list []string, h http.Header, name string) []string {
 	for _, line := range h["Cookie"] {
 		for line != "" {
@@ -181,7 +183,8 @@ func (st *Store) checkCookie() error {
 	return nil
 }
 
-// setCookie adds c in place of any other of its name, and keeps caches from handing it to somebody else.
+// setCookie adds c in place of any other of its name, and keeps caches from handing it to somebody
+// else.
 func setCookie(h http.Header, c *http.Cookie) {
 	lines := h["Set-Cookie"]
 	same := func(line string) bool {

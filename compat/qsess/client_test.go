@@ -96,7 +96,8 @@ func TestGetSessionByCookie(t *testing.T) {
 	}
 }
 
-// TestClientHangsUp: the request's context bounds reading, and a client that has gone cancels no write (P34: there were no contexts).
+// TestClientHangsUp: the request's context bounds reading, and a client that has gone cancels no
+// write (P34: there were no contexts).
 func TestClientHangsUp(t *testing.T) {
 	st := newMap(t)
 	cookie, token := save(t, st.NewSession([]byte("ada")))

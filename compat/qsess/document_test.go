@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// identifiers are all names of the older library's document, and those that its users know from qctx and the back-ends. "T.F" is a
-// field or method.
+// identifiers are all names of the older library's document, and those that its users know from
+// qctx and the back-ends. "T.F" is a field or method.
 const identifiers = `
 qsess.DefaultAuthType qsess.DefaultMaxAgeSecs qsess.DefaultMinRefreshSecs qsess.DefaultCookieName qsess.DefaultCookieDomain
 qsess.DefaultCookiePath qsess.DefaultCookieSecure qsess.DefaultCookieHTTPOnly qsess.DefaultCookieSameSite
@@ -30,7 +30,8 @@ qctx.H2Ctx qctx.MwMaker qctx.MakerStack qctx.MwStack MakerStack.Append MakerStac
 qctx.MwHeader qctx.MwStripPrefix qctx.WrappedRW WrappedRW.WroteHeader WrappedRW.WroteBody WrappedRW.StatusCode
 qctx.Hr2Ctx MakerStack.HRHandle qstest.TestNothing`
 
-// behaviours are the document's sentences that say what happens, in our words, each with the tests that show it.
+// behaviours are the document's sentences that say what happens, in our words, each with the tests
+// that show it.
 var behaviours = []struct{ says, tests string }{
 	{"sessions in memory, goleveldb, PostgreSQL, MySQL, Cassandra", "TestMapStore TestGldbStore TestPgxStore TestMysqlStore TestCqlStore"},
 	{"independent of routers: net/http alone, or with middleware and another router", "TestGetSessionByCookie TestStack TestRouter"},
@@ -96,8 +97,9 @@ func tests(t *testing.T) []*ast.File {
 	return files
 }
 
-// TestIdentifiers: each of the document's names is used by a test that compiles; a method or field, whose owner's type this does not look for, by its bare
-// name. That each is there and of its type is what names_test.go says.
+// TestIdentifiers: each of the document's names is used by a test that compiles; a method or field,
+// whose owner's type this does not look for, by its bare name. That each is there and of its type
+// is what names_test.go says.
 func TestIdentifiers(t *testing.T) {
 	used := map[string]bool{}
 	for _, f := range tests(t) {

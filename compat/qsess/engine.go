@@ -52,7 +52,8 @@ func (b binding) String() string {
 	return "token"
 }
 
-// engine keeps sessions under tokens. A token that does not open, or whose session is gone, is ErrNoSession.
+// engine keeps sessions under tokens. A token that does not open, or whose session is gone, is
+// ErrNoSession.
 type engine interface {
 	create(ctx context.Context, t *ticket, user string, c content, age time.Duration) error // t is empty at first
 	load(ctx context.Context, t *ticket) (user string, c content, ttl int, err error)

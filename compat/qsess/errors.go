@@ -10,7 +10,8 @@ import (
 var (
 	// ErrNoSession: the request or token refers to no live session. The user is not signed in.
 	ErrNoSession = errors.New("qsess: no session")
-	// ErrConflict: another request has changed the session's Data since it was loaded. Nothing was written.
+	// ErrConflict: another request has changed the session's Data since it was loaded. Nothing was
+	// written.
 	ErrConflict = sojourn.ErrConflict
 	// ErrConfig: the Store's keys or fields do not make sense; the text says which.
 	ErrConfig = errors.New("qsess: bad configuration")

@@ -86,7 +86,8 @@ func (b *basket) Merge(base, theirs []byte) error {
 	return nil
 }
 
-// With Merge, which is optional, two overlapping requests keep each other's changes; without it the later one gets an error.
+// With Merge, which is optional, two overlapping requests keep each other's changes; without it the
+// later one gets an error.
 func ExampleStore_NewSessData() {
 	sessions, err := qsess.NewMapStore([]byte("replace me: 32 random bytes here"))
 	if err != nil {

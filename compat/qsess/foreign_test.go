@@ -95,7 +95,8 @@ func newCounter(t testing.TB, uidToClient bool) (*qsess.Store, *counter) {
 	return st, be
 }
 
-// TestOwnBackEnd: a back-end of the program's own passes the older library's tests, with and without user ids in the token.
+// TestOwnBackEnd: a back-end of the program's own passes the older library's tests, with and
+// without user ids in the token.
 func TestOwnBackEnd(t *testing.T) {
 	for _, uid := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -124,8 +125,9 @@ func TestOwnBackEnd(t *testing.T) {
 	}
 }
 
-// TestOwnBackEndTokens is P19 as far as a back-end without a name allows: a token is bound to key, AuthType and cookie name. Where all three are
-// the same another back-end's token opens what has the same id, as NewStore says.
+// TestOwnBackEndTokens is P19 as far as a back-end without a name allows: a token is bound to key,
+// AuthType and cookie name. Where all three are the same another back-end's token opens what has
+// the same id, as NewStore says.
 func TestOwnBackEndTokens(t *testing.T) {
 	st, be := newCounter(t, false)
 	_, token := save(t, st.NewSession([]byte("ada")))
@@ -186,7 +188,8 @@ func TestOwnBackEndOutage(t *testing.T) {
 	}
 }
 
-// TestBackEnd: what BackEnd gives of a Store over Sojourn's is a whole back-end; a Store over it passes, too.
+// TestBackEnd: what BackEnd gives of a Store over Sojourn's is a whole back-end; a Store over it
+// passes, too.
 func TestBackEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		be := newMap(t).BackEnd()

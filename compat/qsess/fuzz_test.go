@@ -89,7 +89,8 @@ func FuzzToken(f *testing.F) {
 	})
 }
 
-// FuzzNames: cookie names, domains, paths, user ids and keys of data may be anything: they are refused, or come back.
+// FuzzNames: cookie names, domains, paths, user ids and keys of data may be anything: they are
+// refused, or come back.
 func FuzzNames(f *testing.F) {
 	f.Add("qsess_session", "", "/", []byte("ada"), "note", "text")
 	f.Add("a-b", "example.com", "/a-b", []byte("\x00"), "", "")

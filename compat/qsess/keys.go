@@ -9,8 +9,9 @@ import (
 	"github.com/sojourn-go/sojourn"
 )
 
-// newRing makes Sojourn's keys out of the program's. They are hashed first, because the older library took any 32
-// bytes, text too; and so a key that the program also uses elsewhere is another one here.
+// newRing makes Sojourn's keys out of the program's. They are hashed first, because the older
+// library took any 32 bytes, text too; and so a key that the program also uses elsewhere is another
+// one here.
 func newRing(cipherkeys [][]byte) (*sojourn.KeyRing, error) {
 	var keys [][]byte
 	for i, k := range cipherkeys {

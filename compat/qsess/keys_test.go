@@ -38,7 +38,8 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// TestOneTable: two Stores with TokenAuth in one table are one, and a user's sessions end in the whole table, whatever carries them.
+// TestOneTable: two Stores with TokenAuth in one table are one, and a user's sessions end in the
+// whole table, whatever carries them.
 func TestOneTable(t *testing.T) {
 	kept := memstore.New(nil)
 	open := func(auth qsess.AuthTypeEnum) *qsess.Store {
@@ -62,7 +63,8 @@ func TestOneTable(t *testing.T) {
 	wantNone(t, web, cookie)
 }
 
-// TestHooks: a matching pair round-trips (P22: Decrypt used to get another text), and the keys do not count.
+// TestHooks: a matching pair round-trips (P22: Decrypt used to get another text), and the keys do
+// not count.
 func TestHooks(t *testing.T) {
 	disk, err := diskstore.Open(t.TempDir(), nil)
 	if err != nil {

@@ -61,10 +61,12 @@ func newManaged(keep store.Store, sealer sojourn.Sealer, bound string, maxAge in
 
 func secs(n int) time.Duration { return time.Duration(n) * time.Second }
 
-// tokenField is where a new token stands in the header that the Manager gives; it never leaves this package.
-const tokenField = "token"
+// tokenField is where a new token stands in the header that the Manager gives; it never leaves this
+// package.
+const tokenField = "Token"
 
-// secured says that the client's connection is secure, which is the older API's CookieSecure to know.
+// secured says that the client's connection is secure, which is the older API's CookieSecure to
+// know.
 var secured = new(tls.ConnectionState)
 
 // open loads the session of a ticket.

@@ -53,7 +53,8 @@ func TestVarMap(t *testing.T) {
 	}
 }
 
-// TestMerge compares with what a merge is: theirs, and on top each key that this request set or deleted.
+// TestMerge compares with what a merge is: theirs, and on top each key that this request set or
+// deleted.
 func TestMerge(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	mapOf := func() map[any]any {
@@ -99,7 +100,8 @@ func encode(t testing.TB, m map[any]any) []byte {
 	return b
 }
 
-// TestWhatIsAChange: every change of a VarMap is saved, also one in place, and what is none writes no data.
+// TestWhatIsAChange: every change of a VarMap is saved, also one in place, and what is none writes
+// no data.
 func TestWhatIsAChange(t *testing.T) {
 	plain := map[any]any{"n": 1, "s": "text", 2: true}
 	deep := map[any]any{"n": 1, "list": []int{1, 2}, "account": account{"Ada"}, "pointer": &shared{"Ada"}}
@@ -150,8 +152,8 @@ func TestWhatIsAChange(t *testing.T) {
 	}
 }
 
-// TestOverlapping: three requests load one session; what each changed is there in the end, in each of them too, and a deletion
-// stays one.
+// TestOverlapping: three requests load one session; what each changed is there in the end, in each
+// of them too, and a deletion stays one.
 func TestOverlapping(t *testing.T) {
 	st := newMap(t)
 	first := st.NewSession([]byte("ada"))

@@ -17,10 +17,11 @@ type Migrator interface {
 	Migrate(context.Context) error
 }
 
-// Migrate creates keep's tables where they are missing, for the packages that do so when a Store is made. It looks first
-// and writes then: keys that no Store takes are refused, and so is a table that is not keep's, as the older library's is
-// not: columns returns the names of the columns that the main table has now, none if there is no such table. It takes
-// a minute at most. Errors: [ErrConfig], and then nothing was changed; those of columns and of the store.
+// Migrate creates keep's tables where they are missing, for the packages that do so when a Store is
+// made. It looks first and writes then: keys that no Store takes are refused, and so is a table
+// that is not keep's, as the older library's is not: columns returns the names of the columns that
+// the main table has now, none if there is no such table. It takes a minute at most. Errors:
+// [ErrConfig], and then nothing was changed; those of columns and of the store.
 func Migrate(keep Migrator, columns func(context.Context) ([]string, error), cipherkeys ...[]byte) error {
 	if _, err := newRing(cipherkeys); err != nil {
 		return fail("migrate", err)

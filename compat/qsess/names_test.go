@@ -9,7 +9,8 @@ import (
 	"github.com/sojourn-go/sojourn/compat/qsess/qctx"
 )
 
-// Methods and fields of the document, each of the type that it had: where one is missing or differs, this does not compile.
+// Methods and fields of the document, each of the type that it had: where one is missing or
+// differs, this does not compile.
 var (
 	_ func(qsess.AuthTypeEnum) string = qsess.AuthTypeEnum.String
 

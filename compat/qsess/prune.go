@@ -13,9 +13,11 @@ import (
 // pruneSecs is how often expired sessions are deleted.
 const pruneSecs = 2 * 60
 
-// NewPrunedStore is [NewStoreOver] with a goroutine that deletes expired sessions every two minutes, for stores whose engine does not. It
-// ends with Store.PruneKill, or, at its next round, when nothing refers to the Store any more. Its failures are written to errLog, if that is not nil, as lines
-// without any session's data; the next round tries again. Errors: [ErrConfig]; then nothing was started.
+// NewPrunedStore is [NewStoreOver] with a goroutine that deletes expired sessions every two
+// minutes, for stores whose engine does not. It ends with Store.PruneKill, or, at its next round,
+// when nothing refers to the Store any more. Its failures are written to errLog, if that is not
+// nil, as lines without any session's data; the next round tries again. Errors: [ErrConfig]; then
+// nothing was started.
 func NewPrunedStore(keep store.Store, errLog io.Writer, cipherkeys ...[]byte) (*Store, error) {
 	st, err := NewStoreOver(keep, cipherkeys...)
 	if err != nil {
@@ -63,7 +65,8 @@ func (p *pruner) run(interval, kill <-chan int) {
 // pruneBatch is how many expired sessions one statement deletes.
 const pruneBatch = 1000
 
-// prune deletes one batch and reports whether there may be more. What it could not delete does not keep it from the rest.
+// prune deletes one batch and reports whether there may be more. What it could not delete does not
+// keep it from the rest.
 func (p *pruner) prune() (more bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

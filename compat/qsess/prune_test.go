@@ -81,7 +81,8 @@ func TestPrune(t *testing.T) {
 	})
 }
 
-// halting is a store whose every second sweep deletes a batch and then meets something that it cannot delete.
+// halting is a store whose every second sweep deletes a batch and then meets something that it
+// cannot delete.
 type halting struct {
 	store.Store
 	calls int
@@ -129,7 +130,8 @@ func TestPrunerEnds(t *testing.T) {
 	})
 }
 
-// TestForgotten: a Store that nobody refers to any more keeps no goroutine; the bubble fails if one is left.
+// TestForgotten: a Store that nobody refers to any more keeps no goroutine; the bubble fails if one
+// is left.
 func TestForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for range 20 {
@@ -143,7 +145,8 @@ func TestForgotten(t *testing.T) {
 	})
 }
 
-// TestMapForgets: without a pruner the map does not grow with what has expired (it used to keep it for ever).
+// TestMapForgets: without a pruner the map does not grow with what has expired (it used to keep it
+// for ever).
 func TestMapForgets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		kept := memstore.New(nil)

@@ -8,8 +8,8 @@ import (
 	"reflect"
 )
 
-// SessData is a session's data: the program's own type, or [VarMap]. Unmarshal is called on an empty value from
-// Store.NewSessData, and must survive any bytes.
+// SessData is a session's data: the program's own type, or [VarMap]. Unmarshal is called on an
+// empty value from Store.NewSessData, and must survive any bytes.
 type SessData interface {
 	// Marshal encodes the data.
 	Marshal() ([]byte, error)
@@ -17,18 +17,19 @@ type SessData interface {
 	Unmarshal([]byte) error
 }
 
-// Merger is SessData that two overlapping requests may change. Merge is called on this request's data when another request
-// has saved changes since: base is what this request loaded, theirs is what is stored now, both as
-// Marshal made them. Afterwards the data is theirs with this request's own changes. Package qsess calls it during Save, and more than once if
-// still more requests come between.
+// Merger is SessData that two overlapping requests may change. Merge is called on this request's
+// data when another request has saved changes since: base is what this request loaded, theirs is
+// what is stored now, both as Marshal made them. Afterwards the data is theirs with this request's
+// own changes. Package qsess calls it during Save, and more than once if still more requests come
+// between.
 type Merger interface {
 	SessData
 	Merge(base, theirs []byte) error
 }
 
-// VarMap is the default SessData. It is encoded by gob: register the types of keys and values that are not
-// basic ones. Overlapping requests that change different keys both succeed; of two that change the same key, the
-// later Save wins.
+// VarMap is the default SessData. It is encoded by gob: register the types of keys and values that
+// are not basic ones. Overlapping requests that change different keys both succeed; of two that
+// change the same key, the later Save wins.
 type VarMap struct {
 	Vars map[interface{}]interface{}
 }
@@ -44,7 +45,8 @@ func (m *VarMap) Marshal() ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// Unmarshal replaces the map by what Marshal encoded, or by an empty one if b is empty. Other bytes are an error.
+// Unmarshal replaces the map by what Marshal encoded, or by an empty one if b is empty. Other bytes
+// are an error.
 func (m *VarMap) Unmarshal(b []byte) (err error) {
 	m.Vars = map[any]any{}
 	if len(b) == 0 {
@@ -82,8 +84,9 @@ func (m *VarMap) Merge(base, theirs []byte) error {
 	return nil
 }
 
-// plainVars returns the map of a VarMap, and reports whether it is one that a copy can be compared with: its values are
-// basic ones, which nobody can change in place. Reading it from its bytes to compare costs far more.
+// plainVars returns the map of a VarMap, and reports whether it is one that a copy can be compared
+// with: its values are basic ones, which nobody can change in place. Reading it from its bytes to
+// compare costs far more.
 func plainVars(d SessData) (map[any]any, bool) {
 	m, ok := d.(*VarMap)
 	if !ok || m.Vars == nil {
@@ -105,7 +108,8 @@ type noSessData struct{}
 func (noSessData) Marshal() ([]byte, error) { return nil, nil }
 func (noSessData) Unmarshal([]byte) error   { return nil }
 
-// sameData tells whether two encodings mean the same. Bytes alone do not tell: gob writes maps in any order.
+// sameData reports whether two encodings mean the same. Bytes alone do not tell: gob writes maps in
+// any order.
 func (st *Store) sameData(a, b []byte) bool {
 	if bytes.Equal(a, b) {
 		return true

@@ -16,8 +16,8 @@ type Session struct {
 	// Data is the session's data; Save keeps it.
 	Data SessData
 
-	// MaxAgeSecs and MinRefreshSecs are the Store's at first, and the session's own from then on: a larger MaxAgeSecs
-	// is "keep me signed in". See [Store] for what they mean.
+	// MaxAgeSecs and MinRefreshSecs are the Store's at first, and the session's own from then on: a
+	// larger MaxAgeSecs is "keep me signed in". See [Store] for what they mean.
 	MaxAgeSecs     int
 	MinRefreshSecs int
 
@@ -30,11 +30,12 @@ type Session struct {
 	made   time.Time       // the sign-in began
 }
 
-// UserID is the user id that the session was made with; never nil. The bytes belong to the session: do not change them.
+// UserID is the user id that the session was made with; never nil. The bytes belong to the session:
+// do not change them.
 func (s *Session) UserID() []byte { return s.userID }
 
-// Token gives the session's token and its time to live in seconds, for programs that send it by their own means. The session must have been
-// saved. Errors: [ErrNoSession], outages.
+// Token gives the session's token and its time to live in seconds, for programs that send it by
+// their own means. The session must have been saved. Errors: [ErrNoSession], outages.
 func (s *Session) Token() (token string, timeToLiveSecs int, err error) {
 	if s.ticket == nil {
 		return "", 0, fail("token", ErrNoSession)
@@ -49,13 +50,14 @@ func (s *Session) Token() (token string, timeToLiveSecs int, err error) {
 // maxSecs is the longest MaxAgeSecs that every store and every int takes: 68 years.
 const maxSecs = math.MaxInt32
 
-// Save writes the session's data and begins its life of MaxAgeSecs anew. With CookieAuth it puts the cookie
-// into w's header, so it must come before the first Write or WriteHeader. With TokenAuth it calls Store.SendToken, if set; else the program sends
-// what [Session.Token] gives.
+// Save writes the session's data and begins its life of MaxAgeSecs anew. With CookieAuth it puts
+// the cookie into w's header, so it must come before the first Write or WriteHeader. With TokenAuth
+// it calls Store.SendToken, if set; else the program sends what [Session.Token] gives.
 //
-// What happens when requests overlap is in the package comment. Errors: [ErrNoSession] if the session ended meanwhile,
-// [ErrConflict], [ErrConfig], sojourn.ErrRevoked as [Store.NewSession] says, sojourn.ErrTooLarge, those of Data, outages.
-// After an error nothing was written, but for sojourn.ErrIndeterminate and an error of SendToken or SessionSaved.
+// What happens when requests overlap is in the package comment. Errors: [ErrNoSession] if the
+// session ended meanwhile, [ErrConflict], [ErrConfig], sojourn.ErrRevoked as [Store.NewSession]
+// says, sojourn.ErrTooLarge, those of Data, outages. After an error nothing was written, but for
+// sojourn.ErrIndeterminate and an error of SendToken or SessionSaved.
 func (s *Session) Save(w http.ResponseWriter) error { return fail("save", s.save(w)) }
 
 func (s *Session) save(w http.ResponseWriter) error {
@@ -172,9 +174,10 @@ func (c *changes) apply(now *content) error {
 	return nil
 }
 
-// Delete ends the session, and takes cookie or token away from the client (with TokenAuth by Store.DeleteToken, if set). If
-// the database fails it is an error and the client keeps what it has: the user is still signed in. A session that
-// has ended already is no error. Errors: outages, DeleteToken's.
+// Delete ends the session, and takes cookie or token away from the client (with TokenAuth by
+// Store.DeleteToken, if set). If the database fails it is an error and the client keeps what it
+// has: the user is still signed in. A session that has ended already is no error. Errors: outages,
+// DeleteToken's.
 func (s *Session) Delete(w http.ResponseWriter) error {
 	eng, err := s.store.engine()
 	if err == nil && s.ticket != nil {
@@ -186,15 +189,18 @@ func (s *Session) Delete(w http.ResponseWriter) error {
 	return fail("delete", err)
 }
 
-// DeleteByUserID ends all sessions of the session's user, this one and any that is being made too, for example after a change
-// of password. It may be called on a session that was never saved, whose sign-in then counts as begun afterwards: it can be saved, but for Cassandra,
-// see [Store.NewSession]. If it was saved, cookie or token is taken away from the client. Errors: sojourn.ErrNoUser if the session has no user id; outages, then some may have ended, and it should
+// DeleteByUserID ends all sessions of the session's user, this one and any that is being made too,
+// for example after a change of password. It may be called on a session that was never saved, whose
+// sign-in then counts as begun afterwards: it can be saved, but for Cassandra, see
+// [Store.NewSession]. If it was saved, cookie or token is taken away from the client. Errors:
+// sojourn.ErrNoUser if the session has no user id; outages, then some may have ended, and it should
 // be called again; DeleteToken's.
 func (s *Session) DeleteByUserID(w http.ResponseWriter) error {
 	return fail("delete by user id", s.deleteByUserID(w))
 }
 
-// tick is the coarsest clock of any store. When one has passed, a sign-in is later than a revocation, and not at the same time, for all of them.
+// tick is the coarsest clock of any store. When one has passed, a sign-in is later than a
+// revocation, and not at the same time, for all of them.
 const tick = time.Millisecond
 
 func (s *Session) deleteByUserID(w http.ResponseWriter) error {
@@ -216,7 +222,8 @@ func (s *Session) deleteByUserID(w http.ResponseWriter) error {
 	return s.unsend(w)
 }
 
-// context is that of the session's request, without its end: a client that hangs up cancels no sign-out.
+// context is that of the session's request, without its end: a client that hangs up cancels no
+// sign-out.
 func (s *Session) context() context.Context {
 	if s.ctx == nil {
 		return context.Background()

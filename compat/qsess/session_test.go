@@ -217,7 +217,8 @@ func TestNewIsNowhere(t *testing.T) {
 	}
 }
 
-// TestServerSide: what the client carries does not grow with the data, is opaque base64, and opens for nobody who changed it.
+// TestServerSide: what the client carries does not grow with the data, is opaque base64, and opens
+// for nobody who changed it.
 func TestServerSide(t *testing.T) {
 	st := newMap(t)
 	s := st.NewSession([]byte("ada@example.com"))
@@ -267,7 +268,8 @@ func TestSessionSaved(t *testing.T) {
 	}
 }
 
-// TestRevokeThenSignIn: DeleteByUserID on a new session ends the others, and it can be saved after that, and so can one made after it.
+// TestRevokeThenSignIn: DeleteByUserID on a new session ends the others, and it can be saved after
+// that, and so can one made after it.
 func TestRevokeThenSignIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := newMap(t)
@@ -316,7 +318,8 @@ func (e *ending) Touch(ctx context.Context, rec store.Record, every time.Duratio
 	return e.Store.Touch(ctx, rec, every)
 }
 
-// TestRefreshMeetsRevocation: a refresh of a session that is ended meanwhile fails, and the client is not told that it lives.
+// TestRefreshMeetsRevocation: a refresh of a session that is ended meanwhile fails, and the client
+// is not told that it lives.
 func TestRefreshMeetsRevocation(t *testing.T) {
 	kept := &ending{Store: memstore.New(nil)}
 	st, err := qsess.NewStoreOver(kept, qstest.Key1)
@@ -367,7 +370,8 @@ func TestOutage(t *testing.T) {
 			if _, _, err := st.GetSession(w, r); err != nil {
 				t.Errorf("after the outage: %v", err)
 			}
-			// A database that reads and does not write: the sign-out fails, and the user is still signed in.
+			// A database that reads and does not write: the sign-out fails, and the user is still
+			// signed in.
 			for _, user := range []string{"ada", ""} {
 				s := st.NewSession([]byte(user))
 				_, token := save(t, s)

@@ -15,8 +15,9 @@ import (
 // Options tunes a [Store]. The zero Options is right for one data centre, or for sessions that are
 // used in one only.
 type Options struct {
-	// Keyspace and Table name where the sessions lie: lower-case letters, digits and underscores,
-	// at most 48, beginning with a letter. Empty means "sojourn" and "sessions".
+	// Keyspace and Table name where the sessions lie: at most 48 letters, digits and underscores,
+	// beginning with a letter, and lower-case ones for the keyspace. Empty means "sojourn" and
+	// "sessions". Table "Sessions" is another one than "sessions".
 	Keyspace string
 	Table    string
 
@@ -56,7 +57,10 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-var name = regexp.MustCompile(`^[a-z][a-z0-9_]{0,47}$`)
+var (
+	name      = regexp.MustCompile(`^[a-z][a-z0-9_]{0,47}$`)
+	tableName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,47}$`) // it is quoted
+)
 
 // New makes a Store over a driver. It opens nothing and creates nothing; see [Store.Migrate]. It
 // fails if the driver is missing or an option has no meaning.
@@ -83,8 +87,10 @@ func New(db Driver, opts *Options) (*Store, error) {
 	switch {
 	case db == nil:
 		return nil, errors.New("cqlstore: New needs a session")
-	case !name.MatchString(o.Keyspace) || !name.MatchString(o.Table):
-		return nil, errors.New("cqlstore: Options.Keyspace or Table is not a name of at most 48 lower-case letters, digits and underscores")
+	case !name.MatchString(o.Keyspace):
+		return nil, errors.New("cqlstore: Options.Keyspace is not a name of at most 48 lower-case letters, digits and underscores")
+	case !tableName.MatchString(o.Table):
+		return nil, errors.New("cqlstore: Options.Table is not a name of at most 48 letters, digits and underscores")
 	case o.ReplicationFactor < 0 || o.ClockSkew < 0:
 		return nil, errors.New("cqlstore: Options.ReplicationFactor or ClockSkew is negative")
 	case o.Consistency != LocalQuorum && o.Consistency != Quorum && o.Consistency != All:
@@ -92,7 +98,7 @@ func New(db Driver, opts *Options) (*Store, error) {
 	case o.SerialConsistency != Serial && o.SerialConsistency != LocalSerial:
 		return nil, errors.New("cqlstore: Options.SerialConsistency is neither Serial nor LocalSerial")
 	}
-	e := &engine{db: db, opts: o, table: o.Keyspace + "." + o.Table, spare: 60_000}
+	e := &engine{db: db, opts: o, table: o.Keyspace + `."` + o.Table + `"`, spare: 60_000}
 	e.clock.base = time.Now()
 	e.locks.m = map[store.Tag]*turn{}
 	return &Store{driver.New("cqlstore", e), e}, nil

@@ -25,8 +25,8 @@ var sizes = []struct {
 	width, height int64
 }{{"desktop", 1280, 860}, {"phone", 390, 844}}
 
-// TestPages looks at every page on a large and a small screen, by day and by night: axe finds nothing that keeps people out, and
-// nothing stands outside the screen or breaks where it must not.
+// TestPages looks at every page on a large and a small screen, by day and by night: axe finds
+// nothing that keeps people out, and nothing stands outside the screen or breaks where it must not.
 func TestPages(t *testing.T) {
 	_, base := serveShop(t, "memory", time.Hour)
 	_, sealed := serveShop(t, "cookie", time.Hour)

@@ -1,17 +1,21 @@
 package main
 
 import (
+	"io"
 	"net/http"
+	"strings"
 
 	"github.com/sojourn-go/sojourn"
 )
 
-// Pages for requests that go wrong. They have the shop's frame, and the menu where it is known who asks.
+// Pages for requests that go wrong. They have the shop's frame, and the menu where it is known who
+// asks.
 
 // problem is the data of such a page.
 type problem struct{ Text string }
 
-// known answers what no route of pages takes with a page, in place of the multiplexer's line of text.
+// known answers what no route of pages takes with a page, in place of the multiplexer's line of
+// text.
 func (sh *shop) known(pages *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h, pattern := pages.Handler(r)
@@ -66,8 +70,9 @@ func (sh *shop) badRequest(w http.ResponseWriter, r *http.Request, text string) 
 	return nil
 }
 
-// fail answers a request that went wrong in the library or the shop, where nothing may be known of the
-// session. An outage gets a page that says so: the visitor is still signed in, and the cookie stays.
+// fail answers a request that went wrong in the library or the shop, where nothing may be known of
+// the session. An outage gets a page that says so: the visitor is still signed in, and the cookie
+// stays.
 func (sh *shop) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if sojourn.IsOutage(err) {
 		w.Header().Set("Cache-Control", "no-store")
@@ -77,6 +82,11 @@ func (sh *shop) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	said := &overheard{header: w.Header()}
 	sojourn.DefaultOnError(said, r, err)
+	if !strings.HasPrefix(w.Header().Get("Content-Type"), "text/plain") { // a program asked, which wants no page
+		w.WriteHeader(said.status)
+		_, _ = io.WriteString(w, said.text) // a client that went away
+		return
+	}
 	writePage(w, said.status, "problem.html", view{Title: "That did not work", Bare: true, Data: problem{said.text}})
 }
 

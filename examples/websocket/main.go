@@ -1,5 +1,5 @@
-// Command websocket shows sessions below WebSockets, with gorilla/websocket and with coder/websocket: an
-// echo that counts what its visitor has said, in the session.
+// Command websocket shows sessions below WebSockets, with gorilla/websocket and with
+// coder/websocket: an echo that counts what its visitor has said, in the session.
 package main
 
 import (
@@ -33,9 +33,10 @@ func routes(sessions *sojourn.Manager) *http.ServeMux {
 	return mux
 }
 
-// withGorilla: the upgrader writes the response past net/http, so nobody but the program can put the session's
-// cookie into it. Commit writes the session and puts the cookie into the header; the header goes to the
-// upgrader. Without that, an upgrade that would have to send a token fails with sojourn.ErrNoToken.
+// withGorilla: the upgrader writes the response past net/http, so nobody but the program can put
+// the session's cookie into it. Commit writes the session and puts the cookie into the header; the
+// header goes to the upgrader. Without that, an upgrade that would have to send a token fails with
+// sojourn.ErrNoToken.
 func withGorilla(sessions *sojourn.Manager, w http.ResponseWriter, r *http.Request) {
 	s, err := greet(sessions, r)
 	if err == nil {
@@ -59,8 +60,8 @@ func withGorilla(sessions *sojourn.Manager, w http.ResponseWriter, r *http.Reque
 	}
 }
 
-// withCoder: Accept writes the response by WriteHeader(101), so the session is committed, and its cookie sent,
-// as with any other page.
+// withCoder: Accept writes the response by WriteHeader(101), so the session is committed, and its
+// cookie sent, as with any other page.
 func withCoder(sessions *sojourn.Manager, w http.ResponseWriter, r *http.Request) {
 	s, err := greet(sessions, r)
 	if err != nil {
@@ -80,7 +81,8 @@ func withCoder(sessions *sojourn.Manager, w http.ResponseWriter, r *http.Request
 	}
 }
 
-// greet loads the session and sets its value: a visitor's first makes a session, whose cookie the response owes.
+// greet loads the session and sets its value: a visitor's first makes a session, whose cookie the
+// response owes.
 func greet(sessions *sojourn.Manager, r *http.Request) (*sojourn.Session, error) {
 	s, err := sessions.Load(r)
 	if err == nil && !said.Has(s) {
@@ -89,8 +91,8 @@ func greet(sessions *sojourn.Manager, r *http.Request) (*sojourn.Session, error)
 	return s, err
 }
 
-// count counts one message. While a connection is open nothing is committed by itself: Commit does it. It
-// fails with sojourn.ErrEnded when the session was signed out elsewhere.
+// count counts one message. While a connection is open nothing is committed by itself: Commit does
+// it. It fails with sojourn.ErrEnded when the session was signed out elsewhere.
 func count(s *sojourn.Session, r *http.Request) error {
 	err := said.Update(s, func(n *int) error { *n++; return nil })
 	if err == nil {

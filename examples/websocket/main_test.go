@@ -124,8 +124,8 @@ func (g *rig) records() (n int) {
 	return n
 }
 
-// A visitor's first value gets its cookie with the upgrade, and what is said meanwhile is in the session, for
-// each library on either side.
+// A visitor's first value gets its cookie with the upgrade, and what is said meanwhile is in the
+// session, for each library on either side.
 func TestUpgrade(t *testing.T) {
 	for server := range dialers {
 		for client, dial := range dialers {
@@ -194,8 +194,8 @@ func pathed(r *http.Request, path string) *http.Request {
 	return r
 }
 
-// An upgrade by gorilla that would lose the cookie fails, says what to call, and leaves no record that nobody
-// can reach.
+// An upgrade by gorilla that would lose the cookie fails, says what to call, and leaves no record
+// that nobody can reach.
 func TestUpgradeWithoutCommit(t *testing.T) {
 	g := newRig(t)
 	said := make(chan error, 1)
@@ -235,8 +235,8 @@ func TestUpgradeFails(t *testing.T) {
 	}
 }
 
-// Both libraries refuse pages of other origins by themselves, also those of sister domains, which are the same
-// site to cookies.
+// Both libraries refuse pages of other origins by themselves, also those of sister domains, which
+// are the same site to cookies.
 func TestUpgradeFromElsewhere(t *testing.T) {
 	for name, dial := range dialers {
 		g := newRig(t)

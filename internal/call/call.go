@@ -4,9 +4,11 @@ package call
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	"math/bits"
 	"time"
 
 	"github.com/sojourn-go/sojourn/store"
@@ -110,7 +112,12 @@ func Outage(err error) bool {
 }
 
 // Jitter returns a random duration below d, which is positive, so that many callers do not keep step.
-func Jitter(d time.Duration) time.Duration { return rand.N(d) }
+func Jitter(d time.Duration) time.Duration {
+	var b [8]byte
+	rand.Read(b[:])
+	hi, _ := bits.Mul64(binary.LittleEndian.Uint64(b[:]), uint64(d)) // its bias does not matter here
+	return time.Duration(hi)
+}
 
 // Wait sleeps before try i+1: exponentially longer, with full jitter, at most 64 ms. It reports
 // whether ctx is still alive.

@@ -36,7 +36,7 @@ func (j *Jar) Chunks(h http.Header) (n int) {
 func (j *Jar) Join(h http.Header, first string, most int) (text string, ok bool) {
 	count, text, chunked := strings.Cut(first, ".")
 	if !chunked {
-		return first, true
+		return first, len(first) <= j.Room()
 	}
 	n, err := strconv.Atoi(count)
 	if err != nil || n < 2 || n > most || count != strconv.Itoa(n) {
@@ -45,7 +45,7 @@ func (j *Jar) Join(h http.Header, first string, most int) (text string, ok bool)
 	for i := 1; i < n; i++ {
 		var values [Max]string
 		// All are full but the last, so that there is one way to spell a text.
-		if len(text) != i*j.Room() || Values(h, j.ChunkName(i), &values) != 1 || values[0] == "" {
+		if len(text) != i*j.Room() || Values(h, j.ChunkName(i), &values) != 1 || values[0] == "" || len(values[0]) > j.Room() {
 			return "", false
 		}
 		text += values[0]

@@ -47,6 +47,9 @@ var (
 	someTLS = &tls.ConnectionState{}
 	someURL = &url.URL{Scheme: "https", Host: "example.com", Path: "/"}
 	agent   = []string{"explorer"}
+
+	// returnURL is where pages of other sites may post to.
+	returnURL = &url.URL{Scheme: "https", Host: "example.com", Path: "/return"}
 )
 
 // newRequest makes a request with the cookies of j.

@@ -54,7 +54,9 @@ func openToken(ring *sojourn.KeyRing, sealed bool, j jar) *token {
 func sealedToken(b []byte) *token {
 	t := &token{secret: [32]byte(b), sealed: &store.Record{Handle: store.Handle(b[48:64])}}
 	t.key = store.Key{Tag: store.Tag(b[32:48]), ID: sha256.Sum256(t.secret[:])}
-	t.sealed.Created = time.Unix(0, int64(binary.BigEndian.Uint64(b[64+8:])))
+	number := func(i int) int64 { return int64(binary.BigEndian.Uint64(b[64+8*i:])) }
+	t.sealed.Created, t.sealed.Seen = time.Unix(0, number(1)), time.Unix(0, number(2))
+	t.sealed.Idle, t.sealed.Lifetime = time.Duration(number(3)), time.Duration(number(4))
 	user, b := cutField(b[64+5*8:])
 	meta, b := cutField(b)
 	data, _ := cutField(b)
@@ -98,14 +100,26 @@ func cutField(b []byte) (field, rest []byte) {
 }
 
 // tailOf gives the nonce of a tail; nil for a session's record. One byte leads nowhere.
-func tailOf(rec *store.Record) []byte {
+func tailOf(rec *store.Record) []byte { return metaField(rec, 8) }
+
+// cameBack gives when the token of a renewal first came back, and reports whether it did, or none was
+// awaited (section 6).
+func cameBack(rec *store.Record) (at time.Time, ok bool) {
+	if received := metaField(rec, 11); received != nil {
+		ns, _ := binary.Uvarint(received)
+		return time.Unix(0, int64(ns)), true
+	}
+	return rec.Created, metaField(rec, 1) == nil
+}
+
+// metaField gives the value of a record's meta of that type; nil for none.
+func metaField(rec *store.Record, typ byte) (v []byte) {
 	if len(rec.Meta) == 0 {
 		return nil
 	}
 	for b := rec.Meta[1:]; len(b) > 0; {
-		typ := b[0]
-		var v []byte
-		if v, b = cutField(b[1:]); typ == 8 {
+		t := b[0]
+		if v, b = cutField(b[1:]); t == typ {
 			return v
 		}
 	}

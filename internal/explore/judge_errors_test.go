@@ -39,18 +39,22 @@ func (r *run) judgeErrors(q *request) {
 }
 
 func outage(err error) bool {
-	return errors.Is(err, sojourn.ErrUnavailable) || errors.Is(err, sojourn.ErrIndeterminate) || errors.Is(err, sojourn.ErrFull) || errors.Is(err, sojourn.ErrCorrupt)
+	return !errors.Is(err, sojourn.ErrEnded) && errors.Is(err, sojourn.ErrUnavailable) || errors.Is(err, sojourn.ErrIndeterminate) || errors.Is(err, sojourn.ErrFull) || errors.Is(err, sojourn.ErrCorrupt)
 }
 
 // unjust says which law an error breaks; "" if there is a reason for it.
 func (r *run) unjust(q *request, f failure) (law, why string) {
 	asked, unasked := q.faultsBy(f.at)
 	switch {
+	case errors.Is(f.err, sojourn.ErrClock) && r.sentFromFuture(q):
+		return "", ""
 	case outage(f.err) && asked == 0 && unasked > 0:
 		return "L4", "the request fails because of something that it did not ask for"
 	case outage(f.err) && asked == 0:
 		return "L5", "an outage, and the store has answered every call"
 	case outage(f.err):
+		return "", ""
+	case errors.Is(f.err, sojourn.ErrCrossSite) && q.refused:
 		return "", ""
 	case f.by == nil && !q.wants():
 		return "L4", "a request that changes nothing fails at its end"
@@ -60,6 +64,12 @@ func (r *run) unjust(q *request, f failure) (law, why string) {
 		return r.unjustConflict(q, f)
 	}
 	return r.unjustRefusal(q, f)
+}
+
+// sentFromFuture reports whether q was sent with a sealed session that begins later.
+func (r *run) sentFromFuture(q *request) bool {
+	t := openToken(r.ring, r.scene.sealed, q.cookies)
+	return t != nil && t.sealed != nil && t.sealed.Created.After(r.timeAt(q.sentAt).Add(skew))
 }
 
 // unjustEnd checks "your session ended": one that the request held must have ended, or its token.
@@ -93,12 +103,12 @@ func (ch *change) ends() bool {
 		return false
 	}
 	d := ch.call.q.deedAt(ch.at)
-	return ch.call.method != rotate || ch.call.q.run.scene.sealed ||
+	return ch.call.method != rotate || ch.call.q.run.scene.sealed || !ch.call.begets() ||
 		d != nil && (d.aim == toLogin || d.aim == toRevokeOthers || d.aim == toLogout)
 }
 
-// unjustConflict: only a value that is taken once, and sign-ins that keep the values of one visitor, cannot
-// be merged.
+// unjustConflict: only a value that is taken once, and a sign-in that keeps values which went with another, or
+// with their session's end, cannot be merged.
 func (r *run) unjustConflict(q *request, f failure) (law, why string) {
 	taken := slices.ContainsFunc(q.deeds, func(d *deed) bool { return d.aim == toTake && len(d.got) > 0 && d.end < f.at })
 	takers, signIns := 0, 0
@@ -106,10 +116,19 @@ func (r *run) unjustConflict(q *request, f failure) (law, why string) {
 		takers += min(1, o.count(toTake))
 		signIns += min(1, o.count(toLogin))
 	}
-	if taken && takers > 1 || signIns > 1 && f.by != nil && f.by.keep || q.confused(f.at) {
+	if taken && takers > 1 || f.by != nil && f.by.keep && (signIns > 1 || r.heldEnded(q, f)) || q.confused(f.at) {
 		return "", ""
 	}
 	return "L7", "a conflict, where the changes could be merged"
+}
+
+// heldEnded reports whether the session that q held when the act began that failed was ended by then, by
+// another request.
+func (r *run) heldEnded(q *request, f failure) bool {
+	old, ok := q.heldBy(f.by)
+	return ok && slices.ContainsFunc(r.changes, func(ch change) bool {
+		return ch.at < f.at && ch.call.q != q && ch.before != nil && ch.before.Handle == old.handle && ch.ends()
+	})
 }
 
 // confused reports whether a conflict was made up on a record that no other request can know of.
@@ -137,7 +156,7 @@ func (q *request) count(a aim) (n int) {
 func (r *run) unjustRefusal(q *request, f failure) (law, why string) {
 	switch {
 	case errors.Is(f.err, sojourn.ErrCrossSite) && f.by != nil && f.by.aim == toVerify:
-		return r.unjustForm(q)
+		return r.unjustForm(q, f)
 	case errors.Is(f.err, sojourn.ErrCrossSite) && q.cross,
 		errors.Is(f.err, sojourn.ErrNoUser) && f.by != nil && f.by.aim == toRevokeOthers,
 		errors.Is(f.err, sojourn.ErrNotFound) && f.by != nil && f.by.aim == toRevokeOne,
@@ -156,7 +175,7 @@ func (r *run) unjustRefusal(q *request, f failure) (law, why string) {
 }
 
 // unjustForm: a form's token outlives renewals, and dies with sign-in, step-up and end.
-func (r *run) unjustForm(q *request) (law, why string) {
+func (r *run) unjustForm(q *request, f failure) (law, why string) {
 	for _, o := range r.reqs {
 		for _, d := range o.deeds {
 			if d.aim == toLogin || d.aim == toLogout || d.aim == toRevokeOthers || d.aim == toRevokeUser || d.aim == toRevokeOne {
@@ -167,8 +186,8 @@ func (r *run) unjustForm(q *request) (law, why string) {
 			return "", ""
 		}
 	}
-	if r.follow(openToken(r.ring, r.scene.sealed, q.cookies), q.sentAt) == nil {
-		return "", ""
+	if t := openToken(r.ring, r.scene.sealed, q.cookies); r.follow(t, q.sentAt) == nil || t.sealed != nil && r.follow(t, f.at) == nil {
+		return "", "" // of a sealed session a renewal leaves nothing that leads on
 	}
 	return "R37", "a form is refused, and there was nothing but a renewal since it was rendered"
 }
@@ -278,7 +297,7 @@ func (r *run) judgeLate(q *request) {
 			} else if d.aim == toLogin {
 				r.find("L9", q, d.end, "%s after the first byte returned nil", d.name)
 			}
-		case d.aim == toLogout && r.scene.sealed && !reported && !q.wroteAny(d.began) && openToken(r.ring, true, q.cookies) != nil:
+		case d.aim == toLogout && r.scene.sealed && !reported && !q.wroteAny(d.began) && r.follow(openToken(r.ring, true, q.cookies), d.end) != nil:
 			r.find("L9", q, d.end, "Logout after the first byte returned nil, and the cookie lives on")
 		case d.aim == toIncr || d.aim == toSet:
 			pending = d.id

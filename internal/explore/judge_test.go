@@ -87,9 +87,9 @@ func (c *call) words() []word {
 	}
 	switch c.method {
 	case get, create, update:
-		return []word{{key: c.key, live: session(c.rec), handle: c.rec.Handle, user: c.rec.User}}
+		return []word{{key: c.key, live: c.begets(), handle: c.rec.Handle, user: c.rec.User}}
 	case rotate:
-		return []word{gone, {key: c.next, live: session(c.rec), handle: c.rec.Handle, user: c.rec.User}}
+		return []word{gone, {key: c.next, live: c.begets(), handle: c.rec.Handle, user: c.rec.User}}
 	case remove:
 		return []word{gone}
 	case revoke:
@@ -104,9 +104,17 @@ func (c *call) words() []word {
 	return nil // a touch finds tails live, too
 }
 
-// session reports whether rec is a session's record with life in it, and no tail.
-func session(rec *store.Record) bool {
-	return rec != nil && tailOf(rec) == nil && (rec.Lifetime == 0 || rec.Lifetime > time.Second)
+// session reports whether rec is a session's record, and no tail.
+func session(rec *store.Record) bool { return rec != nil && tailOf(rec) == nil }
+
+// begets reports whether the record of a call is a session's that lives when the call is carried out. A
+// Rotate to one without life is the end of a session.
+func (c *call) begets() bool {
+	if !session(c.rec) {
+		return false
+	}
+	rec := inserted(*c.rec, 1, c.now)
+	return rec.Live(c.now)
 }
 
 // last gives the last of the words that f picks.
@@ -176,35 +184,55 @@ func (r *run) lives(h store.Handle, tick int) bool {
 
 func (r *run) timeAt(tick int) time.Time { return r.trace[min(tick, len(r.trace)-1)].when }
 
-// grace is how long the token before a renewal leads on: the managers' default.
-const grace = 30 * time.Second
+// The managers' defaults: how long the token before a renewal leads on after the new one came back, and at
+// most; and what clocks may differ by.
+const (
+	grace     = 30 * time.Second
+	graceMost = 10 * time.Minute
+	skew      = time.Minute
+)
 
 // maxTails is how many tails in a row a token is led through (docs/format.md, section 6).
-const maxTails = 4
+const maxTails = 16
 
 // follow gives the session's record to which a token leads at a tick; nil for none.
 func (r *run) follow(t *token, tick int) *store.Record {
+	now := r.timeAt(tick)
+	if t == nil {
+		return nil
+	}
+	var last *store.Record // the tail that led here
 	for range maxTails + 1 {
-		if t == nil {
-			return nil
+		if t.sealed != nil && (t.sealed.Created.After(now.Add(skew)) || !t.sealed.Live(now)) {
+			return nil // its own times count, whatever the store has
 		}
 		rec := r.record(t.key, tick)
-		if rec == nil && t.sealed != nil && t.sealed.User == "" && !t.sealed.Created.After(r.timeAt(tick).Add(time.Minute)) {
+		if rec == nil && t.sealed != nil && t.sealed.User == "" {
 			return t.sealed
 		}
-		if rec == nil {
+		if rec == nil || last != nil && !leads(last, rec, now) {
 			return nil
 		}
 		tail := tailOf(rec)
 		if tail == nil {
 			return rec
 		}
-		if len(tail) != 32 || r.timeAt(tick).Sub(rec.Created) > grace {
+		if len(tail) != 32 {
 			return nil
 		}
-		t = t.successor(tail)
+		last, t = rec, t.successor(tail)
 	}
 	return nil
+}
+
+// leads reports whether a tail leads a request that comes now to the record that has replaced it: until the
+// grace after that one's token first came back, and never for longer than graceMost.
+func leads(tail, next *store.Record, now time.Time) bool {
+	if now.Sub(tail.Created) > graceMost {
+		return false
+	}
+	back, ok := cameBack(next)
+	return !ok || now.Sub(back) <= grace
 }
 
 // end is the tick after everything.

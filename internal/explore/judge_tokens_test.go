@@ -1,6 +1,8 @@
 package explore
 
 import (
+	"errors"
+	"slices"
 	"strings"
 
 	"github.com/sojourn-go/sojourn/store"
@@ -96,7 +98,7 @@ func (r *run) judgeSealedVisitor(q *request) {
 }
 
 // replaced gives the request of this browser whose act on identity has replaced or ended the session that
-// q was sent with, before a tick; nil for none. (A damaged record is deleted, and leaves no mark.)
+// q was sent with, before a tick; nil for none. (A damaged record is deleted, and leaves no mark, and so does an end for which the store has no room.)
 func (r *run) replaced(q *request, before int) *request {
 	rec := r.follow(openToken(r.ring, r.scene.sealed, q.cookies), q.sentAt)
 	if rec == nil {
@@ -104,7 +106,7 @@ func (r *run) replaced(q *request, before int) *request {
 	}
 	for _, ch := range r.changes {
 		by := ch.call.q
-		if ch.at >= before || by == q || by.stranger || ch.call.method == remove || ch.before == nil || ch.before.Handle != rec.Handle || !session(ch.before) || session(ch.after) {
+		if ch.at >= before || by == q || by.stranger || ch.call.method == remove || ch.call.method == revoke && by.noRoom(ch.at) || ch.before == nil || ch.before.Handle != rec.Handle || !session(ch.before) || session(ch.after) {
 			continue
 		}
 		if d := by.deedAt(ch.at); d != nil && (d.aim.identity() || d.aim == toLogout) {
@@ -112,6 +114,11 @@ func (r *run) replaced(q *request, before int) *request {
 		}
 	}
 	return nil
+}
+
+// noRoom reports whether the store refused a rotation of q before a tick because it is full.
+func (q *request) noRoom(before int) bool {
+	return slices.ContainsFunc(q.calls, func(c *call) bool { return c.at < before && c.method == rotate && errors.Is(c.said, store.ErrFull) })
 }
 
 // did reports whether an act of that aim succeeded before a tick.
@@ -139,9 +146,17 @@ func (r *run) judgeOwed(q *request) {
 		}
 		return
 	}
-	if q.did(toLogout, h.at) && len(q.cookies) > 0 && !h.remove && !q.stubborn {
+	if q.did(toLogout, h.at) && len(q.cookies) > 0 && !h.remove && !q.stubborn && !q.knowsMark(h.at) {
 		r.find("L3", q, h.at, "Logout succeeded and the response does not take the cookie away")
 	}
+}
+
+// knowsMark reports whether q met, before a tick, what another request's sign-in or sign-out has left: the
+// client may hold a newer cookie, which is not this request's to take.
+func (q *request) knowsMark(before int) bool {
+	return slices.ContainsFunc(q.calls, func(c *call) bool {
+		return c.at < before && c.method == get && c.said == nil && len(tailOf(c.rec)) == 1
+	})
 }
 
 // triedToEnd reports whether q has tried to end the record of w again and was not told that it did.

@@ -20,7 +20,7 @@ type mutant struct {
 
 // mutants are the defects that the explorer must find.
 var mutants = []mutant{
-	{"changes are not done again on the newest record", "commit.go", "\treturn s.replay()\n}\n\nfunc (s *Session) replay", "\treturn nil\n}\n\nfunc (s *Session) replay",
+	{"changes are not done again on the newest record", "commit.go", "\treturn s.replay()\n", "\ts.resetView()\n\treturn nil\n",
 		"^stored/visitor/incr[+]incr$", "L7"},
 }
 

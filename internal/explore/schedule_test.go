@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/sojourn-go/sojourn"
@@ -52,6 +53,7 @@ const (
 
 // A request is one request of a run.
 type request struct {
+	stands atomic.Bool // its handler waits: before a call, or in rest
 	*script
 	run     *run
 	id      int
@@ -153,6 +155,7 @@ func (r *run) plan() {
 func (r *run) sendDue() {
 	for _, q := range r.reqs {
 		if q.state == unsent && (q.after == nil || q.after.head != nil || q.after.state == over) {
+			time.Sleep(time.Microsecond) // it is younger than what came before
 			q.cookies, q.form = r.cookiesFor(q), r.form
 			q.sentAt = r.log(event{kind: sent, q: q})
 			q.state = running
@@ -312,17 +315,21 @@ func (r *run) goOn(q *request) {
 // ask stops q before a call.
 func (q *request) ask(c *call) error {
 	c.q, q.pending, q.state = q, c, calling
+	q.stands.Store(true)
 	q.run.parked <- q
 	<-q.resume
+	q.stands.Store(false)
 	return c.said
 }
 
 // rest lets minutes pass, when no other request stands before a call: none takes that long.
 func (q *request) rest(d time.Duration) {
 	q.state = resting
+	q.stands.Store(true)
 	q.run.parked <- q
 	<-q.resume
 	time.Sleep(d)
+	q.stands.Store(false)
 }
 
 // serve runs q through the manager's handler, as net/http would.
@@ -339,7 +346,10 @@ func (q *request) serve() {
 	q.resp = response{header: http.Header{}, wrote: q.wroteHeader}
 	r := newRequest(context.WithValue(context.Background(), requestKey{}, q), q.cookies)
 	if q.cross {
-		r.Method = "POST"
+		r.Method, r.URL = "POST", returnURL
+		if q.refused {
+			r.URL = someURL
+		}
 		r.Header["Sec-Fetch-Site"] = []string{"cross-site"}
 	}
 	h := q.run.handler

@@ -179,6 +179,7 @@ type script struct {
 	rescued  bool // a recoverer stands around the manager's handler and answers panics
 	stranger bool // comes without this browser's cookie
 	cross    bool // is a cross-site POST, to which browsers add no cookie
+	refused  bool // to a route that is not made for that
 	plain    bool // is tried in every situation
 	slow     bool // only in the situations that are about time
 }
@@ -223,6 +224,7 @@ var scripts = []*script{
 	{name: "admin", acts: []act{aRevokeAda}, stranger: true, plain: true},
 	{name: "cross-set", acts: []act{aSet}, cross: true},
 	{name: "cross-bob", acts: []act{aBob}, cross: true},
+	{name: "cross-refused", acts: []act{aSet}, cross: true, refused: true},
 	{name: "admin-one", acts: []act{aRevokeOne}, stranger: true},
 
 	// forms

@@ -107,7 +107,7 @@ type stage struct{ *engine }
 // ask makes a call wait for its turn; apply is then run by the scheduler.
 func (s stage) ask(ctx context.Context, c call) error {
 	q, _ := ctx.Value(requestKey{}).(*request)
-	if q == nil {
+	if q == nil || q.stands.Load() { // beside a handler that takes minutes, its session is kept alive
 		return c.apply()
 	}
 	return q.ask(&c)

@@ -21,7 +21,7 @@ func (r *run) name(key store.Key) string {
 		for _, e := range r.trace {
 			if e.kind == carriedOut && e.call.method != revoke {
 				r.name(e.call.key)
-				if e.call.method == rotate {
+				if e.call.method == rotate && e.call.begets() {
 					r.name(e.call.next)
 				}
 			}
@@ -122,7 +122,11 @@ func (r *run) tell(c *call) string {
 	case create, update:
 		what = fmt.Sprintf("%v %s (%s)", c.method, r.name(c.key), r.describe(c.rec))
 	case rotate:
-		what = fmt.Sprintf("Rotate %s to %s (%s), leaving %s", r.name(c.key), r.name(c.next), r.describe(c.rec), r.describe(c.tail))
+		to := "nothing, its end"
+		if c.begets() {
+			to = fmt.Sprintf("%s (%s)", r.name(c.next), r.describe(c.rec))
+		}
+		what = fmt.Sprintf("Rotate %s to %s, leaving %s", r.name(c.key), to, r.describe(c.tail))
 	case revoke:
 		what = fmt.Sprintf("Revoke %s", c.user)
 		if len(c.sel.Only) > 0 {
@@ -163,8 +167,6 @@ func (r *run) describe(rec *store.Record) string {
 		return "a tail that leads on"
 	case tailOf(rec) != nil:
 		return "a mark that leads nowhere"
-	case !session(rec):
-		return "an end"
 	case rec.User == "":
 		return fmt.Sprintf("visitor %v", valuesOf(rec))
 	}

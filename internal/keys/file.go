@@ -122,6 +122,9 @@ func Parse(b []byte) (*Ring, error) {
 		case "prepared", "retired":
 			err = k.add(key, false)
 		case "revoked":
+			if err = check(key); err == nil && revoked[IDOf(key)] {
+				err = errTwice
+			}
 			revoked[IDOf(key)] = true
 		default:
 			return nil, refuse("line %d: the state is none of active, prepared, retired, revoked", n+1)

@@ -58,7 +58,7 @@ func (k *Ring) add(b []byte, active bool) error {
 	}
 	id := IDOf(b)
 	if _, dup := k.keys[id]; dup {
-		return errors.New("occurs twice (or shares its id with another: make a new one)")
+		return errTwice
 	}
 	k.keys[id] = aead
 	if active {
@@ -66,6 +66,8 @@ func (k *Ring) add(b []byte, active bool) error {
 	}
 	return nil
 }
+
+var errTwice = errors.New("occurs twice (or shares its id with another: make a new one)")
 
 // NewKey returns 32 random bytes.
 func NewKey() []byte {

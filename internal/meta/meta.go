@@ -23,8 +23,8 @@ type Meta struct {
 	Label       string
 	Addr, Agent string
 	// Tail, if not nil, says that the record is no session but what one has left at a former key:
-	// the nonce of its successor, or a mark that nothing follows. Issued and Received are then those
-	// of the token that led to it.
+	// the nonce of its successor, 32 bytes, or a mark of one byte that nothing follows. Issued and
+	// Received are then those of the token that led to it.
 	Tail []byte
 	// User is, in a tail, the user of the session that left it; elsewhere it is empty, since the
 	// record itself names the user.
@@ -66,6 +66,8 @@ const (
 	typeConfirms = 10
 	typeReceived = 11
 	typeLast     = typeReceived // those after it belong to later versions
+	nonceLen     = 32           // of a tail that leads to its successor
+	markLen      = 1            // of one that leads nowhere
 	flagPersists = 1
 	flagBearer   = 2
 )
@@ -149,6 +151,9 @@ func (m *Meta) decode(b []byte, texts bool) error {
 		}
 		last, b = typ, rest
 	}
+	if m.User != "" && m.Tail == nil { // a session's record names its user itself
+		return ErrMalformed
+	}
 	return nil
 }
 
@@ -169,7 +174,7 @@ func (m *Meta) field(typ byte, v []byte) bool {
 		return true
 	case typeTail:
 		m.Tail = bytes.Clone(v)
-		return true
+		return len(v) == nonceLen || len(v) == markLen
 	case typeUser:
 		m.User = string(v)
 		return true

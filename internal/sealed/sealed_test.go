@@ -41,7 +41,7 @@ func runVector(t testing.TB, in map[string]string) (map[string]string, error) {
 	return map[string]string{
 		"secret": vectors.Hex(c.Secret[:]), "tag": vectors.Hex(c.Tag[:]), "handle": rec.Handle.String(),
 		"version": strconv.FormatUint(rec.Version, 10), "created": rec.Created.UTC().Format(time.RFC3339Nano),
-		"seen": rec.Seen.UTC().Format(time.RFC3339Nano), "idle": rec.Idle.String(), "lifetime": rec.Lifetime.String(),
+		"seen": rec.Seen.UTC().Format(time.RFC3339Nano), "idle": strconv.FormatInt(int64(rec.Idle), 10), "lifetime": strconv.FormatInt(int64(rec.Lifetime), 10),
 		"user": rec.User, "meta": vectors.Hex(rec.Meta), "data": vectors.Hex(rec.Data),
 	}, nil
 }

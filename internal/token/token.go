@@ -71,6 +71,7 @@ const (
 	Bearer = "bearer"
 	Sealed = "sealed session"
 	CSRF   = "csrf"
+	Form   = "form" // a visitor's CSRF token
 )
 
 // AAD is the associated data that binds sealed bytes to their use.

@@ -86,21 +86,33 @@ import (
 // keeps none of them after it returns. Their Meta and Data are the caller's bytes, which it neither
 // changes nor keeps.
 type Driver interface {
+	// Traits is that of [store.Store].
 	Traits() store.Traits
+	// Create is that of [store.Store].
 	Create(ctx context.Context, rec *store.Record, adm store.Admission) (store.Admitted, error)
+	// Get is that of [store.Store].
 	Get(ctx context.Context, key store.Key) (store.Record, time.Time, error)
+	// Update is that of [store.Store].
 	Update(ctx context.Context, rec *store.Record, ifVersion uint64) error
+	// Touch is that of [store.Store].
 	Touch(ctx context.Context, rec *store.Record, every time.Duration) error
+	// Rotate is that of [store.Store].
 	Rotate(ctx context.Context, old store.Key, ifVersion uint64, rec, tail *store.Record) error
+	// Delete is that of [store.Store].
 	Delete(ctx context.Context, key store.Key) error
+	// User is that of [store.Store].
 	User(ctx context.Context, user string) iter.Seq2[store.Record, error]
+	// Revoke is that of [store.Store].
 	Revoke(ctx context.Context, user string, sel store.Selection) (store.Revoked, error)
+	// Sweep is that of [store.Store].
 	Sweep(ctx context.Context, limit int) (int, error)
+	// All is that of [store.Store].
 	All(ctx context.Context) iter.Seq2[store.Record, error]
 }
 
 // A Watcher is a Driver whose Traits say Push.
 type Watcher interface {
 	Driver
+	// Watch is that of [store.Store].
 	Watch(ctx context.Context, f func(store.Ending)) error
 }

@@ -12,8 +12,8 @@ import (
 )
 
 // shown is what may be shown of a cause: what the network, TLS or the operating system said, in the
-// words of the standard library's own types, and where to. What a client or an engine adds around it
-// may quote keys, values and whole addresses with their passwords, and is not shown.
+// words of the standard library's own types, and where to. What a client or an engine adds around
+// it may quote keys, values and whole addresses with their passwords, and is not shown.
 func shown(cause error) string {
 	said := said(cause)
 	if said == "" {
@@ -115,7 +115,8 @@ func saidPlainly(cause error) string {
 
 func saidByDNS(dns *net.DNSError) string {
 	text := "lookup"
-	// What is no name of a host may be a part of an address that was read wrongly, its password even.
+	// What is no name of a host may be a part of an address that was read wrongly, its password
+	// even.
 	if isName := strings.Trim(strings.ToLower(dns.Name), "abcdefghijklmnopqrstuvwxyz0123456789-._") == ""; isName {
 		text += " " + dns.Name
 	}

@@ -27,7 +27,8 @@ func (e *clientError) Error() string {
 }
 func (e *clientError) Unwrap() error { return e.inner }
 
-// A store's error says what the network said, and neither the client's words around it nor a password.
+// A store's error says what the network said, and neither the client's words around it nor a
+// password.
 func TestCausesAreShown(t *testing.T) {
 	for name, c := range map[string]struct {
 		cause error

@@ -30,7 +30,8 @@ type page map[string]any
 
 func (p page) MarshalJSON() ([]byte, error) { return json.Marshal(map[string]any(p)) }
 
-// userKey is the key of a user's record, and the user id of sessions. No address has a slash, so none is the beginning of another.
+// userKey is the key of a user's record, and the user id of sessions. No address has a slash, so
+// none is the beginning of another.
 func userKey(email string) []byte {
 	return append(append(bytes.Clone(tableUsers), strings.ToLower(email)...), '/')
 }

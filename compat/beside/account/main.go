@@ -1,7 +1,8 @@
-// Command account is an account server as programs have it that were written for the older library qsess: sign-up, change
-// of address and lost passwords by tokens in e-mails, sign-in by cookie, and everything in one goleveldb
-// database with numbered tables, the first of which is zero. The tests build it twice: as it stands, and
-// with the older library's import paths, which are all that differs.
+// Command account is an account server as programs have it that were written for the older library
+// qsess: sign-up, change of address and lost passwords by tokens in e-mails, sign-in by cookie, and
+// everything in one goleveldb database with numbered tables, the first of which is zero. The tests
+// build it twice: as it stands, and with the older library's import paths, which are all that
+// differs.
 package main
 
 import (
@@ -83,8 +84,8 @@ func (s *server) stores() []*qsess.Store {
 	return []*qsess.Store{s.login, s.verify, s.email, s.recovery}
 }
 
-// visited keeps when a user was last here. The user id is the key of table users; for a moment it is that of table visits, in
-// place, as one real program has it.
+// visited keeps when a user was last here. The user id is the key of table users; for a moment it
+// is that of table visits, in place, as one real program has it.
 func (s *server) visited(user []byte, at time.Time) error {
 	user[0] = tableVisits[0]
 	err := s.db.Put(user, []byte(at.UTC().Format(time.RFC3339)), nil)

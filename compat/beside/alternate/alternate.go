@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// Run calls older and newer in turns of n calls each, for as long as b asks. It reports the median time of a call of each
-// (older-ns/op, newer-ns/op), the median of the ratios of neighbouring turns (newer/older), and how often each
-// allocates. ns/op, the time of two whole turns, says nothing, and is hidden. An error ends the benchmark.
+// Run calls older and newer in turns of n calls each, for as long as b asks. It reports the median
+// time of a call of each (older-ns/op, newer-ns/op), the median of the ratios of neighbouring turns
+// (newer/older), and how often each allocates. ns/op, the time of two whole turns, says nothing,
+// and is hidden. An error ends the benchmark.
 func Run(b *testing.B, n int, older, newer func() error) {
 	b.Helper()
 	for _, f := range []func() error{older, newer} { // whatever is made once is made now

@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// MwRecovery answers a panic of the handlers below with status 500 and a plain text, and writes a line to log: the panic's
-// value, and with printStack the stack, with printAll of all goroutines. If a part of the answer is out already it aborts the connection,
-// which a client cannot take for success. http.ErrAbortHandler passes through unlogged.
+// MwRecovery answers a panic of the handlers below with status 500 and a plain text, and writes a
+// line to log: the panic's value, and with printStack the stack, with printAll of all goroutines.
+// If a part of the answer is out already it aborts the connection, which a client cannot take for
+// success. http.ErrAbortHandler passes through unlogged.
 func MwRecovery(log io.Writer, printStack bool, printAll bool) MwMaker {
 	return func(next CtxHandler) CtxHandler {
 		return CtxHandlerFunc(func(c *Ctx) {
@@ -46,9 +47,9 @@ func stack(all bool) []byte {
 	return b[:runtime.Stack(b, all)]
 }
 
-// MwLogger writes a line for each request to log: status, method, URL, address and time taken, with the status coloured for
-// terminals if useAnsiColor. Put it around what makes statuses. Lines of several requests are written at the same
-// time: log must allow that.
+// MwLogger writes a line for each request to log: status, method, URL, address and time taken, with
+// the status coloured for terminals if useAnsiColor. Put it around what makes statuses. Lines of
+// several requests are written at the same time: log must allow that.
 func MwLogger(log io.Writer, useAnsiColor bool) MwMaker {
 	return func(next CtxHandler) CtxHandler {
 		return CtxHandlerFunc(func(c *Ctx) {
@@ -84,7 +85,8 @@ func color(code int) string {
 	return ""
 }
 
-// MwHeader sets fields of the response's header: name, value, name, value, and so on. It panics if one has no value.
+// MwHeader sets fields of the response's header: name, value, name, value, and so on. It panics if
+// one has no value.
 func MwHeader(s ...string) MwMaker {
 	if len(s)%2 != 0 {
 		panic("qctx: MwHeader needs a value for each name")
@@ -99,8 +101,8 @@ func MwHeader(s ...string) MwMaker {
 	}
 }
 
-// MwStripPrefix takes prefix off the path that the handlers below see; other paths are answered with status 404. It shows
-// how to put middleware of net/http's into a stack.
+// MwStripPrefix takes prefix off the path that the handlers below see; other paths are answered
+// with status 404. It shows how to put middleware of net/http's into a stack.
 func MwStripPrefix(prefix string) MwMaker {
 	return func(next CtxHandler) CtxHandler {
 		return CtxHandlerFunc(func(c *Ctx) {

@@ -81,8 +81,8 @@ func (s MakerStack) Handle(f func(*Ctx)) http.Handler { return H2Ctx(s.Ctx(f)) }
 // Error answers with a status and a text, as http.Error does.
 func (c *Ctx) Error(s string, code int) { http.Error(c.W, s, code) }
 
-// ReadJSON reads the request's body into dest. If that fails it answers with status 400, or 413 where the body exceeds the limit of an
-// http.MaxBytesReader around it, and returns false.
+// ReadJSON reads the request's body into dest. If that fails it answers with status 400, or 413
+// where the body exceeds the limit of an http.MaxBytesReader around it, and returns false.
 func (c *Ctx) ReadJSON(dest json.Unmarshaler) bool {
 	body, err := io.ReadAll(c.R.Body)
 	var tooLarge *http.MaxBytesError

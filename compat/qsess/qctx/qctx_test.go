@@ -176,7 +176,8 @@ func TestHeaderAndPrefix(t *testing.T) {
 	qctx.MwHeader(strings.Fields("X-A")...)
 }
 
-// TestWriterKeepsAbilities is P23: the wrapped writer hid Flush, Hijack, ReadFrom and ResponseController.
+// TestWriterKeepsAbilities is P23: the wrapped writer hid Flush, Hijack, ReadFrom and
+// ResponseController.
 func TestWriterKeepsAbilities(t *testing.T) {
 	h := qctx.MwStack(qctx.MwRecovery(io.Discard, false, false), qctx.MwLogger(io.Discard, false)).Handle(func(c *qctx.Ctx) {
 		w := c.W.(*qctx.WrappedRW)

@@ -8,13 +8,15 @@ import (
 	"github.com/sojourn-go/sojourn/compat/qsess"
 )
 
-// MwRequireSess lets requests through that have a session of st's, and puts it into Ctx.Sess. Others are answered: with status 401 if there
-// is none, or none that can be read, so that signing in again is the way out; with 503 in an outage, and then the client keeps its cookie, for it
-// may well be signed in; with 500 if the Store's fields do not make sense.
+// MwRequireSess lets requests through that have a session of st's, and puts it into Ctx.Sess.
+// Others are answered: with status 401 if there is none, or none that can be read, so that signing
+// in again is the way out; with 503 in an outage, and then the client keeps its cookie, for it may
+// well be signed in; with 500 if the Store's fields do not make sense.
 //
-// A session that was saved more than MinRefreshSecs ago is refreshed, by saving it before the handler runs, since a cookie
-// may go out with it; never if MinRefreshSecs is negative. If it has just ended, the answer is 401, too. Any other failure of a refresh stops
-// nobody who has just been seen to be signed in: the next request tries again.
+// A session that was saved more than MinRefreshSecs ago is refreshed, by saving it before the
+// handler runs, since a cookie may go out with it; never if MinRefreshSecs is negative. If it has
+// just ended, the answer is 401, too. Any other failure of a refresh stops nobody who has just been
+// seen to be signed in: the next request tries again.
 func MwRequireSess(st *qsess.Store) MwMaker {
 	return func(next CtxHandler) CtxHandler {
 		return CtxHandlerFunc(func(c *Ctx) {

@@ -76,7 +76,8 @@ func TestRequireSess(t *testing.T) {
 	s.get(t, 401)
 }
 
-// TestMinRefresh: a session is saved when more than MinRefreshSecs of its life are gone, and never if that is negative.
+// TestMinRefresh: a session is saved when more than MinRefreshSecs of its life are gone, and never
+// if that is negative.
 func TestMinRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t)

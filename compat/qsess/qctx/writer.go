@@ -7,8 +7,8 @@ import (
 	"net/http"
 )
 
-// WrappedRW notes what was written to a response. Everything that the writer below can do still works: by
-// http.ResponseController through Unwrap, and by the old interfaces.
+// WrappedRW notes what was written to a response. Everything that the writer below can do still
+// works: by http.ResponseController through Unwrap, and by the old interfaces.
 type WrappedRW struct {
 	http.ResponseWriter
 	WroteHeader bool // status and header are out

@@ -1,5 +1,5 @@
-// Package qctxhr is package qctx for programs with github.com/julienschmidt/httprouter: all its names, and those that
-// need the router. Such a program changes import paths only:
+// Package qctxhr is package qctx for programs with github.com/julienschmidt/httprouter: all its
+// names, and those that need the router. Such a program changes import paths only:
 //
 //	import qctx "github.com/sojourn-go/sojourn/compat/qsess/qctxhr"
 //

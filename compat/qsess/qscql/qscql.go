@@ -1,6 +1,6 @@
-// Package qscql keeps sessions of package qsess in Cassandra, by package cqlstore, whose package cql says what a
-// cluster must be like; with its fork of gocql in ScyllaDB too, where it is not tested. The sessions that the older library of this name
-// has stored are not read.
+// Package qscql keeps sessions of package qsess in Cassandra, by package cqlstore, whose package
+// cql says what a cluster must be like; with its fork of gocql in ScyllaDB too, where it is not
+// tested. The sessions that the older library of this name has stored are not read.
 package qscql
 
 import (
@@ -13,18 +13,24 @@ import (
 	"github.com/sojourn-go/sojourn/cqlstore/gocqlv1"
 )
 
-// NewCqlStore makes a Store in the keyspace of a session that the caller made. table is the name of its table, which is created
-// if it is not there: lower-case letters, digits and underscores, at most 48, beginning with a letter. A table of the older library's cannot be used: choose another name.
+// NewCqlStore makes a Store in the keyspace of a session that the caller made. table is the name of
+// its table, which is created if it is not there: lower-case letters, digits and underscores, at
+// most 48, beginning with a letter. A table of the older library's cannot be used: choose another
+// name.
 //
-// uidIndex and uidToClient said how the sessions of a user are found. They always lie in one partition now, by a hash of the user id: there
-// is no index, and no user id goes to the client. Both are accepted, in every combination, and mean nothing.
+// uidIndex and uidToClient said how the sessions of a user are found. They always lie in one
+// partition now, by a hash of the user id: there is no index, and no user id goes to the client.
+// Both are accepted, in every combination, and mean nothing.
 //
-// After Session.DeleteByUserID a user's sign-ins are refused for a second, with sojourn.ErrRevoked, because the nodes' clocks may differ: a
-// session that NewSession makes later than that is accepted.
+// After Session.DeleteByUserID a user's sign-ins are refused for a second, with sojourn.ErrRevoked,
+// because the nodes' clocks may differ: a session that NewSession makes later than that is
+// accepted.
 //
-// The engine expires sessions by itself, so nothing is started, and PruneInterval and PruneKill of the Store are nil.
+// The engine expires sessions by itself, so nothing is started, and PruneInterval and PruneKill of
+// the Store are nil.
 //
-// cipherkeys are one or more, of 32 bytes each: the first seals cookies and tokens, all open them. Errors: qsess.ErrConfig, outages.
+// cipherkeys are one or more, of 32 bytes each: the first seals cookies and tokens, all open them.
+// Errors: qsess.ErrConfig, outages.
 func NewCqlStore(gs *gocql.Session, table string, uidIndex bool, uidToClient bool, cipherkeys ...[]byte) (*qsess.Store, error) {
 	if gs == nil || table == "" {
 		return nil, fmt.Errorf("qscql: %w: no session, or no table", qsess.ErrConfig)

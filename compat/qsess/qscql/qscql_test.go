@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"strconv"
@@ -63,7 +64,8 @@ func newKeyspace(t testing.TB) *gocql.Session {
 	return connect(t, name)
 }
 
-// TestCqlStore: the two ways in which the older library found a user's sessions are one now, and no zombies come of either.
+// TestCqlStore: the two ways in which the older library found a user's sessions are one now, and no
+// zombies come of either.
 func TestCqlStore(t *testing.T) {
 	gs := newKeyspace(t)
 	for _, flags := range []struct{ uidIndex, uidToClient bool }{{true, false}, {false, true}} {
@@ -80,6 +82,36 @@ func TestCqlStore(t *testing.T) {
 				return st
 			}})
 		})
+	}
+}
+
+// TestCapitals: the older library quoted its tables' names, and its own tests have capitals in them.
+func TestCapitals(t *testing.T) {
+	gs := newKeyspace(t)
+	var tokens []string
+	var stores []*qsess.Store
+	for _, table := range []string{"UCsanity", "ucsanity"} {
+		st, err := qscql.NewCqlStore(gs, table, false, true, qstest.Key1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		qstest.SanityTest(t, st)
+		s := st.NewSession([]byte("ada"))
+		if err := s.Save(httptest.NewRecorder()); err != nil {
+			t.Fatal(err)
+		}
+		token, _, err := s.Token()
+		if err != nil {
+			t.Fatal(err)
+		}
+		stores, tokens = append(stores, st), append(tokens, token)
+	}
+	for i, st := range stores {
+		for j, token := range tokens {
+			if _, _, err := st.GetTokenSession(token); (err == nil) != (i == j) {
+				t.Errorf("token of table %d in table %d: %v", j, i, err)
+			}
+		}
 	}
 }
 
@@ -105,7 +137,7 @@ func TestRefused(t *testing.T) {
 		"no session":  func() (*qsess.Store, error) { return qscql.NewCqlStore(nil, "t", false, false, qstest.Key1) },
 		"no table":    func() (*qsess.Store, error) { return qscql.NewCqlStore(gs, "", false, false, qstest.Key1) },
 		"no keyspace": func() (*qsess.Store, error) { return qscql.NewCqlStore(connect(t, ""), "t", false, false, qstest.Key1) },
-		"no name":     func() (*qsess.Store, error) { return qscql.NewCqlStore(gs, "Upper", false, false, qstest.Key1) },
+		"no name":     func() (*qsess.Store, error) { return qscql.NewCqlStore(gs, "a-b", false, false, qstest.Key1) },
 		"no key":      func() (*qsess.Store, error) { return qscql.NewCqlStore(gs, "none", true, true) },
 		"short key":   func() (*qsess.Store, error) { return qscql.NewCqlStore(gs, "short", true, true, []byte("x")) },
 	} {

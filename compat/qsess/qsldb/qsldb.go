@@ -1,5 +1,6 @@
-// Package qsldb keeps sessions of package qsess in a goleveldb database, by package leveldbstore, whose comment says what
-// a full disk or a failed write means. The sessions that the older library of this name has stored are not read.
+// Package qsldb keeps sessions of package qsess in a goleveldb database, by package leveldbstore,
+// whose comment says what a full disk or a failed write means. The sessions that the older library
+// of this name has stored are not read.
 package qsldb
 
 import (
@@ -13,21 +14,25 @@ import (
 	"github.com/sojourn-go/sojourn/leveldbstore"
 )
 
-// DefaultPruneIntervalSecs is how often expired sessions are deleted until Store.PruneInterval says otherwise.
+// DefaultPruneIntervalSecs is how often expired sessions are deleted until Store.PruneInterval says
+// otherwise.
 const DefaultPruneIntervalSecs = 2 * 60
 
-// NewGldbStore makes a Store in a database that the caller has opened. All its keys begin with prefix, escaped, and a zero
-// byte, so the database may hold other things, and other Stores with other prefixes, also where one prefix begins
-// another. There must be one Store for a database and a prefix.
+// NewGldbStore makes a Store in a database that the caller has opened. All its keys begin with
+// prefix, escaped, and a zero byte, so the database may hold other things, and other Stores with
+// other prefixes, also where one prefix begins another. There must be one Store for a database and
+// a prefix.
 //
-// prefix may hold any bytes, as numbers of tables do. In keys a zero byte of it is FD 01, and FD is FD 02, in hexadecimal, so
-// the keys of a prefix that begins with a zero byte begin with FD. Escaped it has at most 255 bytes.
+// prefix may hold any bytes, as numbers of tables do. In keys a zero byte of it is FD 80, and FD is
+// FD FD, in hexadecimal, so the keys of a prefix that begins with a zero byte begin with FD.
+// Escaped it has at most 255 bytes.
 //
-// It starts a goroutine that deletes expired sessions. Send to PruneKill of the Store before the database is closed;
-// without that its next round fails, and says so on errLog, if that is not nil: a line for each failure, nothing else.
+// It starts a goroutine that deletes expired sessions. Send to PruneKill of the Store before the
+// database is closed; without that its next round fails, and says so on errLog, if that is not nil:
+// a line for each failure, nothing else.
 //
-// cipherkeys are one or more, of 32 bytes each: the first seals cookies and tokens, all open them. Errors:
-// qsess.ErrConfig, and then nothing was started.
+// cipherkeys are one or more, of 32 bytes each: the first seals cookies and tokens, all open them.
+// Errors: qsess.ErrConfig, and then nothing was started.
 func NewGldbStore(db *leveldb.DB, prefix []byte, errLog io.Writer, cipherkeys ...[]byte) (*qsess.Store, error) {
 	if db == nil {
 		return nil, fmt.Errorf("qsldb: %w: no database", qsess.ErrConfig)
@@ -39,6 +44,7 @@ func NewGldbStore(db *leveldb.DB, prefix []byte, errLog io.Writer, cipherkeys ..
 	return qsess.NewPrunedStore(keep, errLog, cipherkeys...)
 }
 
-// escape makes prefixes without zero bytes, different ones of different ones. FD stands in no text in UTF-8, and a program
-// that numbers its tables in one byte hardly has so many.
-var escape = strings.NewReplacer("\x00", "\xfd\x01", "\xfd", "\xfd\x02")
+// escape makes prefixes without zero bytes, different ones of different ones. FD stands in no text
+// in UTF-8, and a program that numbers its tables in one byte hardly has so many. The bytes behind
+// it are none of those that the older library has behind a prefix.
+var escape = strings.NewReplacer("\x00", "\xfd\x80", "\xfd", "\xfd\xfd")

@@ -82,7 +82,8 @@ func rows(t testing.TB, db *leveldb.DB) (n int) {
 	return n
 }
 
-// TestPruned is P18: the old index stopped at the first live session, and lost those saved twice in a second.
+// TestPruned is P18: the old index stopped at the first live session, and lost those saved twice in
+// a second.
 func TestPruned(t *testing.T) {
 	db, log := openDB(t), &lines{}
 	qstest.PruneTest(t, newStore(t, db, "", log), func() int { return rows(t, db) })
@@ -91,7 +92,8 @@ func TestPruned(t *testing.T) {
 	}
 }
 
-// TestManySurvivors is P21 at the size at which it was found: sessions saved while their user's are deleted.
+// TestManySurvivors is P21 at the size at which it was found: sessions saved while their user's are
+// deleted.
 func TestManySurvivors(t *testing.T) {
 	st := newStore(t, openDB(t), "", nil)
 	const users, each = 30, 10

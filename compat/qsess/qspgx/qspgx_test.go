@@ -92,7 +92,8 @@ func TestPgxStore(t *testing.T) {
 	}})
 }
 
-// TestTimeZones is P34: read through a pool in another time zone, sessions used to end hours earlier.
+// TestTimeZones is P34: read through a pool in another time zone, sessions used to end hours
+// earlier.
 func TestTimeZones(t *testing.T) {
 	west, east := newPool(t, "TimeZone=America/Los_Angeles"), newPool(t, "TimeZone=Asia/Tokyo")
 	table := newTable(t, west)

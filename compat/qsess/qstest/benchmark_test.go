@@ -9,8 +9,9 @@ import (
 	"github.com/sojourn-go/sojourn/compat/qsess/qstest"
 )
 
-// Three ways to encode the same data, as examples of SessData and to be compared: by hand, by encoding/json, and the default, which is
-// gob. Each benchmark encodes and decodes once; bytes/session is the size that is stored.
+// Three ways to encode the same data, as examples of SessData and to be compared: by hand, by
+// encoding/json, and the default, which is gob. Each benchmark encodes and decodes once;
+// bytes/session is the size that is stored.
 
 const note = "This is a note of some forty characters."
 

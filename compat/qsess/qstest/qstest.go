@@ -1,5 +1,5 @@
-// Package qstest tests back-ends of package qsess: the four tests of the older library by their old names, and [Run], which
-// adds what that library got wrong. A test of a back-end is a few lines:
+// Package qstest tests back-ends of package qsess: the four tests of the older library by their old
+// names, and [Run], which adds what that library got wrong. A test of a back-end is a few lines:
 //
 //	func TestStore(t *testing.T) {
 //		qstest.Run(t, qstest.BackEnd{Open: func(t testing.TB, name string, keys ...[]byte) *qsess.Store { ... }})
@@ -60,7 +60,8 @@ func vars(t testing.TB, s *qsess.Session) map[any]any {
 	return m.Vars
 }
 
-// SanityTest saves a session, reads it back and looks whether everything is there. store has VarMap and cookies, as a new one has.
+// SanityTest saves a session, reads it back and looks whether everything is there. store has VarMap
+// and cookies, as a new one has.
 func SanityTest(t *testing.T, store *qsess.Store) {
 	s := store.NewSession([]byte("grace"))
 	s.MaxAgeSecs, s.MinRefreshSecs = 600, 60
@@ -88,7 +89,8 @@ func SanityTest(t *testing.T, store *qsess.Store) {
 	}
 }
 
-// ExpirationTest waits for a session to end, some seconds, and looks that a session's own MaxAgeSecs counts and not the Store's.
+// ExpirationTest waits for a session to end, some seconds, and looks that a session's own
+// MaxAgeSecs counts and not the Store's.
 func ExpirationTest(t *testing.T, store *qsess.Store) {
 	st := *store
 	st.AuthType = qsess.TokenAuth
@@ -123,8 +125,8 @@ func ExpirationTest(t *testing.T, store *qsess.Store) {
 	}
 }
 
-// DeleteByUserIDTest ends the sessions of one user among several. With noZombies, which every back-end of this module passes, saving
-// one of them afterwards must fail and bring nothing back.
+// DeleteByUserIDTest ends the sessions of one user among several. With noZombies, which every
+// back-end of this module passes, saving one of them afterwards must fail and bring nothing back.
 func DeleteByUserIDTest(t *testing.T, store *qsess.Store, noZombies bool) {
 	users := []string{"eve", "ada", "eve", "bob", "eve"}
 	sessions := make([]*qsess.Session, len(users))

@@ -16,13 +16,15 @@ import (
 
 // BackEnd is what [Run] tests.
 type BackEnd struct {
-	// Open makes a Store with these keys and nothing else changed on the table, prefix or other place called name. Two Stores with one
-	// name share their sessions, as two processes would; a name is letters and digits, and no other test uses it.
+	// Open makes a Store with these keys and nothing else changed on the table, prefix or other
+	// place called name. Two Stores with one name share their sessions, as two processes would; a
+	// name is letters and digits, and no other test uses it.
 	Open func(t testing.TB, name string, keys ...[]byte) *qsess.Store
 	// Unshared says that two Stores never share sessions, as in memory.
 	Unshared bool
-	// Lag is for how long after DeleteByUserID the back-end may refuse new sign-ins of the user, because its nodes' clocks may differ.
-	// Sessions that are made later must be accepted; with 0, all that are made afterwards.
+	// Lag is for how long after DeleteByUserID the back-end may refuse new sign-ins of the user,
+	// because its nodes' clocks may differ. Sessions that are made later must be accepted; with 0,
+	// all that are made afterwards.
 	Lag time.Duration
 }
 
@@ -32,7 +34,8 @@ var (
 	Key2 = bytes.Repeat([]byte("older"), 7)[:32]
 )
 
-// A check is one defect of the older library, by its number, re-enacted: it passes where the defect is not.
+// A check is one defect of the older library, by its number, re-enacted: it passes where the defect
+// is not.
 type check struct {
 	name string
 	run  func(*testing.T, BackEnd, func(...[]byte) *qsess.Store)
@@ -54,7 +57,8 @@ var checks = []check{
 	{"keys rotate", rotation},
 }
 
-// Run runs the four tests of the older library, with noZombies, and re-enacts that library's defects.
+// Run runs the four tests of the older library, with noZombies, and re-enacts that library's
+// defects.
 func Run(t *testing.T, b BackEnd) {
 	number := 0
 	open := func(t testing.TB) func(...[]byte) *qsess.Store {
@@ -310,7 +314,8 @@ func survivors(t *testing.T, _ BackEnd, open func(...[]byte) *qsess.Store) {
 	}
 }
 
-// signInAgain is a change of password: it must not be refused as a sign-in from before, or for b.Lag only.
+// signInAgain is a change of password: it must not be refused as a sign-in from before, or for
+// b.Lag only.
 func signInAgain(t *testing.T, b BackEnd, open func(...[]byte) *qsess.Store) {
 	st := open()
 	old, token := start(t, st, "ada")
@@ -335,8 +340,8 @@ func signInAgain(t *testing.T, b BackEnd, open func(...[]byte) *qsess.Store) {
 	}
 }
 
-// signInBetween: that a Store has revoked a user's sessions before a sign-in began does not excuse it from a revocation since then, by
-// another process.
+// signInBetween: that a Store has revoked a user's sessions before a sign-in began does not excuse
+// it from a revocation since then, by another process.
 func signInBetween(t *testing.T, b BackEnd, open func(...[]byte) *qsess.Store) {
 	st := open()
 	other := st

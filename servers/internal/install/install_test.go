@@ -1,7 +1,9 @@
 package install
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"os"
@@ -126,5 +128,29 @@ func TestReportsLeaveStandardOutputAlone(t *testing.T) {
 	err := run(t.Context(), task, nil, slices.Concat(reporting, []string{"sh", "-c", script})...)
 	if err == nil || !strings.HasSuffix(err.Error(), "exit status 3\nheard") || !strings.Contains(board.String(), "x: 50 %") {
 		t.Errorf("error %v, board %q", err, board.String())
+	}
+}
+
+// Of a package of npm only the files at its top are taken, and nothing goes elsewhere.
+func TestUntar(t *testing.T) {
+	dir := t.TempDir()
+	pack, folder := filepath.Join(dir, "p.tgz"), filepath.Join(dir, "files")
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	w := tar.NewWriter(z)
+	for _, name := range []string{"package/a.js", "package/sub/b.js", "package/../c.js", "../d.js"} {
+		if err := w.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Size: 1, Mode: 0o644}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(w.Close(), z.Close(), os.WriteFile(pack, b.Bytes(), 0o600), untar(pack, folder)); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*", "*"))
+	if err != nil || !slices.Equal(files, []string{filepath.Join(folder, "a.js")}) {
+		t.Errorf("%q, %v", files, err)
 	}
 }

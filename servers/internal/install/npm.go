@@ -14,8 +14,8 @@ import (
 	"github.com/sojourn-go/sojourn/servers/internal/programs"
 )
 
-// npm downloads a package, such as "axe-core@4.14.1", and puts its files into a folder of that name.
-// Nothing of it is run, and npm itself sees that it is what the registry says.
+// npm downloads a package, such as "axe-core@4.14.1", and puts its files into a folder of that
+// name. Nothing of it is run, and npm itself sees that it is what the registry says.
 func (i *installer) npm(ctx context.Context, name string) (err error) {
 	t := i.board.Task(name, "downloading with npm")
 	defer func() { t.End("downloaded", err) }()

@@ -8,8 +8,9 @@ import (
 
 var version = regexp.MustCompile(`\d+(\.\d+)+`)
 
-// Proxy sees that a proxy accepts connections, and returns the version that the program itself tells
-// when it is called with these arguments: an answer over HTTP would be that of the program behind it.
+// Proxy sees that a proxy accepts connections, and returns the version that the program itself
+// tells when it is called with these arguments: an answer over HTTP would be that of the program
+// behind it.
 func Proxy(ctx context.Context, addr string, argv, env []string) (string, error) {
 	c, err := dial(ctx, addr)
 	if err != nil {

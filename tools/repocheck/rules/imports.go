@@ -45,6 +45,7 @@ var forStores = []string{"store", "store/driver", "store/embedded", "store/gathe
 var rooms = []room{
 	{"store/storetest", []string{"store"}, []string{"memstore"}, "the conformance kit knows the contract only"},
 	{"store/driver", []string{"store"}, nil, "what stands before every store knows the contract only"},
+	{"store/embedded", []string{"store", "store/driver", "store/ticks"}, []string{"store/storetest"}, "the ladder knows the contract only"},
 	{"store/ticks", nil, []string{"store"}, "it counts time and knows nothing of stores"},
 	{"store/gather", []string{"store"}, nil, "what stores on servers share knows the contract only"},
 	{"store", nil, []string{"store/storetest", "memstore"}, "the contract imports nothing of ours"},
@@ -54,6 +55,7 @@ var rooms = []room{
 	{"kvstore", forStores, []string{"store/storetest"}, "a store imports the contract only"},
 	{"postgresstore", forStores, []string{"store/storetest"}, "a store imports the contract only"},
 	{"sojourntest", []string{".", "store", "memstore"}, []string{"*"}, "users' test helpers know the root package, store and memstore"},
+	{"compat/door", []string{".", "internal/door"}, []string{"*"}, "the door leads into the root package's sessions"},
 	{"internal", []string{"store", "internal"}, []string{"*"}, "internal packages stand below the root package"},
 	{".", []string{"store", "internal"}, []string{"*"}, "the root package knows the contract, not the engines"},
 }

@@ -1,5 +1,5 @@
-// Package besidepossessions compares the older possessions with ours. scripts/older.sh makes a module of it, since the
-// older library is no module that a registry has: its source is given by path.
+// Package besidepossessions compares the older possessions with ours. scripts/older.sh makes a module
+// of it, since the older library is no module that a registry has: its source is given by path.
 package besidepossessions
 
 import (
