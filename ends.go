@@ -32,6 +32,10 @@ func (s *Session) Logout(ctx context.Context) error {
 			return s.report(ctx, "logout", err)
 		}
 		s.event(ctx, SessionExpired, "logout", nil)
+	} else if s.standing == ended {
+		if err := s.endPast(ctx, ""); err != nil {
+			return s.report(ctx, "logout", err)
+		}
 	}
 	s.leave()
 	return nil
@@ -90,22 +94,36 @@ func (s *Session) end(ctx context.Context, step func(*Session, context.Context) 
 	rec := s.rec
 	err := s.converge(ctx, step)
 	switch {
-	case err == nil, errors.Is(err, ErrEnded):
+	case err == nil, rec.User == "" && errors.Is(err, ErrEnded):
 		return nil
 	case outage(err):
 		return err
 	case rec.User == "" && errors.Is(err, ErrConflict):
 		return err
+	case rec.User == "":
+		return s.m.calls.Do(ctx, func(ctx context.Context) error { return s.st.Delete(ctx, rec.Key) })
 	}
 	// The store is too full for another record, or knows no rotation, or others change the user's
-	// session again and again: without a mark, then.
+	// session again and again; or it has ended, or goes on under a token that a confirmation has
+	// given it, which nobody finds from here. Without a mark, then.
+	return s.endByHandle(ctx, rec.User, rec.Handle)
+}
+
+// endByHandle ends a session of user wherever it is.
+func (s *Session) endByHandle(ctx context.Context, user string, h store.Handle) error {
 	return s.m.calls.Do(ctx, func(ctx context.Context) error {
-		if rec.User == "" {
-			return s.st.Delete(ctx, rec.Key)
-		}
-		_, err := s.st.Revoke(ctx, rec.User, store.Selection{Only: []store.Handle{rec.Handle}})
+		_, err := s.st.Revoke(ctx, user, store.Selection{Only: []store.Handle{h}})
 		return err
 	})
+}
+
+// endPast ends the session that the request's token led to, if it is another user's, where a mark told
+// of it: it may go on under a token that a confirmation has given it.
+func (s *Session) endPast(ctx context.Context, user string) error {
+	if s.past.user == "" || s.past.user == user {
+		return nil
+	}
+	return s.endByHandle(ctx, s.past.user, s.past.handle)
 }
 
 // endStep ends the record at the version that is held, and leaves a mark at its key: the session

@@ -183,7 +183,6 @@ const maxHops = 16
 // became of the store's clock.
 func (s *Session) find(ctx context.Context, t ticket, late bool) (ticket, answer, error) {
 	gone, live := nothing, liveHere
-	var last renewal // that was followed
 	for range maxHops + 1 {
 		rec, now, err := s.get(ctx, t.key)
 		if errors.Is(err, store.ErrNotFound) {
@@ -207,7 +206,7 @@ func (s *Session) find(ctx context.Context, t ticket, late bool) (ticket, answer
 		if err != nil {
 			return t, nothing, errors.Join(ErrCorrupt, errors.New(rec.String()), err)
 		}
-		if live == liveElsewhere && !late && !s.leads(ctx, &last, &mt.Facts, now) {
+		if live == liveElsewhere && !late && !s.leads(ctx, &s.past, &mt.Facts, now) {
 			return t, spent, nil
 		}
 		if mt.Tail == nil {
@@ -222,11 +221,11 @@ func (s *Session) find(ctx context.Context, t ticket, late bool) (ticket, answer
 		if s.arrived(now).Sub(rec.Created) <= s.m.graceOf(mt.Tail) {
 			gone = over // this request may have been sent before rec took the session's place
 		}
+		s.past = renewal{rec.Created, rec.Handle, mt.User}
 		if len(mt.Tail) != len(t.bytes) {
 			s.m.event(ctx, SessionUseAfterExpire, rec.Handle, mt.User, "", nil)
 			return t, gone, nil
 		}
-		last = renewal{rec.Created, rec.Handle, mt.User}
 		t = s.m.successor(t, mt.Tail)
 	}
 	return t, nothing, ErrConflict
@@ -244,7 +243,7 @@ func (m *Manager) graceOf(tail []byte) time.Duration {
 	return m.opts.RenewGrace
 }
 
-// A renewal is what a tail tells of one.
+// A renewal is what a tail tells of one, and a mark of an end.
 type renewal struct {
 	at     time.Time
 	handle store.Handle

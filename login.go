@@ -258,6 +258,9 @@ func (l *login) keeps() bool { return l.keepAll || len(l.keep) > 0 }
 // retire ends the session from before a sign-in, at the version that its values were read from. What
 // another request adds meanwhile is read and kept, too.
 func (s *Session) retire(ctx context.Context, before snapshot, l *login) error {
+	if before.standing == ended {
+		return s.endPast(ctx, s.rec.User)
+	}
 	if !before.standing.holds() {
 		return nil
 	}

@@ -103,7 +103,8 @@ func (s *Session) rotate(ctx context.Context, rec store.Record, mt meta.Meta, g 
 	if !s.peek {
 		rec.Seen = time.Time{}
 	}
-	if err := s.move(ctx, old, rec, tail); err != nil {
+	err := s.move(ctx, old, rec, tail)
+	if err != nil && err != errOvertaken {
 		return err
 	}
 	rec.Version = s.rec.Version + 1
@@ -111,13 +112,26 @@ func (s *Session) rotate(ctx context.Context, rec store.Record, mt meta.Meta, g 
 		rec.Seen = s.storeNow()
 	}
 	s.held = held{rec: rec, facts: mt.Facts, secret: next.secret}
-	if g == withGrace {
+	if leads {
 		s.turn(turnRenewed)
 	} else {
 		s.turn(turnIssued)
 	}
 	s.event(ctx, SessionRenewed, "", nil)
+	if err == errOvertaken {
+		return s.catchUp(ctx)
+	}
 	return nil
+}
+
+// catchUp reads what has become of the session since a rotation that was applied, and whose record
+// others have changed.
+func (s *Session) catchUp(ctx context.Context) error {
+	err := s.refind(ctx)
+	if err != nil && !errors.Is(err, ErrIndeterminate) {
+		err = fmt.Errorf("%w: %w", err, ErrIndeterminate) // what went with the rotation was written
+	}
+	return err
 }
 
 // succeed returns the ticket that replaces the session's, and the tail to leave at its key.
@@ -166,8 +180,11 @@ func (s *Session) move(ctx context.Context, old store.Key, rec store.Record, tai
 // errNotApplied says that the step can be done again, as [ErrConflict] does.
 var errNotApplied = errors.New("sojourn: not applied")
 
-// resolve finds out what became of a rotation whose answers were lost: nil if it was applied,
-// errNotApplied if it was not, lost if that cannot be known.
+// errOvertaken says that a rotation was applied, and that what it wrote has changed since.
+var errOvertaken = errors.New("sojourn: applied, and changed since")
+
+// resolve finds out what became of a rotation whose answers were lost: nil or errOvertaken if it was
+// applied, errNotApplied if it was not, lost if that cannot be known.
 func (s *Session) resolve(ctx context.Context, lost error, old store.Key, rec, tail *store.Record) error {
 	ours := false
 	switch at, _, err := s.get(ctx, old); {
@@ -179,13 +196,16 @@ func (s *Session) resolve(ctx context.Context, lost error, old store.Key, rec, t
 			return fmt.Errorf("%w: %w: nothing was written, and the answer was lost: %v", errNotApplied, ErrUnavailable, lost)
 		}
 	}
-	switch _, _, err := s.get(ctx, rec.Key); {
-	case err == nil:
+	if ours && lifeless(rec) {
+		return nil // the mark came with the end
+	}
+	switch at, _, err := s.get(ctx, rec.Key); {
+	case err == nil && at.Writer == rec.Writer:
 		return nil
+	case err == nil:
+		return errOvertaken
 	case !errors.Is(err, store.ErrNotFound):
 		return lost
-	case ours && lifeless(rec):
-		return nil
 	}
 	return fmt.Errorf("%w: %w", ErrIndeterminate, store.ErrNotFound) // applied, perhaps, and ended since
 }

@@ -18,7 +18,6 @@ import (
 )
 
 var (
-	fixedPlan  = flag.Bool("explore.fixed", false, "explore a fixed 100,000 schedules, which cover each pair, call and outcome")
 	everything = flag.Bool("explore.all", false, "explore every schedule of every pair with at most one fault, and samples of the rest")
 	samples    = flag.Int("explore.samples", 200_000, "with -explore.all, how many schedules with three requests or two faults")
 	seed       = flag.Uint64("explore.seed", 1, "of the samples")
@@ -35,10 +34,8 @@ func TestExplore(t *testing.T) {
 		tellStory(t, *replay)
 	case *everything:
 		exploreAll(t)
-	case *fixedPlan:
-		exploreFixed(t)
 	default:
-		t.Log("not explored: make explore does, and go test ./internal/explore -explore.fixed a fixed 100,000 schedules")
+		exploreFixed(t)
 	}
 }
 

@@ -55,6 +55,8 @@ func (r *run) judgeEnds() {
 			case toLogout:
 				if w, ok := q.heldBy(d); ok {
 					r.mustBeOver(q, d, func(rec *store.Record) bool { return rec.Handle == w.handle })
+				} else if h, ok := q.marked(d); ok {
+					r.mustBeOver(q, d, func(rec *store.Record) bool { return rec.Handle == h })
 				}
 			case toLogin:
 				r.judgeLoginEnds(q, d)
@@ -91,6 +93,16 @@ func (q *request) heldBy(d *deed) (word, bool) {
 		}
 	}
 	return word{}, false
+}
+
+// marked gives the session of which q met a mark, before the end of d.
+func (q *request) marked(d *deed) (h store.Handle, ok bool) {
+	for _, c := range q.calls {
+		if c.at < d.end && c.method == get && c.said == nil && len(tailOf(c.rec)) == 1 {
+			h, ok = c.rec.Handle, true
+		}
+	}
+	return h, ok
 }
 
 // judgeLoginEnds: after a sign-in the session from before is over, or, where the user stays the same, its
@@ -185,17 +197,15 @@ func (r *run) judgeRevokeOne(q *request, d *deed) {
 // judgeClient applies L3 to the end of the run: each live record has a client that can reach it, and the
 // browser has its session, unless somebody ended it on purpose.
 func (r *run) judgeClient() {
-	reached := map[store.Key]bool{}
-	for _, t := range r.tokens() {
-		if rec := r.follow(t.token, r.end()-1); rec != nil {
-			reached[rec.Key] = true
-		}
-	}
+	reached := r.reached(r.end() - 1)
 	damaged := slices.ContainsFunc(r.reqs, (*request).damaged) // and signing in may have deleted the tail that led on
 	for _, rec := range r.sessions() {
 		q := r.writer(rec.Key)
 		if damaged || reached[rec.Key] || q == nil || q.triedToEnd(word{key: rec.Key}, r.end()) || q.faulted() > 1 || q.diedWith(rec.Key) {
 			continue
+		}
+		if q.head == nil && r.reached(q.overAt)[rec.Key] {
+			continue // the token before it led to it for as long as a client has to come back
 		}
 		r.find("L3", q, r.end(), "%s lives, and no client has its token", r.name(rec.Key))
 	}
@@ -209,6 +219,17 @@ func (r *run) judgeClient() {
 	if had && r.follow(openToken(r.ring, r.scene.sealed, r.jar), r.end()-1) == nil {
 		r.find("L3", nil, r.end(), "the browser had a session, nobody has ended it, and its cookie opens none")
 	}
+}
+
+// reached gives the keys to which the tokens lead that clients have had, at a tick.
+func (r *run) reached(tick int) map[store.Key]bool {
+	keys := map[store.Key]bool{}
+	for _, t := range r.tokens() {
+		if rec := r.follow(t.token, tick); rec != nil {
+			keys[rec.Key] = true
+		}
+	}
+	return keys
 }
 
 // diedWith reports whether q's panic went on to who may answer it, with the token in the header map.
@@ -260,6 +281,9 @@ func (r *run) endedOnPurpose() bool {
 			}
 			if d.aim.identity() && q.head == nil {
 				return true // a panic that nobody answers
+			}
+			if d.aim == toLogin && errors.Is(d.err, sojourn.ErrIndeterminate) && q.knowsMark(d.end) {
+				return true // it was to end the session from before by its handle, and has, perhaps
 			}
 		}
 		if q.slow || q.damaged() && slices.ContainsFunc(q.deeds, func(d *deed) bool { return d.aim.identity() }) {

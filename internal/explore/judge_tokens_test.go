@@ -98,7 +98,7 @@ func (r *run) judgeSealedVisitor(q *request) {
 }
 
 // replaced gives the request of this browser whose act on identity has replaced or ended the session that
-// q was sent with, before a tick; nil for none. (A damaged record is deleted, and leaves no mark, and so does an end for which the store has no room.)
+// q was sent with, before a tick; nil for none. (A damaged record is deleted, and leaves no mark, and so does a revocation; see marksNot.)
 func (r *run) replaced(q *request, before int) *request {
 	rec := r.follow(openToken(r.ring, r.scene.sealed, q.cookies), q.sentAt)
 	if rec == nil {
@@ -106,7 +106,7 @@ func (r *run) replaced(q *request, before int) *request {
 	}
 	for _, ch := range r.changes {
 		by := ch.call.q
-		if ch.at >= before || by == q || by.stranger || ch.call.method == remove || ch.call.method == revoke && by.noRoom(ch.at) || ch.before == nil || ch.before.Handle != rec.Handle || !session(ch.before) || session(ch.after) {
+		if ch.at <= q.sentAt || ch.at >= before || by == q || by.stranger || ch.call.method == remove || ch.call.method == revoke && by.marksNot(ch.at) || ch.before == nil || ch.before.Handle != rec.Handle || !session(ch.before) || session(ch.after) {
 			continue
 		}
 		if d := by.deedAt(ch.at); d != nil && (d.aim.identity() || d.aim == toLogout) {
@@ -116,9 +116,22 @@ func (r *run) replaced(q *request, before int) *request {
 	return nil
 }
 
-// noRoom reports whether the store refused a rotation of q before a tick because it is full.
-func (q *request) noRoom(before int) bool {
-	return slices.ContainsFunc(q.calls, func(c *call) bool { return c.at < before && c.method == rotate && errors.Is(c.said, store.ErrFull) })
+// marksNot reports whether a revocation of q at a tick has a reason to leave no mark: it is meant for the
+// user's other sessions, the store is full, or a mark was there and the session has gone on elsewhere.
+func (q *request) marksNot(tick int) bool {
+	if d := q.deedAt(tick); d != nil && d.aim == toRevokeOthers {
+		return true
+	}
+	return q.knowsMark(tick) || slices.ContainsFunc(q.calls, func(c *call) bool {
+		return c.at < tick && c.method == rotate && errors.Is(c.said, store.ErrFull)
+	})
+}
+
+// renewedOn reports whether the act has written a renewal, whose answer was lost and which another one has
+// replaced by now, and the request has found where that leads.
+func (q *request) renewedOn(d *deed) bool {
+	_, ok := q.held(d.end)
+	return ok && slices.ContainsFunc(q.calls, func(c *call) bool { return c.at > d.began && c.at < d.end && c.method == rotate && c.written() })
 }
 
 // did reports whether an act of that aim succeeded before a tick.
@@ -179,6 +192,9 @@ func (r *run) judgeIdentityActs(q *request) {
 			continue // a visitor without a record has nothing to renew
 		}
 		w, ok := last(q.words(d.end), func(w word) bool { return w.own && w.live && w.at > d.began })
+		if !ok && d.aim == toRenew && q.renewedOn(d) {
+			continue
+		}
 		if !ok {
 			r.find("L3", q, d.end, "%s returned nil, and the request knows of no new record", d.name)
 			continue
