@@ -171,3 +171,13 @@ func (v values) has(name, id string) bool {
 	}
 	return false
 }
+
+// hold reports whether one of the values has id among its words.
+func (v values) hold(id string) bool {
+	for name := range v {
+		if v.has(name, id) {
+			return true
+		}
+	}
+	return false
+}

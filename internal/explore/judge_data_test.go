@@ -153,7 +153,7 @@ func (r *run) judgeRefused(e *edit) {
 		return // what they remove, others may have removed
 	}
 	for _, ch := range r.changes {
-		if ch.call.q != e.q || ch.at > e.at || ch.after == nil || !strings.Contains(string(ch.after.Data), e.id) {
+		if ch.call.q != e.q || ch.at > e.at || ch.after == nil || !valuesOf(ch.after).hold(e.id) {
 			continue
 		}
 		if rec := r.record(ch.key, e.at); rec == nil && r.endedBy(ch.key) == e.q {

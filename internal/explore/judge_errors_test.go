@@ -3,7 +3,6 @@ package explore
 import (
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/sojourn-go/sojourn"
 	"github.com/sojourn-go/sojourn/store"
@@ -116,7 +115,7 @@ func (r *run) unjustConflict(q *request, f failure) (law, why string) {
 		takers += min(1, o.count(toTake))
 		signIns += min(1, o.count(toLogin))
 	}
-	if taken && takers > 1 || f.by != nil && f.by.keep && (signIns > 1 || r.heldEnded(q, f)) || q.confused(f.at) {
+	if taken && takers > 1 || f.by != nil && f.by.keep && (signIns > 1 || r.heldEnded(q, f) || q.knowsMark(f.at)) || q.confused(f.at) {
 		return "", ""
 	}
 	return "L7", "a conflict, where the changes could be merged"
@@ -314,7 +313,7 @@ func (r *run) judgeLate(q *request) {
 // wroteID reports whether q has written a change to the store.
 func (q *request) wroteID(id string) bool {
 	return slices.ContainsFunc(q.calls, func(c *call) bool {
-		return c.rec != nil && c.method != get && c.written() && strings.Contains(string(c.rec.Data), id)
+		return c.rec != nil && c.method != get && c.written() && valuesOf(c.rec).hold(id)
 	})
 }
 
