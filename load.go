@@ -221,7 +221,9 @@ func (s *Session) find(ctx context.Context, t ticket, late bool) (ticket, answer
 		if s.arrived(now).Sub(rec.Created) <= s.m.graceOf(mt.Tail) {
 			gone = over // this request may have been sent before rec took the session's place
 		}
-		s.past = renewal{rec.Created, rec.Handle, mt.User}
+		if s.past = (renewal{rec.Created, rec.Handle, mt.User}); bytes.Equal(mt.Tail, markSignedOut) {
+			s.past.user = "" // nothing goes on
+		}
 		if len(mt.Tail) != len(t.bytes) {
 			s.m.event(ctx, SessionUseAfterExpire, rec.Handle, mt.User, "", nil)
 			return t, gone, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 
 // A run is one schedule of a scene, carried out.
 type run struct {
+	beside sync.Mutex
 	*world
 	choices *choices
 	faults  int // how many faults may still happen
@@ -104,6 +106,7 @@ func (r *run) perform() {
 	r.jar, r.form = maps.Clone(r.jars[len(r.jars)-1]), r.world.form
 	r.plan()
 	for {
+		r.meet()
 		r.sendDue()
 		q := r.next()
 		if q == nil {
@@ -275,8 +278,10 @@ func (r *run) carryOut(q *request) {
 			r.faulted = true
 		}
 	}
+	r.meet()
 	r.current, c.now = c, time.Now()
 	c.carryOut()
+	r.meet()
 	c.done = c.written() || c.again && before.done
 	c.at = r.log(event{kind: carriedOut, q: q, call: c})
 	q.calls = append(q.calls, c)
@@ -308,8 +313,17 @@ func (r *run) maybeLate(q *request) (late bool, at int) {
 // goOn lets q go on until it stops again.
 func (r *run) goOn(q *request) {
 	q.state = running
+	r.meet()
 	q.resume <- struct{}{}
 	<-r.parked
+	r.meet()
+}
+
+// meet orders what the run has done, and does, against calls beside a handler: they never happen at
+// the same time, which the race detector cannot know.
+func (r *run) meet() {
+	r.beside.Lock()
+	defer r.beside.Unlock()
 }
 
 // ask stops q before a call.

@@ -108,6 +108,10 @@ type stage struct{ *engine }
 func (s stage) ask(ctx context.Context, c call) error {
 	q, _ := ctx.Value(requestKey{}).(*request)
 	if q == nil || q.stands.Load() { // beside a handler that takes minutes, its session is kept alive
+		if q != nil {
+			q.run.beside.Lock()
+			defer q.run.beside.Unlock()
+		}
 		return c.apply()
 	}
 	return q.ask(&c)
