@@ -201,9 +201,9 @@ func TestL9AfterTheFirstByte(t *testing.T) {
 		} {
 			synctest.Test(t, func(t *testing.T) {
 				g := newSiteOf(t, tt.sealed)
-				other := g.signedIn("ada")
+				g.signedIn("ada")
 				time.Sleep(2 * time.Hour) // a renewal is due, too
-				other = g.signedIn("ada")
+				other := g.signedIn("ada")
 				b := g.late(tt.state, func(s *sojourn.Session, r *http.Request, w http.ResponseWriter) {
 					err := errors.Join(runSteps(g, s, r, tt.steps), write(s, r, w))
 					if !errors.Is(err, tt.want) || (err == nil) != (tt.want == nil) {

@@ -223,6 +223,9 @@ func (s *Session) find(ctx context.Context, t ticket, late bool) (ticket, answer
 			gone = over // this request may have been sent before rec took the session's place
 		}
 		s.past = renewal{rec.Created, rec.Handle, mt.User, len(mt.Tail) != len(t.bytes)}
+		if bytes.Equal(mt.Tail, markSignedOut) {
+			s.past.user = "" // nothing goes on
+		}
 		if s.past.mark {
 			s.m.event(ctx, SessionUseAfterExpire, rec.Handle, mt.User, "", nil)
 			return t, gone, nil

@@ -62,6 +62,33 @@ func TestFirstDeploymentIsLogged(t *testing.T) {
 	}
 }
 
+// A browser's own words over plain HTTP are no cross-site request, with a cookie or without: the log
+// says what really is wrong.
+func TestBrowserOverPlainHTTP(t *testing.T) {
+	for _, cookie := range []string{"", "__Host-session=x"} {
+		for name, c := range map[string]struct {
+			opts   sojourn.Options
+			origin string
+			tls    bool
+			want   sojourn.EventName
+		}{
+			"nothing in front":                  {sojourn.Options{}, "http://example.com", false, sojourn.InsecureRefused},
+			"a proxy's plain side":              {sojourn.Options{TrustedProxies: proxies}, "http://example.com", false, sojourn.InsecureRefused},
+			"another site":                      {sojourn.Options{}, "http://evil.example", false, sojourn.CrossSiteRefused},
+			"over TLS, from a page that is not": {sojourn.Options{}, "http://example.com", true, sojourn.CrossSiteRefused},
+		} {
+			g := newWebRig(t, nil, c.opts)
+			r := way{peer: "10.0.0.1:1", tls: c.tls, head: pairs("Origin", c.origin, "X-Forwarded-Proto", "http")}.request("POST", cookie)
+			r.Header.Del("Sec-Fetch-Site")
+			w := g.serve(r, func(http.ResponseWriter, *http.Request) { t.Error("the handler runs") })
+			want := map[bool]int{true: 500, false: 403}[c.want == sojourn.InsecureRefused]
+			if w.Code != want || len(g.ev) != 1 || g.ev[0].Name != c.want || g.ev[0].Hint == "" {
+				t.Errorf("%s, cookie %q: status %d, events %+v", name, cookie, w.Code, g.ev)
+			}
+		}
+	}
+}
+
 // A store that fails at a sign-in, or at any other act, is in the log with its cause.
 func TestStoreFailuresAreLogged(t *testing.T) {
 	cause := fmt.Errorf("%w: redisstore: dial tcp 127.0.0.1:6379: connection refused", store.ErrUnavailable)

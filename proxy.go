@@ -53,6 +53,14 @@ func foreignOrigin(r *http.Request) bool {
 	return err != nil || u.Host != "" && !loopbackHost(u.Host)
 }
 
+// plainOwn reports whether r comes from a page of our own name over plain HTTP, where anybody may
+// have written the page: that it is no page of this site is then not what is wrong.
+func (m *Manager) plainOwn(r *http.Request) bool {
+	page, ok := parseOrigin(r.Header.Get("Origin"))
+	own, known := parseOrigin("http://" + r.Host)
+	return ok && known && page == own && !m.secure(r)
+}
+
 // https reports whether the client spoke TLS, with us or with a trusted proxy. That a proxy speaks
 // it with us does not say that the client did.
 func (m *Manager) https(r *http.Request) bool {

@@ -73,6 +73,10 @@ func (m *Manager) refuseSite(r *http.Request, err error) error {
 	if m.tokenCame(r) {
 		reason = "cookie"
 	}
+	if m.plainOwn(r) {
+		m.refused(r, InsecureRefused, reason, m.insecurity(r), ErrInsecure)
+		return &Error{Op: "load", Err: ErrInsecure}
+	}
 	m.refused(r, CrossSiteRefused, reason, crossSiteHint(r), err)
 	return &Error{Op: "load", Err: err}
 }

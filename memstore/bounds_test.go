@@ -1,6 +1,7 @@
 package memstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -321,4 +322,23 @@ func TestGetAllocates(t *testing.T) {
 			t.Errorf("%d bytes of meta, %d of data: %v allocations, caps %d and %d", len(rec.Meta), len(rec.Data), got, cap(r.Meta), cap(r.Data))
 		}
 	}
+}
+
+// TestLarge writes what is copied with no lock held, and sees that it is what was written.
+func TestLarge(t *testing.T) {
+	s := New(nil)
+	rec := userRecord("a", 1)
+	for i, n := range []int{large, large + 1, store.MaxData, 10} {
+		rec.Meta, rec.Data = []byte{byte(i)}, bytes.Repeat([]byte{byte(i)}, n)
+		if i == 0 {
+			create(t, s, rec)
+		} else if err := s.Update(bg, rec, uint64(i)); err != nil {
+			t.Fatal(err)
+		}
+		got, _, err := s.Get(bg, rec.Key)
+		if err != nil || got.User != "a" || !bytes.Equal(got.Meta, rec.Meta) || !bytes.Equal(got.Data, rec.Data) {
+			t.Fatalf("%d bytes: %v, %d bytes", n, err, len(got.Data))
+		}
+	}
+	s.mem.check(t)
 }

@@ -65,11 +65,22 @@ func (l *limits) full() error {
 	return fmt.Errorf("%w: raise Options.MaxRecords (%d) or Options.MaxBytes (%d)", store.ErrFull, l.maxRecords, l.maxBytes)
 }
 
-// claim is the room that one write gained for itself so far. It stays accounted for, so that no
-// other write can snatch it.
+// claim is what one write gained for itself so far. Its room stays accounted for, so that no other
+// write can snatch it.
 type claim struct {
 	got   room
 	swept int // shards without anything due
+
+	body string // of the record of, when its user was this one
+	of   *store.Record
+	user string
+}
+
+func (c *claim) bodyOf(r *store.Record) string {
+	if c.of == r {
+		return c.body
+	}
+	return bodyOf(r)
 }
 
 // makeRoom ends a few records for the sake of a write that found no room: expired ones, and then,

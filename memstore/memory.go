@@ -100,24 +100,30 @@ func (m *memory) Touch(_ context.Context, key store.Key, every time.Duration) er
 	return nil
 }
 
-// Write makes room where a change finds none, and tries again.
+// Write makes room where a change finds none, and copies much data with no lock held; then it
+// tries again.
 func (m *memory) Write(ctx context.Context, tag store.Tag, decide func(embedded.View) (embedded.Change, error)) error {
 	var c claim
 	defer func() { m.limits.give(c.got) }()
 	for {
-		full, user, err := m.try(&tag, decide, &c)
-		if !full {
+		wants, err := m.try(&tag, decide, &c)
+		switch {
+		case wants == nil:
 			return err
-		}
-		if !m.makeRoom(ctx, &c, user) {
-			return m.limits.full()
+		case err == nil:
+			c.body, c.of, c.user = bodyOf(wants), wants, wants.User
+		case !m.makeRoom(ctx, &c, wants.User != ""):
+			return err
 		}
 	}
 }
 
-// try decides and changes under the lock. If there is no room for the change it has changed
-// nothing, and tells whether it is for a user.
-func (m *memory) try(tag *store.Tag, decide func(embedded.View) (embedded.Change, error), c *claim) (full, user bool, err error) {
+// large is how many bytes of data are not copied under a lock.
+const large = 16 << 10
+
+// try decides and changes under the lock. If it names a record that wants something, it has
+// changed nothing: room, if there is an error, and else its bytes in c.
+func (m *memory) try(tag *store.Tag, decide func(embedded.View) (embedded.Change, error), c *claim) (wants *store.Record, err error) {
 	sh, hash := m.locate(tag)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -125,13 +131,18 @@ func (m *memory) try(tag *store.Tag, decide func(embedded.View) (embedded.Change
 	*v = view{sh: sh, tag: *tag, hash: hash, now: m.now()}
 	change, err := decide(v)
 	if err != nil {
-		return false, false, err
+		return nil, err
+	}
+	for _, p := range change.Put {
+		if len(p.Rec.Data) > large && (c.of != p.Rec || c.user != p.Rec.User) {
+			return p.Rec, nil
+		}
 	}
 	if m.limits.bounded() && !m.limits.take(v.needs(&change), &c.got) {
-		return true, change.Put[0].Rec.User != "", nil
+		return change.Put[0].Rec, m.limits.full()
 	}
-	v.apply(&change)
-	return false, false, nil
+	v.apply(&change, c)
+	return nil, nil
 }
 
 // view is a shard under its lock.
@@ -202,7 +213,7 @@ func (v *view) needs(c *embedded.Change) (need room) {
 const few = 8
 
 // apply carries a change out. Its room is accounted for.
-func (v *view) apply(c *embedded.Change) {
+func (v *view) apply(c *embedded.Change, made *claim) {
 	sh := v.sh
 	for _, id := range c.Drop {
 		if i := v.find(&id); i != 0 {
@@ -215,13 +226,13 @@ func (v *view) apply(c *embedded.Change) {
 			i = v.find(&p.Rec.Key.ID)
 		}
 		if i != 0 && p.Rec.Version > 1 && sh.at(i).user() == p.Rec.User {
-			sh.replace(i, p.Rec)
+			sh.replace(i, p.Rec, made.bodyOf(p.Rec))
 			continue
 		}
 		if i != 0 {
 			sh.remove(i)
 		}
-		sh.insert(p.Rec, v.now)
+		sh.insert(p.Rec, made.bodyOf(p.Rec), v.now)
 		freed, _ := sh.sweep(v.now, few, few)
 		sh.m.limits.give(freed)
 	}

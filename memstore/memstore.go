@@ -6,9 +6,11 @@
 // # Memory
 //
 // A session costs about 180 bytes beside its user id, Meta and Data. What has expired is absent at
-// once, and its memory is freed by [Store.Sweep] or, a few records at a time, by each Create and
-// Rotate: a program that never sweeps keeps at most a fraction of its live sessions' number as
-// garbage. Memory is given back as records go. [Options] sets bounds and says what happens there.
+// once, and its memory is freed by Sweep or, a few records at a time, by each Create and Rotate: a
+// program that never sweeps keeps at most a fraction of its live sessions' number as garbage.
+// Memory is given back as records go. [Options] sets bounds and says what happens there. A Get
+// costs one allocation, for Meta and Data; the User that it returns shares memory with the stored
+// record, so clone it to keep it for long.
 //
 // # Time
 //
@@ -18,9 +20,9 @@
 // # Locks
 //
 // Records are spread by tag over 64 to 256 locks. No lock is held for longer than some 256 records
-// take (0.1 ms), nor while data is copied. Exceptions are what the contract wants to be atomic:
-// [Store.Revoke], [Store.User] and a Create with a limit take time in proportion to the sessions of
-// that one user.
+// take (0.1 ms), nor while more than 16 KiB of data are copied. Exceptions are what the contract
+// wants to be atomic: Revoke, User and a Create with a limit take time in proportion to the
+// sessions of that one user.
 package memstore
 
 import (

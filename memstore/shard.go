@@ -50,17 +50,20 @@ func (sl *slot) ends() int64 {
 const never = math.MaxInt64
 
 // fill writes a record, but for the slot's lists.
-func (sl *slot) fill(m *memory, r *store.Record, filed int64) {
+func (sl *slot) fill(m *memory, r *store.Record, body string, filed int64) {
 	sl.key, sl.handle, sl.writer, sl.version = r.Key, r.Handle, r.Writer, r.Version
 	sl.created, sl.filed, sl.idle, sl.life = m.offset(r.Created), filed, r.Idle, r.Lifetime
 	sl.seen.Store(m.offset(r.Seen))
-	sl.userLen, sl.metaLen = uint8(len(r.User)), uint16(len(r.Meta))
+	sl.userLen, sl.metaLen, sl.body = uint8(len(r.User)), uint16(len(r.Meta)), body
+}
+
+func bodyOf(r *store.Record) string {
 	var b strings.Builder
 	b.Grow(len(r.User) + len(r.Meta) + len(r.Data))
 	b.WriteString(r.User)
 	b.Write(r.Meta)
 	b.Write(r.Data)
-	sl.body = b.String()
+	return b.String()
 }
 
 const pageLen = 64 // with its header, a page nearly fills one of the runtime's size classes
@@ -145,10 +148,10 @@ func (sh *shard) copy(slots []uint32) []found {
 }
 
 // insert adds a record at a key that is free.
-func (sh *shard) insert(r *store.Record, now int64) {
+func (sh *shard) insert(r *store.Record, body string, now int64) {
 	i := sh.alloc()
 	sl := sh.at(i)
-	sl.fill(sh.m, r, now)
+	sl.fill(sh.m, r, body, now)
 	sh.keys.add(sh, i)
 	switch {
 	case r.User != "":
@@ -186,10 +189,10 @@ func (sh *shard) remove(i uint32) room {
 }
 
 // replace writes a newer version of a record over it.
-func (sh *shard) replace(i uint32, r *store.Record) {
+func (sh *shard) replace(i uint32, r *store.Record, body string) {
 	sl := sh.at(i)
 	end, size := sl.ends(), sl.room().bytes
-	sl.fill(sh.m, r, sl.filed)
+	sl.fill(sh.m, r, body, sl.filed)
 	sh.bytes += sl.room().bytes - size
 	// A longer life is found when the old one's time has come.
 	if sl.ends() < end {

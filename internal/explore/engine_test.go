@@ -34,6 +34,13 @@ func (e *engine) Traits() store.Traits { return store.Traits{Volatile: true, Loc
 // Watch is not supported.
 func (e *engine) Watch(context.Context, func(store.Ending)) error { return errors.ErrUnsupported }
 
+// watch has f told of each write from now on.
+func (e *engine) watch(f func(key store.Key, before, after *store.Record)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.changed = f
+}
+
 // put and drop are the only writes.
 func (e *engine) put(rec store.Record) {
 	before := e.records[rec.Key]
@@ -325,6 +332,8 @@ func (e *engine) snapshot() *snapshot {
 // restore makes the engine hold s again, everything as old as it was then: the clock goes on from
 // run to run, and the runs must not notice.
 func (e *engine) restore(s *snapshot) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	passed := time.Since(s.taken)
 	clear(e.records)
 	for _, rec := range s.records {

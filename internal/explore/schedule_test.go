@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,7 +18,8 @@ type run struct {
 	choices *choices
 	faults  int // how many faults may still happen
 	reqs    []*request
-	jar     jar // the browser's, now
+	jar     jar        // the browser's, now
+	mu      sync.Mutex // of what follows, which a touch beside a handler reads and writes, too
 	trace   []event
 	changes []change
 	current *call         // being carried out
@@ -98,9 +100,11 @@ func (w *world) try(c *choices) *run {
 // perform carries the run out.
 func (r *run) perform() {
 	r.restore(r.start)
-	r.changed = func(key store.Key, before, after *store.Record) {
-		r.changes = append(r.changes, change{r.tick(), r.current, key, before, after})
-	}
+	r.watch(func(key store.Key, before, after *store.Record) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.changes = append(r.changes, change{len(r.trace), r.current, key, before, after})
+	})
 	r.jar, r.form = maps.Clone(r.jars[len(r.jars)-1]), r.world.form
 	r.plan()
 	for {
@@ -123,7 +127,7 @@ func (r *run) perform() {
 			r.choices.widen(at)
 		}
 	}
-	r.changed = nil
+	r.watch(nil)
 }
 
 // plan chooses which requests overlap: all, or one is sent when another's answer has arrived.
@@ -275,7 +279,9 @@ func (r *run) carryOut(q *request) {
 			r.faulted = true
 		}
 	}
+	r.mu.Lock()
 	r.current, c.now = c, time.Now()
+	r.mu.Unlock()
 	c.carryOut()
 	c.done = c.written() || c.again && before.done
 	c.at = r.log(event{kind: carriedOut, q: q, call: c})

@@ -56,10 +56,9 @@ type written struct {
 
 // log adds an event to the run's trace and returns its tick.
 func (r *run) log(e event) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	e.when = time.Now()
 	r.trace = append(r.trace, e)
 	return len(r.trace) - 1
 }
-
-// tick is the tick of the next event.
-func (r *run) tick() int { return len(r.trace) }
