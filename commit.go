@@ -120,6 +120,8 @@ func (s *Session) converge(ctx context.Context, step func(*Session, context.Cont
 		switch {
 		case err == nil:
 			return nil
+		case err == errOvertaken:
+			return s.catchUp(ctx)
 		case errors.Is(err, store.ErrNotFound):
 			return s.gone(err)
 		case !errors.Is(err, ErrConflict) && !errors.Is(err, errNotApplied), i == maxReplays, begun.ago() >= s.m.opts.Timeout:
@@ -143,6 +145,14 @@ func (s *Session) converge(ctx context.Context, step func(*Session, context.Cont
 func (s *Session) reload(ctx context.Context) error {
 	if err := s.refind(ctx); err != nil {
 		return err
+	}
+	return s.replay()
+}
+
+// catchUp reads what has become of the session since a step that was applied.
+func (s *Session) catchUp(ctx context.Context) error {
+	if err := s.refind(ctx); err != nil {
+		return fmt.Errorf("%w: %w", err, ErrIndeterminate) // what went with the step was written
 	}
 	return s.replay()
 }
@@ -177,13 +187,14 @@ func (s *Session) update(ctx context.Context) error {
 	}
 	if s.renewalDue(s.storeNow()) {
 		err := s.rotate(ctx, s.changed(), s.fullMeta(), withGrace)
-		if err == nil || errors.Is(err, ErrIndeterminate) {
+		written := err == nil || err == errOvertaken || errors.Is(err, ErrIndeterminate)
+		if written {
 			s.ops = nil // they are in the store, or may be: a second commit must not add them again
 		}
 		if err == nil {
 			s.view.Values = envelope.Of(s.rec.Data)
 		}
-		if err == nil || errors.Is(err, ErrConflict) || errors.Is(err, store.ErrNotFound) || errors.Is(err, ErrIndeterminate) {
+		if written || errors.Is(err, ErrConflict) || errors.Is(err, store.ErrNotFound) {
 			return err
 		}
 		s.event(ctx, StoreFailed, "renew", err) // next time, then: nobody has asked for it

@@ -118,19 +118,6 @@ func (s *Session) rotate(ctx context.Context, rec store.Record, mt meta.Meta, g 
 		s.turn(turnIssued)
 	}
 	s.event(ctx, SessionRenewed, "", nil)
-	if err == errOvertaken {
-		return s.catchUp(ctx)
-	}
-	return nil
-}
-
-// catchUp reads what has become of the session since a rotation that was applied, and whose record
-// others have changed.
-func (s *Session) catchUp(ctx context.Context) error {
-	err := s.refind(ctx)
-	if err != nil && !errors.Is(err, ErrIndeterminate) {
-		err = fmt.Errorf("%w: %w", err, ErrIndeterminate) // what went with the rotation was written
-	}
 	return err
 }
 
@@ -180,7 +167,8 @@ func (s *Session) move(ctx context.Context, old store.Key, rec store.Record, tai
 // errNotApplied says that the step can be done again, as [ErrConflict] does.
 var errNotApplied = errors.New("sojourn: not applied")
 
-// errOvertaken says that a rotation was applied, and that what it wrote has changed since.
+// errOvertaken says that a rotation was applied, and that what it wrote has changed since: converge
+// reads it again.
 var errOvertaken = errors.New("sojourn: applied, and changed since")
 
 // resolve finds out what became of a rotation whose answers were lost: nil or errOvertaken if it was
