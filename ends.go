@@ -81,14 +81,18 @@ func (s *Session) loadFuture(ctx context.Context) error {
 }
 
 func (s *Session) eraseDamaged(ctx context.Context) error {
-	key := s.stuck.key
-	if err := s.m.calls.Do(detached(ctx), func(ctx context.Context) error { return s.st.Delete(ctx, key) }); err != nil {
+	if err := s.deleteStuck(detached(ctx)); err != nil {
 		s.event(ctx, StoreFailed, "erase", err)
 		return err
 	}
 	s.err = nil
 	s.turn(turnNothing)
 	return nil
+}
+
+func (s *Session) deleteStuck(ctx context.Context) error {
+	key := s.stuck.key
+	return s.m.calls.Do(ctx, func(ctx context.Context) error { return s.st.Delete(ctx, key) })
 }
 
 // end ends the held session, whoever changes it meanwhile. step does so by [Session.endStep].
@@ -98,16 +102,13 @@ func (s *Session) end(ctx context.Context, step func(*Session, context.Context) 
 	switch {
 	case err == nil, rec.User == "" && errors.Is(err, ErrEnded):
 		return nil
-	case outage(err):
+	case rec.User == "" && errors.Is(err, ErrCorrupt):
+		return s.deleteStuck(ctx)
+	case outage(err), rec.User == "":
 		return err
-	case rec.User == "" && errors.Is(err, ErrConflict):
-		return err
-	case rec.User == "":
-		return s.m.calls.Do(ctx, func(ctx context.Context) error { return s.st.Delete(ctx, rec.Key) })
 	}
-	// The store is too full for another record, or knows no rotation, or others change the user's
-	// session again and again; or it has ended, or goes on under a token that a confirmation has
-	// given it, which nobody finds from here. Without a mark, then.
+	// Others change the user's session again and again; or it has ended, or goes on under a token
+	// that a confirmation has given it, which nobody finds from here. Without a mark, then.
 	return s.endByHandle(ctx, rec.User, rec.Handle)
 }
 
@@ -129,7 +130,7 @@ func (s *Session) endPast(ctx context.Context, user string) error {
 }
 
 // endStep ends the record at the version that is held, and leaves a mark at its key: the session
-// moves to a record that has no life.
+// moves to a record that has no life. Where the store has no room for a mark, there is none.
 func (s *Session) endStep(ctx context.Context, mark []byte) error {
 	c := token.New("")
 	c.Tag = s.rec.Key.Tag
@@ -141,7 +142,13 @@ func (s *Session) endStep(ctx context.Context, mark []byte) error {
 	if corpse.Live(time.Now()) { // one without limits, or with very long ones
 		corpse.Lifetime = 1
 	}
-	return s.move(ctx, s.rec.Key, corpse, s.mark(mark))
+	err := s.move(ctx, s.rec.Key, corpse, s.mark(mark))
+	if err == nil || outage(err) || errors.Is(err, ErrConflict) || errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	corpse = s.rec
+	corpse.Lifetime, corpse.Data, corpse.Writer = 1, nil, newWriter()
+	return s.m.calls.Do(ctx, func(ctx context.Context) error { return s.st.Update(ctx, corpse, corpse.Version) })
 }
 
 var longAgo = time.Unix(1, 0)

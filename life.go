@@ -96,7 +96,7 @@ var turns = [standings][turnCount]standing{
 	},
 	renewed: {
 		turnEnded: ended, turnShown: renewed, turnMoved: renewed, turnIssued: issued, turnRenewed: renewed,
-		turnLeft: departed, turnReleased: visiting, turnTold: settled,
+		turnLeft: departed, turnReleased: visiting, turnTold: settled, turnDropped: settled,
 	},
 	issued: {
 		turnEnded: ended, turnShown: issued, turnMoved: issued, turnIssued: issued, turnRenewed: issued,

@@ -56,14 +56,14 @@ var rules = []struct {
 		return !from.holds() || to.holds() != in(t, turnEnded, turnLeft, turnReleased)
 	}},
 	// L3
-	{"a debt that binds is paid by telling, or by an end", func(from standing, t turn, to standing) bool {
-		return !from.binds() || to.binds() || in(t, turnTold, turnEnded, turnLeft, turnReleased)
+	{"a debt that binds is paid by telling, or by an end, or by the request that has renewed after this one", func(from standing, t turn, to standing) bool {
+		return !from.binds() || to.binds() || in(t, turnTold, turnEnded, turnLeft, turnReleased) || from == renewed && t == turnDropped
 	}},
 	{"a debt of any kind is forgiven by the same, or because it is not sure enough", func(from standing, t turn, to standing) bool {
 		return !from.owes() || to.owes() || in(t, turnTold, turnEnded, turnLeft, turnReleased, turnDropped)
 	}},
-	{"only a debt that other requests can pay, and that does not bind, is dropped", func(from standing, t turn, to standing) bool {
-		return t != turnDropped || from.shared() && !from.binds() && to.holds() && !to.owes()
+	{"only a debt that other requests can pay is dropped", func(from standing, t turn, to standing) bool {
+		return t != turnDropped || from.shared() && to.holds() && !to.owes()
 	}},
 	{"telling pays all, and changes nothing else", func(from standing, t turn, to standing) bool {
 		return t != turnTold || from.owes() && !to.owes() && from.holds() == to.holds() && to != ended
@@ -163,7 +163,7 @@ func TestTurnsAreTotal(t *testing.T) {
 		for tn, always := range map[turn]bool{
 			turnIssued: s.known(), turnReleased: s.known(), turnLeft: s.known(),
 			turnEnded: s.holds() || s == ended, turnShown: s.holds(), turnMoved: s.holds(), turnRenewed: s.holds(),
-			turnTold: s.owes(), turnDropped: s.shared() && !s.binds(), turnNothing: s == unreadable,
+			turnTold: s.owes(), turnDropped: s.shared(), turnNothing: s == unreadable,
 		} {
 			if always && turns[s][tn] == unread {
 				t.Errorf("%s cannot be %s", standingNames[s], turnNames[tn])

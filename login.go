@@ -189,7 +189,7 @@ func (s *Session) confirm(ctx context.Context, l *login) error {
 
 // signIn makes the user's session and ends the one from before.
 func (s *Session) signIn(ctx context.Context, user string, l *login) error {
-	if s.standing == ended && (l.keeps() || len(s.ops) > 0) {
+	if s.standing == ended && (l.keeps() && s.past.mark || len(s.ops) > 0) {
 		return fmt.Errorf("%w: the session went on without this token, and its values with it", ErrConflict)
 	}
 	before := s.snapshot()
