@@ -144,7 +144,7 @@ func (r *run) judgeData() {
 		r.find("L7", nil, r.end(), "the code was taken %d times, and each was acknowledged", taken)
 	}
 	r.judgeStart(all)
-	r.judgeTwice()
+	r.judgeTwice(taken > 0)
 }
 
 // judgeRefused: of a change that was refused nothing was written.
@@ -156,8 +156,8 @@ func (r *run) judgeRefused(e *edit) {
 		if ch.call.q != e.q || ch.at > e.at || ch.after == nil || !valuesOf(ch.after).hold(e.id) {
 			continue
 		}
-		if rec := r.record(ch.key, e.at); rec == nil && r.endedBy(ch.key) == e.q {
-			continue // undone by the request itself
+		if rec := r.record(ch.key, e.at); rec == nil && r.endedBy(ch.key) == e.q || e.q.triedToEnd(word{key: ch.key, at: ch.at}, e.at) {
+			continue // undone by the request itself, or it has tried to
 		}
 		r.find("L7", e.q, e.at, "%s (%s) was refused as not written, and was written to %s", e.name, e.id, r.name(ch.key))
 		return
@@ -314,8 +314,14 @@ func (r *run) judgeStart(all []*edit) {
 }
 
 // judgeTwice: no increment was applied twice, and no session has a code that was taken.
-func (r *run) judgeTwice() {
+func (r *run) judgeTwice(taken bool) {
 	for _, rec := range r.sessions() {
+		if by := r.writer(rec.Key); by != nil && by.triedToEnd(word{key: rec.Key}, r.end()) {
+			continue // an orphan, whose deletion failed as well
+		}
+		if taken && valuesOf(rec)[codeValue.Name()] != "" {
+			r.find("L7", nil, r.end(), "the code was taken, and %s has it all the same", r.name(rec.Key))
+		}
 		seen := map[string]bool{}
 		for id := range strings.FieldsSeq(valuesOf(rec)[logValue.Name()]) {
 			if seen[id] {

@@ -75,11 +75,22 @@ func (r *run) judgeEnds() {
 
 // mustBeOver finds records that live in the end though d has ended them.
 func (r *run) mustBeOver(q *request, d *deed, f func(*store.Record) bool) {
+	if q.lostTrack() {
+		return
+	}
 	for _, rec := range r.sessions() {
 		if f(rec) {
 			r.find("L6", q, d.end, "%s succeeded, and %s, which it ended, lives", d.name, r.name(rec.Key))
 		}
 	}
+}
+
+// lostTrack reports whether q was told that what a renewal has left is damaged: nothing leads on from there.
+func (q *request) lostTrack() bool {
+	return slices.ContainsFunc(q.calls, func(c *call) bool {
+		rec := q.run.record(c.key, c.at)
+		return c.said == store.ErrCorrupt && rec != nil && tailOf(rec) != nil
+	})
 }
 
 // heldBy gives the session that q held when the act began, or loaded for it.
@@ -286,11 +297,24 @@ func (r *run) endedOnPurpose() bool {
 				return true // it was to end the session from before by its handle, and has, perhaps
 			}
 		}
-		if q.slow || q.damaged() && slices.ContainsFunc(q.deeds, func(d *deed) bool { return d.aim.identity() }) {
-			return true // signing in is the way out of a damaged record
+		if q.blind() {
+			return true
+		}
+		if q.slow && r.scene.situation.slow || q.damaged() && slices.ContainsFunc(q.deeds, func(d *deed) bool { return d.aim.identity() }) {
+			return true // it expired; or signing in is the way out of a damaged record
 		}
 	}
 	return faults > 1 || others && logins > 0
+}
+
+// blind reports whether q has sent the token of its own renewal though the last look at it failed: what
+// others have done to the session meanwhile it cannot know.
+func (q *request) blind() bool {
+	if q.head == nil || q.head.token == nil || len(q.calls) == 0 || !q.did(toRenew, q.head.at) {
+		return false
+	}
+	last := q.calls[len(q.calls)-1]
+	return last.method == get && last.key == q.head.token.key && last.said == store.ErrUnavailable
 }
 
 // damaged reports whether q was told that a record is damaged.

@@ -130,12 +130,10 @@ func last(words []word, f func(word) bool) (word, bool) {
 // held gives what q last was told to be a live session, before a tick, and not gone since.
 func (q *request) held(before int) (word, bool) {
 	words := q.words(before)
-	w, ok := last(words, func(w word) bool { return w.live })
-	if !ok {
-		return w, false
-	}
-	after, _ := last(words, func(x word) bool { return x.key == w.key })
-	return w, after.live
+	return last(words, func(w word) bool {
+		after, _ := last(words, func(x word) bool { return x.key == w.key })
+		return w.live && after.live
+	})
 }
 
 // deedAt gives the act that q was doing at a tick; nil outside.

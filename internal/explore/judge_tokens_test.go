@@ -111,7 +111,7 @@ func (r *run) replaced(q *request, before int) *request {
 	}
 	for _, ch := range r.changes {
 		by := ch.call.q
-		if ch.at <= q.sentAt || ch.at >= before || by == q || by.stranger || ch.call.method == revoke && by.marksNot(ch.at) || ch.before == nil || ch.before.Handle != rec.Handle || !session(ch.before) || session(ch.after) {
+		if ch.at <= q.sentAt || ch.at >= before || by == q || by.stranger || (ch.call.method == revoke || ch.call.method == update) && by.marksNot(ch.at) || ch.before == nil || ch.before.Handle != rec.Handle || !session(ch.before) || session(ch.after) {
 			continue
 		}
 		if d := by.deedAt(ch.at); d != nil && (d.aim.identity() || d.aim == toLogout) {
@@ -121,7 +121,7 @@ func (r *run) replaced(q *request, before int) *request {
 	return nil
 }
 
-// marksNot reports whether a revocation of q at a tick has a reason to leave no mark: it is meant for the
+// marksNot reports whether an end by q at a tick, without a rotation, has a reason to leave no mark: it is meant for the
 // user's other sessions, the store is full, or a mark was there and the session has gone on elsewhere.
 func (q *request) marksNot(tick int) bool {
 	if d := q.deedAt(tick); d != nil && d.aim == toRevokeOthers {
@@ -130,6 +130,11 @@ func (q *request) marksNot(tick int) bool {
 	return q.knowsMark(tick) || slices.ContainsFunc(q.calls, func(c *call) bool {
 		return c.at < tick && c.method == rotate && errors.Is(c.said, store.ErrFull)
 	})
+}
+
+// spent reports whether q came with a token that did not lead on any more.
+func (q *request) spent() bool {
+	return q.run.follow(openToken(q.run.ring, q.run.scene.sealed, q.cookies), q.sentAt) == nil
 }
 
 // renewedOn reports whether the act has written a renewal, whose answer was lost and which another one has
@@ -164,7 +169,7 @@ func (r *run) judgeOwed(q *request) {
 		}
 		return
 	}
-	if q.did(toLogout, h.at) && len(q.cookies) > 0 && !h.remove && !q.stubborn && !q.knowsMark(h.at) {
+	if q.did(toLogout, h.at) && q.cookies[cookieName] != "" && !h.remove && !q.stubborn && !q.knowsMark(h.at) {
 		r.find("L3", q, h.at, "Logout succeeded and the response does not take the cookie away")
 	}
 }
@@ -193,7 +198,7 @@ func (r *run) judgeIdentityActs(q *request) {
 		if !d.aim.identity() || d.end == 0 || d.err != nil || q.late(d) {
 			continue
 		}
-		if _, had := last(q.words(d.end), func(w word) bool { return w.live && !w.own }); d.aim == toRenew && !had {
+		if _, had := last(q.words(d.end), func(w word) bool { return w.live && !w.own }); d.aim == toRenew && (!had || q.spent()) {
 			continue // a visitor without a record has nothing to renew
 		}
 		w, ok := last(q.words(d.end), func(w word) bool { return w.own && w.live && w.at > d.began })

@@ -2,84 +2,127 @@ package explore
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
 
 // A mutant is the product with one defect: a repair taken out again, or a mistake made.
 type mutant struct {
-	name     string
+	name    string
+	scene   string // where it shows, as for -explore.scene
+	faults  int    // how many that takes, at most
+	law     string // that it breaks
+	patches []patch
+}
+
+// A patch changes a place of the source. The word mutated in its new text stands for a condition: that
+// its mutant is tried. So one binary, which is built for this test alone, holds all of them.
+type patch struct {
 	file     string // below the root of the repository
 	old, new string // old occurs once in the file
-	scenes   string // where to look, as for -explore.only: exploring all takes long
-	law      string // that a finding must name
 }
 
-// mutants are the defects that the explorer must find.
-var mutants = []mutant{
-	{"changes are not done again on the newest record", "commit.go", "\treturn s.replay()\n", "\ts.resetView()\n\treturn nil\n",
-		"^stored/visitor/incr[+]incr$", "L7"},
-}
-
-// Each mutant is built, by an overlay over the source, and explored; it must break its law.
+// Each mutant breaks its law in its scene, where the product breaks none.
 func TestMutants(t *testing.T) {
-	root, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range mutants {
+	binary := buildMutants(t, slices.Concat(reproduced, mistakes))
+	for i, m := range slices.Concat(reproduced, mistakes) {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
-			out := m.explore(t, root)
-			if !strings.Contains(out, "\n    explore_test.go:") || !strings.Contains(out, ": "+m.law+": ") {
-				t.Errorf("not found: no finding names %s in %s\n%s", m.law, m.scenes, out)
+			if out, err := m.explore(t, binary, 0); err != nil {
+				t.Errorf("%s breaks a law without the defect: %v\n%s", m.scene, err, out)
+			}
+			out, err := m.explore(t, binary, i+1)
+			if err == nil || !strings.Contains(out, " breaks "+m.law+": ") {
+				t.Errorf("not found: no finding names %s in %s\n%s", m.law, m.scene, out)
 			}
 		})
 	}
 }
 
-// explore builds the mutant and gives what exploring it prints.
-func (m mutant) explore(t *testing.T, root string) string {
-	dir := t.TempDir()
-	binary, overlay := filepath.Join(dir, "mutant.test"), m.overlay(t, root, dir)
-	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-overlay", overlay, "-o", binary, "./internal/explore")
-	build.Dir = root
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("the mutant does not build: %v\n%s", err, out)
-	}
-	run := exec.CommandContext(t.Context(), binary, "-test.run=^TestExplore$", "-test.v", "-explore.all", "-explore.samples=0", "-explore.only="+m.scenes)
-	run.Dir = filepath.Join(root, "internal", "explore")
+// mutationVar says in the environment which mutant is tried, counted from 1.
+const mutationVar = "SOJOURN_MUTATION"
+
+// explore explores the scene with the defect of that number and gives what that prints.
+func (m mutant) explore(t *testing.T, binary string, number int) (string, error) {
+	run := exec.CommandContext(t.Context(), binary, "-test.run=^TestExplore$", "-test.v", "-explore.scene="+m.scene, fmt.Sprintf("-explore.faults=%d", m.faults))
+	run.Env = append(os.Environ(), fmt.Sprintf("%s=%d", mutationVar, number))
 	out, err := run.CombinedOutput()
-	if err == nil {
-		t.Errorf("not found: exploring %s breaks no law", m.scenes)
-	}
-	return string(out)
+	return string(out), err
 }
 
-// overlay writes the mutated file and the list of what it stands for; see go help build.
-func (m mutant) overlay(t *testing.T, root, dir string) string {
-	path := filepath.Join(root, filepath.FromSlash(m.file))
-	src, err := os.ReadFile(path)
+// buildMutants builds this test with the patches of all mutants laid over the source; see go help build.
+func buildMutants(t *testing.T, mutants []mutant) (binary string) {
+	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(string(src), m.old); n != 1 {
-		t.Fatalf("the patch does not apply: %s holds its old text %d times", m.file, n)
+	dir := t.TempDir()
+	over := map[string]string{}
+	add := func(file, text string) {
+		name := filepath.Join(dir, fmt.Sprintf("%d.go", len(over)))
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		over[filepath.Join(root, filepath.FromSlash(file))] = name
 	}
-	changed := filepath.Join(dir, filepath.Base(path))
-	if err := os.WriteFile(changed, []byte(strings.Replace(string(src), m.old, m.new, 1)), 0o600); err != nil {
-		t.Fatal(err)
+	for file, text := range patched(t, root, mutants) {
+		add(file, text)
 	}
-	list, err := json.Marshal(map[string]map[string]string{"Replace": {path: changed}})
+	add("mutation.go", "package sojourn\n\nimport (\n\t\"os\"\n\t\"strconv\"\n)\n\nvar mutation, _ = strconv.Atoi(os.Getenv(\""+mutationVar+"\"))\n")
+	list, err := json.Marshal(map[string]any{"Replace": over})
 	if err != nil {
 		t.Fatal(err)
 	}
-	overlay := filepath.Join(dir, "overlay.json")
+	overlay, binary := filepath.Join(dir, "overlay.json"), filepath.Join(dir, "mutants.test")
 	if err := os.WriteFile(overlay, list, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return overlay
+	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-overlay", overlay, "-o", binary, "./internal/explore")
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("the mutants do not build: %v\n%s", err, out)
+	}
+	return binary
+}
+
+// patched gives the text of each file that mutants change.
+func patched(t *testing.T, root string, mutants []mutant) map[string]string {
+	type edit struct {
+		from, to int
+		text     string
+	}
+	sources, edits := map[string]string{}, map[string][]edit{}
+	for i, m := range mutants {
+		for _, p := range m.patches {
+			if sources[p.file] == "" {
+				b, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(p.file)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				sources[p.file] = string(b)
+			}
+			if n := strings.Count(sources[p.file], p.old); n != 1 {
+				t.Fatalf("%s: the patch does not apply: %s holds its old text %d times:\n%s", m.name, p.file, n, p.old)
+			}
+			from := strings.Index(sources[p.file], p.old)
+			edits[p.file] = append(edits[p.file], edit{from, from + len(p.old), strings.ReplaceAll(p.new, "mutated", fmt.Sprintf("(mutation == %d)", i+1))})
+		}
+	}
+	for file, list := range edits {
+		slices.SortFunc(list, func(a, b edit) int { return b.from - a.from })
+		end := len(sources[file])
+		for _, e := range list {
+			if e.to > end {
+				t.Fatalf("two patches overlap in %s, at %q", file, e.text)
+			}
+			sources[file] = sources[file][:e.from] + e.text + sources[file][e.to:]
+			end = e.from
+		}
+	}
+	return sources
 }

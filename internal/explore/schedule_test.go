@@ -38,7 +38,7 @@ type change struct {
 	at            int
 	call          *call
 	key           store.Key
-	before, after *store.Record // nil for absent
+	before, after *store.Record // nil for absent, or without life
 }
 
 // state says where a request is.
@@ -101,6 +101,9 @@ func (w *world) try(c *choices) *run {
 func (r *run) perform() {
 	r.restore(r.start)
 	r.watch(func(key store.Key, before, after *store.Record) {
+		if after != nil && !after.Live(time.Now()) {
+			after = nil
+		}
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.changes = append(r.changes, change{len(r.trace), r.current, key, before, after})

@@ -247,6 +247,7 @@ var scripts = []*script{
 	{name: "bob-send-panic", acts: []act{aBob, aSend, panics(errScripted)}, rescued: true},
 
 	// long requests
+	{name: "read-3min", acts: []act{aRead, aThree}, slow: true},
 	{name: "incr-3min", acts: []act{aRead, aThree, aIncr}, slow: true},
 	{name: "incr-12min", acts: []act{aRead, aSleep, aIncr}, slow: true},
 	{name: "renew-incr-12min", acts: []act{aRenew, aSleep, aIncr}, slow: true},
