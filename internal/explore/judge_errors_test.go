@@ -118,7 +118,7 @@ func (r *run) unjustConflict(q *request, f failure) (law, why string) {
 		takers += min(1, o.count(toTake))
 		signIns += min(1, o.count(toLogin))
 	}
-	if taken && takers > 1 || f.by != nil && f.by.keep && (signIns > 1 || r.heldEnded(q, f) || q.knowsMark(f.at)) || q.confused(f.at) {
+	if taken && takers > 1 || f.by != nil && f.by.keep && (signIns > 1 || r.heldEnded(q, f) || q.knowsMark(f.at) || q.ownEndLost(f)) || q.confused(f.at) {
 		return "", ""
 	}
 	return "L7", "a conflict, where the changes could be merged"
@@ -130,6 +130,14 @@ func (r *run) heldEnded(q *request, f failure) bool {
 	old, ok := q.heldBy(f.by)
 	return ok && slices.ContainsFunc(r.changes, func(ch change) bool {
 		return ch.at < f.at && ch.call.q != q && ch.before != nil && ch.before.Handle == old.handle && ch.ends()
+	})
+}
+
+// ownEndLost reports whether the act that failed has ended the session from before itself, without room for a
+// mark, and the answer was lost: it cannot tell its own end from another's.
+func (q *request) ownEndLost(f failure) bool {
+	return slices.ContainsFunc(q.calls, func(c *call) bool {
+		return c.at > f.by.began && c.at < f.at && c.method == update && !c.begets() && c.fault.outcome == lost
 	})
 }
 

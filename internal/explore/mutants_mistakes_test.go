@@ -53,6 +53,9 @@ var mistakes = []mutant{
 	{"a token is sent that is known to have been renewed", "stored/visitor/renew+renew", 1, "L2", []patch{
 		{"renewal.go", "|| !s.past.at.IsZero() {", "|| !mutated && !s.past.at.IsZero() {"},
 	}},
+	{"the error page has a renewed token that was not looked at again", "stored/renewed-late/renew-incr-12min+ada", 1, "L3", []patch{
+		{"handler.go", "\tif s.standing.binds() && s.standing.shared() {", "\tif !mutated && s.standing.binds() && s.standing.shared() {"},
+	}},
 	{"a sign-in that fails leaves its record", "stored/visitor/ada+read", 1, "L3", []patch{
 		{"login.go", "\t\ts.erase(ctx, s.rec.Key)\n\t\ts.restore(before)", "\t\tif !mutated {\n\t\t\ts.erase(ctx, s.rec.Key)\n\t\t}\n\t\ts.restore(before)"},
 	}},
@@ -60,7 +63,7 @@ var mistakes = []mutant{
 		{"commit.go", "\t\tif errors.Is(err, ErrIndeterminate) {\n\t\t\ts.erase(", "\t\tif !mutated && errors.Is(err, ErrIndeterminate) {\n\t\t\ts.erase("},
 	}},
 	{"a panic page has no token", "stored/signed-in/bob-panic+read", 0, "L3", []patch{
-		{"handler.go", "\t\t} else if s.standing.binds() {", "\t\t} else if !mutated && s.standing.binds() {"},
+		{"handler.go", "\t\t} else {\n\t\t\ts.pay(", "\t\t} else if !mutated {\n\t\t\ts.pay("},
 	}},
 	{"an aborted sign-in lives on", "stored/nobody/bob-abort+read", 0, "L3", []patch{
 		{"handler.go", "\t\tif errors.Is(err, http.ErrAbortHandler) {", "\t\tif !mutated && errors.Is(err, http.ErrAbortHandler) {"},

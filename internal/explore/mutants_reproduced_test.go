@@ -9,7 +9,7 @@ var reproduced = []mutant{
 		{"ticket.go", "\t\tm.opened.cookie.Add(&sum, t.key)\n\t}\n\treturn text, err", "\t\tif mutated {\n\t\t\tt.key.ID[0]++\n\t\t}\n\t\tm.opened.cookie.Add(&sum, t.key)\n\t}\n\treturn text, err"},
 	}},
 	{"what is owed does not go with the error page", "stored/signed-in/ada-incr+read", 1, "L3", []patch{
-		{"handler.go", "\tif s.standing.binds() {\n\t\tif err := s.writeHeader(v.Context, h)", "\tif !mutated && s.standing.binds() {\n\t\tif err := s.writeHeader(v.Context, h)"},
+		{"handler.go", "\ts.pay(v.Context, h)\n", "\tif !mutated {\n\t\ts.pay(v.Context, h)\n\t}\n"},
 	}},
 	{"a failed commit ends the sign-in before it", "stored/visitor/keep-incr+read", 1, "L3", []patch{
 		{"handler.go", "\terr = s.report(v.Context, \"commit\", err)\n", "\terr = s.report(v.Context, \"commit\", err)\n\tif mutated {\n\t\ts.abandon(v.Context)\n\t}\n"},
