@@ -143,13 +143,22 @@ func (v *visit) finish(h http.Header) error {
 	if s.stage == stageUpgrading {
 		s.stage = stageOpen // the answer is a page, then
 	}
-	if s.standing.binds() {
-		if err := s.writeHeader(v.Context, h); err != nil {
-			s.event(v.Context, ChangeLost, "the client cannot be told", err)
-		}
-	}
+	s.pay(v.Context, h)
 	s.stage = stageOver
 	return err
+}
+
+// pay writes what binds into the header of a page that tells of a failure.
+func (s *Session) pay(ctx context.Context, h http.Header) {
+	if s.standing.binds() && s.standing.shared() {
+		s.verify(ctx)
+	}
+	if !s.standing.binds() {
+		return
+	}
+	if err := s.writeHeader(ctx, h); err != nil {
+		s.event(ctx, ChangeLost, "the client cannot be told", err)
+	}
 }
 
 // forgo drops the changes of values where the handler says by its status that it failed: what it
@@ -219,10 +228,8 @@ func (v *visit) panicked(p any) {
 		err, _ := p.(error)
 		if errors.Is(err, http.ErrAbortHandler) {
 			s.abandon(ctx)
-		} else if s.standing.binds() {
-			if err := s.writeHeader(ctx, v.w.w.Header()); err != nil {
-				s.event(ctx, ChangeLost, "the client cannot be told", err)
-			}
+		} else {
+			s.pay(ctx, v.w.w.Header())
 		}
 	}
 	s.over()
