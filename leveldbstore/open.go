@@ -14,8 +14,14 @@ import (
 // Store is a store that [Open] made.
 type Store = kvstore.Store
 
+// reserve is what LevelDB may need of the disk for a while, beside what it stores: a compaction of
+// level 0 writes its tables (12 of 4 MiB at most) and those of level 1 (10 MiB) anew before it
+// removes the old ones, any other one 25 tables of 2 MiB; a journal and a table go on meanwhile.
+// Without that room LevelDB refuses all writes, sign-outs too, until it is opened again.
+const reserve = 96 << 20
+
 // Open opens a database for sessions alone in dir, which it makes if need be, with a bloom filter
-// and, unless opts sets Full, 32 MiB of the disk kept free for sign-outs. Close the Store when it is
+// and, unless opts sets Full, 96 MiB of the disk kept free for sign-outs. Close the Store when it is
 // no longer used. Errors: [store.ErrUnavailable] if dir is open already, here or in another
 // process; those of the system, and of [New].
 //
@@ -25,5 +31,5 @@ func Open(dir string, opts *Options) (*Store, error) {
 	if err != nil {
 		return nil, kvstore.NotOpened(name, dir, err, errors.Is(err, syscall.EAGAIN))
 	}
-	return kvstore.Open(name, dir, &engine{db: db}, db, opts, 32<<20)
+	return kvstore.Open(name, dir, &engine{db: db}, db, opts, reserve)
 }

@@ -12,7 +12,7 @@ func TestOpen(t *testing.T) {
 
 // A disk that fills up refuses new sessions; reading, touching and ending go on.
 func TestOpenFullDisk(t *testing.T) {
-	st, err := Open(kvtest.SmallDisk(t, 128), nil)
+	st, err := Open(kvtest.SmallDisk(t, 192), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
