@@ -232,6 +232,22 @@ func (r *run) judgeClient() {
 	}
 }
 
+// judgeStays applies L7 to the browser: a user who signs in again keeps the session, and so its values.
+func (r *run) judgeStays() {
+	before, now := r.follow(openToken(r.ring, r.scene.sealed, r.jars[len(r.jars)-1]), 0), r.follow(openToken(r.ring, r.scene.sealed, r.jar), r.end()-1)
+	if before == nil || now == nil || before.User == "" || before.Handle == now.Handle {
+		return
+	}
+	for _, q := range r.reqs {
+		if q.damaged() || q.slow || slices.ContainsFunc(q.deeds, func(d *deed) bool {
+			return d.aim == toLogout || d.aim == toRevokeUser || d.aim == toRevokeOne || d.aim == toLogin && d.user != before.User
+		}) {
+			return
+		}
+	}
+	r.find("L7", nil, r.end(), "the browser has a session of its user's that is not the one from before, and nobody has ended that")
+}
+
 // reached gives the keys to which the tokens lead that clients have had, at a tick.
 func (r *run) reached(tick int) map[store.Key]bool {
 	keys := map[store.Key]bool{}

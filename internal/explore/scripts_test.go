@@ -217,6 +217,8 @@ var scripts = []*script{
 	{name: "bob-or-incr", acts: []act{aBob, aIncr}, stubborn: true},
 	{name: "logout-bob", acts: []act{aLogout, aBob}},
 	{name: "bob-logout", acts: []act{aBob, aLogout}},
+	{name: "ada-commit", acts: []act{aAda, aCommit}},
+	{name: "renew-commit", acts: []act{aRenew, aCommit}},
 	{name: "logout-commit-public", acts: []act{aLogout, aCommit, aPublic}},
 	{name: "revoke-ada", acts: []act{aRevokeAda, aAda}},
 
