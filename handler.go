@@ -133,6 +133,10 @@ func (v *visit) finish(h http.Header) error {
 	}
 	err = s.report(v.Context, "commit", err)
 	s.dropChanges()
+	if s.stage == stageUpgrading {
+		s.stage = stageOpen // the answer is a page, then
+	}
+	s.makeSure(v.Context)
 	restoreHeader(h, v.found, v.m.jar.Name)
 	s.takeBack(h)
 	if s.stage == stageTold && s.standing.holds() && v.m.opts.Custom != nil {
@@ -140,19 +144,20 @@ func (v *visit) finish(h http.Header) error {
 			s.event(v.Context, ChangeLost, "the client cannot be told", err)
 		}
 	}
-	if s.stage == stageUpgrading {
-		s.stage = stageOpen // the answer is a page, then
-	}
 	s.pay(v.Context, h)
 	s.stage = stageOver
 	return err
 }
 
-// pay writes what binds into the header of a page that tells of a failure.
-func (s *Session) pay(ctx context.Context, h http.Header) {
-	if s.standing.binds() && s.standing.shared() {
+// makeSure has a last look at the token that a page which tells of a failure will have.
+func (s *Session) makeSure(ctx context.Context) {
+	if (s.standing.binds() || s.stage == stageTold) && s.looksAgain() {
 		s.verify(ctx)
 	}
+}
+
+// pay writes what binds into the header of a page that tells of a failure.
+func (s *Session) pay(ctx context.Context, h http.Header) {
 	if !s.standing.binds() {
 		return
 	}
@@ -229,6 +234,8 @@ func (v *visit) panicked(p any) {
 		if errors.Is(err, http.ErrAbortHandler) {
 			s.abandon(ctx)
 		} else {
+			s.makeSure(ctx)
+			s.takeBack(v.w.w.Header())
 			s.pay(ctx, v.w.w.Header())
 		}
 	}

@@ -48,7 +48,7 @@ func (s *Session) writeHeader(ctx context.Context, h http.Header) error {
 
 // abandon ends a session whose only token the client will not get.
 func (s *Session) abandon(ctx context.Context) {
-	if s.standing != issued && s.standing != told {
+	if !s.standing.sole() {
 		return
 	}
 	s.event(ctx, ChangeLost, "the client cannot be told of its session, which ends", nil)

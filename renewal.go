@@ -116,7 +116,7 @@ func (s *Session) rotate(ctx context.Context, rec store.Record, mt meta.Meta, g 
 	if leads {
 		s.turn(turnRenewed)
 	} else {
-		s.turn(turnIssued)
+		s.turn(turnReissued)
 	}
 	s.event(ctx, SessionRenewed, "", nil)
 	return err
@@ -199,13 +199,19 @@ func (s *Session) resolve(ctx context.Context, lost error, old store.Key, rec, t
 	return fmt.Errorf("%w: %w", ErrIndeterminate, store.ErrNotFound) // applied, perhaps, and ended since
 }
 
-// verify makes sure, before the response names a token that other requests can reach, that it still
-// is the session's: another may have replaced it since.
+// looksAgain reports whether the response names, or has named already in a header that has yet to
+// leave, a token of a session that other requests can reach.
+func (s *Session) looksAgain() bool {
+	return s.stage <= stageTold && s.standing.shared() || s.stage == stageTold && s.standing.holds()
+}
+
+// verify makes sure, before the response names a token, that it still is the session's: others may have
+// replaced it since, or ended the session.
 func (s *Session) verify(ctx context.Context) {
 	err := s.refind(ctx)
 	if err != nil && !errors.Is(err, ErrEnded) {
 		s.event(ctx, StoreFailed, "verify", err)
-		if !s.standing.binds() || !s.past.at.IsZero() { // what has replaced it leads on from it
+		if s.standing.shared() && (!s.standing.binds() || !s.past.at.IsZero()) { // what has replaced it leads on from it
 			s.turn(turnDropped)
 		}
 		return

@@ -95,11 +95,12 @@ func (q *request) lostTrack() bool {
 
 // heldBy gives the session that q held when the act began, or loaded for it.
 func (q *request) heldBy(d *deed) (word, bool) {
-	if w, ok := q.held(d.began); ok {
+	spent := q.spent() // then it holds nothing but its own, whatever it has seen
+	if w, ok := q.held(d.began); ok && (w.own || !spent) {
 		return w, ok
 	}
 	for _, w := range q.words(d.end) {
-		if w.at > d.began && w.live && !w.own {
+		if w.at > d.began && w.live && !w.own && !spent {
 			return w, true
 		}
 	}

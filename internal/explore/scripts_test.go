@@ -252,6 +252,9 @@ var scripts = []*script{
 	{name: "read-3min", acts: []act{aRead, aThree}, slow: true},
 	{name: "incr-3min", acts: []act{aRead, aThree, aIncr}, slow: true},
 	{name: "incr-12min", acts: []act{aRead, aSleep, aIncr}, slow: true},
+	{name: "renew-commit-3min", acts: []act{aRenew, aCommit, aThree}, slow: true},
+	{name: "incr-commit-3min", acts: []act{aIncr, aCommit, aThree}, slow: true},
+	{name: "ada-commit-3min", acts: []act{aAda, aCommit, aThree}, slow: true},
 	{name: "renew-incr-12min", acts: []act{aRenew, aSleep, aIncr}, slow: true},
 }
 
