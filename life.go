@@ -21,8 +21,6 @@ const (
 	ended
 	// settled: the request holds a live record, and the client its token.
 	settled
-	// told: as issued, and the header has the token. It has not left yet, as far as is known.
-	told
 	// moved: the request holds a live record, and the client may have an older token that leads to
 	// it, or a second cookie. The response should name the present one, if it still is that.
 	moved
@@ -49,7 +47,7 @@ func (s standing) known() bool { return s >= visiting }
 func (s standing) shared() bool { return s >= moved && s < issued }
 
 // sole reports whether only this request has the token of the session that it holds.
-func (s standing) sole() bool { return s == told || s == reissued || s == issued }
+func (s standing) sole() bool { return s == reissued || s == issued }
 
 // owes reports whether the response must change what the client holds.
 func (s standing) owes() bool { return s == departed || s >= moved }
@@ -72,7 +70,7 @@ const (
 	turnRenewed              // the store acknowledged a renewal
 	turnLeft                 // this request ended it, and the client holds a token
 	turnReleased             // this request ended it, and nothing can or need be said to the client
-	turnTold                 // the header has what was owed
+	turnTold                 // the header has what was owed, and leaves
 	turnDropped              // the present token was not sure enough to be sent
 
 	turnCount
@@ -93,10 +91,6 @@ var turns = [standings][turnCount]standing{
 		turnEnded: ended, turnShown: settled, turnMoved: moved, turnIssued: issued, turnReissued: reissued,
 		turnRenewed: renewed, turnLeft: departed, turnReleased: visiting,
 	},
-	told: {
-		turnEnded: ended, turnShown: told, turnMoved: reissued, turnIssued: issued, turnReissued: reissued,
-		turnRenewed: reissued, turnLeft: departed, turnReleased: visiting,
-	},
 	moved: {
 		turnEnded: ended, turnShown: moved, turnMoved: moved, turnIssued: issued, turnReissued: reissued,
 		turnRenewed: renewed, turnLeft: departed, turnReleased: visiting, turnTold: settled, turnDropped: settled,
@@ -107,11 +101,11 @@ var turns = [standings][turnCount]standing{
 	},
 	reissued: {
 		turnEnded: ended, turnShown: reissued, turnMoved: reissued, turnIssued: issued, turnReissued: reissued,
-		turnRenewed: reissued, turnLeft: departed, turnReleased: visiting, turnTold: told, turnDropped: settled,
+		turnRenewed: reissued, turnLeft: departed, turnReleased: visiting, turnTold: settled, turnDropped: settled,
 	},
 	issued: {
 		turnEnded: ended, turnShown: issued, turnMoved: issued, turnIssued: issued, turnReissued: issued,
-		turnRenewed: issued, turnLeft: departed, turnReleased: visiting, turnTold: told,
+		turnRenewed: issued, turnLeft: departed, turnReleased: visiting, turnTold: settled,
 	},
 }
 
@@ -132,7 +126,7 @@ type stage uint8
 
 const (
 	stageOpen      stage = iota // the header can be changed
-	stageTold                   // … and it has the token, or its removal, already
+	stageTold                   // … and it has had the session's cookie, by an earlier Commit
 	stageUpgrading              // the connection is about to be taken over: the header may never leave
 	stageSent                   // the header is gone
 	stageOver                   // the handler has returned, or an error page replaced its own

@@ -13,7 +13,7 @@ import (
 
 // names for failures.
 var (
-	standingNames = [standings]string{"unread", "unreadable", "visiting", "departed", "ended", "settled", "told", "moved", "renewed", "reissued", "issued"}
+	standingNames = [standings]string{"unread", "unreadable", "visiting", "departed", "ended", "settled", "moved", "renewed", "reissued", "issued"}
 	turnNames     = [turnCount]string{"failed", "nothing", "ended", "shown", "moved", "issued", "reissued", "renewed", "left", "released", "told", "dropped"}
 )
 
@@ -66,8 +66,8 @@ var rules = []struct {
 		return t != turnTold || from.owes() && !to.owes() && from.holds() == to.holds() && to != ended
 	}},
 	// L1
-	{"reading alone never makes a debt that binds, unless of what is in the header already", func(from standing, t turn, to standing) bool {
-		return !reads(t) || !to.binds() || from.binds() || from.sole()
+	{"reading alone never makes a debt that binds", func(from standing, t turn, to standing) bool {
+		return !reads(t) || !to.binds() || from.binds()
 	}},
 	{"a record that is shown where it was looked for changes no debt", func(from standing, t turn, to standing) bool {
 		return t != turnShown || to == from || !from.known() && !to.owes()
@@ -82,13 +82,10 @@ var rules = []struct {
 		return from != issued || !to.shared()
 	}},
 	{"a token that only this request has stays so, whatever else happens to the record", func(from standing, t turn, to standing) bool {
-		return !from.sole() || !to.holds() || to.sole() || t == turnDropped
+		return !from.sole() || !to.holds() || to.sole() || in(t, turnTold, turnDropped)
 	}},
 	{"what this request makes is owed, and binds", func(_ standing, t turn, to standing) bool {
 		return !in(t, turnIssued, turnReissued, turnRenewed) || to.holds() && to.binds()
-	}},
-	{"a token that has been told is no less this request's own than before, until the header leaves", func(from standing, t turn, to standing) bool {
-		return t != turnTold || from.sole() == to.sole()
 	}},
 	{"a new record is nobody else's", func(_ standing, t turn, to standing) bool {
 		return t != turnIssued || to == issued

@@ -199,19 +199,13 @@ func (s *Session) resolve(ctx context.Context, lost error, old store.Key, rec, t
 	return fmt.Errorf("%w: %w", ErrIndeterminate, store.ErrNotFound) // applied, perhaps, and ended since
 }
 
-// looksAgain reports whether the response names, or has named already in a header that has yet to
-// leave, a token of a session that other requests can reach.
-func (s *Session) looksAgain() bool {
-	return s.stage <= stageTold && s.standing.shared() || s.stage == stageTold && s.standing.holds()
-}
-
 // verify makes sure, before the response names a token, that it still is the session's: others may have
 // replaced it since, or ended the session.
 func (s *Session) verify(ctx context.Context) {
 	err := s.refind(ctx)
 	if err != nil && !errors.Is(err, ErrEnded) {
 		s.event(ctx, StoreFailed, "verify", err)
-		if s.standing.shared() && (!s.standing.binds() || !s.past.at.IsZero()) { // what has replaced it leads on from it
+		if !s.standing.binds() || !s.past.at.IsZero() { // what has replaced it leads on from it
 			s.turn(turnDropped)
 		}
 		return

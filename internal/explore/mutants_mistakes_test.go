@@ -57,7 +57,7 @@ var mistakes = []mutant{
 		{"renewal.go", "|| !s.past.at.IsZero() {", "|| !mutated && !s.past.at.IsZero() {"},
 	}},
 	{"the error page has a renewed token that was not looked at again", "stored/renewed-late/renew-incr-12min+ada", 1, "L3", []patch{
-		{"handler.go", "\tif (s.standing.binds() ||", "\tif !mutated && (s.standing.binds() ||"},
+		{"handler.go", "\tif s.standing.binds() && s.standing.shared() {", "\tif !mutated && s.standing.binds() && s.standing.shared() {"},
 	}},
 	{"a sign-in that fails leaves its record", "stored/visitor/ada+read", 1, "L3", []patch{
 		{"login.go", "\t\ts.erase(ctx, s.rec.Key)\n\t\ts.restore(before)", "\t\tif !mutated {\n\t\t\ts.erase(ctx, s.rec.Key)\n\t\t}\n\t\ts.restore(before)"},
