@@ -132,11 +132,14 @@ func (q *request) forestalled(f failure) bool {
 	})
 }
 
-// heldEnded reports whether the session that q held when the act began that failed was ended by then, by
-// another request.
+// heldEnded reports whether the session that q held when the act began that failed, or had been sent with, was
+// ended by then, by another request.
 func (r *run) heldEnded(q *request, f failure) bool {
 	old, ok := q.heldBy(f.by)
-	return ok && slices.ContainsFunc(r.changes, func(ch change) bool {
+	if rec := r.follow(openToken(r.ring, r.scene.sealed, q.cookies), q.sentAt); !ok && rec != nil {
+		old.handle = rec.Handle
+	}
+	return slices.ContainsFunc(r.changes, func(ch change) bool {
 		return ch.at < f.at && ch.call.q != q && ch.before != nil && ch.before.Handle == old.handle && ch.ends()
 	})
 }
