@@ -236,7 +236,7 @@ func (r *run) judgeClient() {
 // judgeStays applies L7 to the browser: a user who signs in again keeps the session, and so its values.
 func (r *run) judgeStays() {
 	before, now := r.follow(openToken(r.ring, r.scene.sealed, r.jars[len(r.jars)-1]), 0), r.follow(openToken(r.ring, r.scene.sealed, r.jar), r.end()-1)
-	if before == nil || now == nil || before.User == "" || before.Handle == now.Handle {
+	if before == nil || now == nil || before.User == "" || before.User != now.User || before.Handle == now.Handle {
 		return
 	}
 	for _, q := range r.reqs {

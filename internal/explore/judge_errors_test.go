@@ -88,6 +88,8 @@ func (r *run) unjustEnd(q *request, f failure) (law, why string) {
 		}
 	}
 	switch {
+	case q.slow && r.timeAt(f.at).Sub(r.timeAt(q.sentAt)) > longest:
+		return "", ""
 	case len(held) > 0 && q.slow:
 		return "L8", "the session lived when the request came, and nobody ended it"
 	case len(held) > 0:
@@ -132,14 +134,11 @@ func (q *request) forestalled(f failure) bool {
 	})
 }
 
-// heldEnded reports whether the session that q held when the act began that failed, or had been sent with, was
-// ended by then, by another request.
+// heldEnded reports whether the session that q held when the act began that failed was ended by then, by
+// another request.
 func (r *run) heldEnded(q *request, f failure) bool {
 	old, ok := q.heldBy(f.by)
-	if rec := r.follow(openToken(r.ring, r.scene.sealed, q.cookies), q.sentAt); !ok && rec != nil {
-		old.handle = rec.Handle
-	}
-	return slices.ContainsFunc(r.changes, func(ch change) bool {
+	return ok && slices.ContainsFunc(r.changes, func(ch change) bool {
 		return ch.at < f.at && ch.call.q != q && ch.before != nil && ch.before.Handle == old.handle && ch.ends()
 	})
 }

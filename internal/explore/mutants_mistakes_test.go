@@ -27,7 +27,7 @@ var mistakes = []mutant{
 		{"login.go", "\t\treturn s.rotate(ctx, rec, mt, atOnce)", "\t\treturn s.rotate(ctx, rec, mt, grace(mutated))"},
 	}},
 	{"a confirmation that comes after another one begins anew", "stored/signed-in/ada+ada", 0, "L7", []patch{
-		{"login.go", "(s.past.reissued() && s.past.user == user ||", "(!mutated && s.past.reissued() && s.past.user == user ||"},
+		{"login.go", "case s.past.reissued() && s.past.user == user,", "case !mutated && s.past.reissued() && s.past.user == user,"},
 	}},
 	{"RevokeOthers leaves the token before it alive", "stored/signed-in/others+read", 0, "L6", []patch{
 		{"ends.go", "s.renew(ctx, atOnce)", "s.renew(ctx, grace(mutated))"},
