@@ -1,6 +1,6 @@
 package sojourn_test
 
-// More defects of other libraries, numbered P1 to P36: from P16 on.
+// More defects of other libraries, D16 and above.
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// peers P16, P29, P36; promise 7; R8
+// D16, D29, D36; R8
 func TestPeerP16CookielessVisitors(t *testing.T) {
 	g := newSite(t)
 	for i := range 1000 {
@@ -28,7 +28,7 @@ func TestPeerP16CookielessVisitors(t *testing.T) {
 	}
 }
 
-// peers P16: a value without a body, one after the first byte, one read in its own request.
+// D16: a value without a body, one after the first byte, one read in its own request.
 func TestPeerP16ValueNeedsNoBody(t *testing.T) {
 	g := newSite(t)
 	b := g.browser()
@@ -50,7 +50,7 @@ func TestPeerP16ValueNeedsNoBody(t *testing.T) {
 	}
 }
 
-// peers P22: a Sealer needs no more than to undo what it did.
+// D22: a Sealer needs no more than to undo what it did.
 func TestPeerP22OwnCrypto(t *testing.T) {
 	g := newSite(t, func(o *sojourn.Options) { o.Keys = xor{} })
 	b := g.signedIn("ada")
@@ -80,7 +80,7 @@ func flip(b []byte) []byte {
 	return b
 }
 
-// peers P23; R21, R47, P2
+// D23; R21, R47, P2
 func TestPeerP23LogoutWithStoreDown(t *testing.T) {
 	g := newSite(t)
 	b := g.signedIn("ada")
@@ -102,7 +102,7 @@ func TestPeerP23LogoutWithStoreDown(t *testing.T) {
 	b.wants("user", "")
 }
 
-// peers P29; R28
+// D29; R28
 func TestPeerP29CookieAttributes(t *testing.T) {
 	g := newSite(t)
 	c := g.browser().get("login?user=ada").Result().Cookies()[0]
@@ -111,7 +111,7 @@ func TestPeerP29CookieAttributes(t *testing.T) {
 	}
 }
 
-// peers P30, kataras, redisstore; R3, R7: what a client sends is never a key.
+// D30, D37; R3, R7: what a client sends is never a key.
 func TestPeerP30ClientChosenID(t *testing.T) {
 	g := newSite(t)
 	for _, id := range []string{"chosen-by-attacker", "session:1", base64.RawURLEncoding.EncodeToString(make([]byte, 93))} {
@@ -130,7 +130,7 @@ func TestPeerP30ClientChosenID(t *testing.T) {
 	}
 }
 
-// peers P36
+// D36
 func TestPeerP36OldTokenAfterLogoutOfNew(t *testing.T) {
 	g := newSite(t)
 	b := g.signedIn("ada")
@@ -143,7 +143,7 @@ func TestPeerP36OldTokenAfterLogoutOfNew(t *testing.T) {
 	}
 }
 
-// peers P20, P21: saves against a revocation leave nothing behind.
+// D20, D21: saves against a revocation leave nothing behind.
 func TestPeerP21UnrevocableZombies(t *testing.T) {
 	g := newSite(t)
 	paths := []string{"append?v=x", "renew", "user", "set?k=a"}

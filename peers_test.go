@@ -1,6 +1,6 @@
 package sojourn_test
 
-// Defects of other libraries, numbered P1 to P36, done to this one.
+// Defects of other libraries, D1 to D15, done to this one; docs/promises.md says what each is.
 
 import (
 	"context"
@@ -18,7 +18,7 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// peers P1, P10, P15, P28; promise 2; P4
+// D1, D10, D15, D28; P4
 func TestPeerP01LostUpdate(t *testing.T) {
 	for _, second := range []string{"set?k=b", "append?v=b", "renew", "user"} {
 		g := newSite(t)
@@ -37,7 +37,7 @@ func TestPeerP01LostUpdate(t *testing.T) {
 	}
 }
 
-// peers P2, P11, P15, P20, P28; promise 1; R12
+// D2, D11, D15, D20, D28; R12
 func TestPeerP02Zombie(t *testing.T) {
 	for _, slow := range []string{"set?k=a", "append?v=a", "user", "none", "get?k=a"} {
 		t.Run(slow, func(t *testing.T) {
@@ -60,7 +60,7 @@ func TestPeerP02Zombie(t *testing.T) {
 	}
 }
 
-// peers P4; P4
+// D4; P4
 func TestPeerP04NoGraceAfterRenewal(t *testing.T) {
 	t.Run("renewal", func(t *testing.T) {
 		g := newSite(t)
@@ -97,7 +97,7 @@ func TestPeerP04NoGraceAfterRenewal(t *testing.T) {
 	}
 }
 
-// peers P5; R23
+// D5; R23
 func TestPeerP05RevokeAllWithHashedTokens(t *testing.T) {
 	g := newSite(t)
 	a, b, eve := g.signedIn("ada"), g.signedIn("ada"), g.signedIn("eve")
@@ -113,7 +113,7 @@ func TestPeerP05RevokeAllWithHashedTokens(t *testing.T) {
 	eve.wants("user", "")
 }
 
-// peers P6, P16; R48
+// D6, D16; R48
 func TestPeerP06FlushFirst(t *testing.T) {
 	flush := map[string]func(w http.ResponseWriter) error{
 		"controller": func(w http.ResponseWriter) error { return http.NewResponseController(w).Flush() },
@@ -150,7 +150,7 @@ func TestPeerP06FlushFirst(t *testing.T) {
 	}
 }
 
-// peers P6: an informational status is not the response.
+// D6: an informational status is not the response.
 func TestPeerP06Informational(t *testing.T) {
 	g := newSite(t)
 	g.mux.HandleFunc("/early", func(w http.ResponseWriter, r *http.Request) {
@@ -167,7 +167,7 @@ func TestPeerP06Informational(t *testing.T) {
 	}
 }
 
-// peers P7; P9
+// D7; P9
 func TestPeerP07ClientGone(t *testing.T) {
 	for path, check := range map[string]struct{ path, want string }{
 		"set?k=a&v=x": {"get?k=a", "x"}, "logout": {"user", ""}, "others": {"user", ""}, "login?user=ada": {"user", ""},
@@ -194,7 +194,7 @@ func TestPeerP07ClientGone(t *testing.T) {
 	}
 }
 
-// peers P7b; R48, P7
+// D7b; R48, P7
 func TestPeerP07bFailedCommitSendsNoPage(t *testing.T) {
 	g := newSite(t)
 	b := g.signedIn("ada")
@@ -234,7 +234,7 @@ func TestPeerP07bFailedCommitStaysFailed(t *testing.T) {
 	}
 }
 
-// peers P11
+// D11
 func TestPeerP11IDNotReusedAfterLogout(t *testing.T) {
 	g := newSite(t)
 	b := g.signedIn("ada")
@@ -257,7 +257,7 @@ func TestPeerP11IDNotReusedAfterLogout(t *testing.T) {
 	}
 }
 
-// peers P12: what does not fit the cookie fits the store.
+// D12: what does not fit the cookie fits the store.
 func TestPeerP12LargeData(t *testing.T) {
 	g := newSite(t)
 	b := g.browser()
@@ -273,7 +273,7 @@ func TestPeerP12LargeData(t *testing.T) {
 	}
 }
 
-// peers P13, P31: a life set for one session holds on the server, in the cookie and at the next requests.
+// D13, D31: a life set for one session holds on the server, in the cookie and at the next requests.
 func TestPeerP13RememberedLifetime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newSite(t)
@@ -297,7 +297,7 @@ func TestPeerP13RememberedLifetime(t *testing.T) {
 	})
 }
 
-// peers P14, P19, P32: two managers in one request, with one key, are two.
+// D14, D19, D32: two managers in one request, with one key, are two.
 func TestPeerP14TwoManagers(t *testing.T) {
 	ring := must(sojourn.NewKeyRing(sojourn.NewKey()))
 	one := newSite(t, func(o *sojourn.Options) { o.Keys = ring })

@@ -44,7 +44,7 @@ var wrongBytes = []wrong{
 			return rec, now, err
 		}
 	})},
-	{"a walk reuses its bytes (P8)", []string{"alias-list"}, swap(func(a *altered) {
+	{"a walk reuses its bytes (D8)", []string{"alias-list"}, swap(func(a *altered) {
 		a.all = func(ctx context.Context) iter.Seq2[store.Record, error] {
 			return func(yield func(store.Record, error) bool) {
 				var buf []byte
@@ -144,7 +144,7 @@ var wrongBytes = []wrong{
 			return rec, now, err
 		}
 	})},
-	{"no contexts (P34)", []string{"context-cancelled", "context-deadline"}, swap(func(a *altered) {
+	{"no contexts (D34)", []string{"context-cancelled", "context-deadline"}, swap(func(a *altered) {
 		a.update = func(_ context.Context, rec store.Record, v uint64) error {
 			return a.ref.Update(context.Background(), rec, v)
 		}
