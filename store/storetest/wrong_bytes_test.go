@@ -35,7 +35,7 @@ var wrongBytes = []wrong{
 			return got, err
 		}
 	})},
-	{"hands out bytes that change later (P8b)", []string{"alias-out"}, swap(func(a *altered) {
+	{"hands out bytes that change later (D8b)", []string{"alias-out"}, swap(func(a *altered) {
 		var buf []byte
 		a.get = func(ctx context.Context, key store.Key) (store.Record, time.Time, error) {
 			rec, now, err := a.ref.Get(ctx, key)
@@ -135,7 +135,7 @@ var wrongBytes = []wrong{
 			return nil
 		}
 	})},
-	{"a failed query is not found (P8d)", []string{"context-cancelled", "context-deadline"}, swap(func(a *altered) {
+	{"a failed query is not found (D8d)", []string{"context-cancelled", "context-deadline"}, swap(func(a *altered) {
 		a.get = func(ctx context.Context, key store.Key) (store.Record, time.Time, error) {
 			rec, now, err := a.ref.Get(ctx, key)
 			if err != nil {

@@ -90,7 +90,7 @@ var wrongTimes = []wrong{
 			r.Lifetime = max(r.Lifetime, time.Second)
 		}
 	})},
-	{"no time to live where it has passed (P8c)", []string{"life-over"}, handedIn(func(r *store.Record) {
+	{"no time to live where it has passed (D8c)", []string{"life-over"}, handedIn(func(r *store.Record) {
 		if !r.Created.IsZero() && !r.Live(time.Now()) {
 			r.Idle, r.Lifetime = 0, 0
 		}

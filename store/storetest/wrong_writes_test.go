@@ -104,7 +104,7 @@ var wrongWrites = []wrong{
 			return a.ref.Update(ctx, rec, v)
 		}
 	})},
-	{"update does not move the expiry (P8d)", []string{"idle-slides", "sweep-live"}, swap(func(a *altered) {
+	{"update does not move the expiry (D8d)", []string{"idle-slides", "sweep-live"}, swap(func(a *altered) {
 		a.update = func(ctx context.Context, rec store.Record, v uint64) error {
 			if old, ok := a.raw(rec.Key); ok {
 				rec.Seen, rec.Idle, rec.Lifetime = old.Seen, old.Idle, old.Lifetime
@@ -131,7 +131,7 @@ var wrongWrites = []wrong{
 			return a.ref.Update(ctx, rec, v)
 		}
 	})},
-	{"an update to no life drops the limits (P8c)", []string{"update-ends"}, swap(func(a *altered) {
+	{"an update to no life drops the limits (D8c)", []string{"update-ends"}, swap(func(a *altered) {
 		a.update = func(ctx context.Context, rec store.Record, v uint64) error {
 			if old, ok := a.raw(rec.Key); ok && old.Version == v {
 				old.Idle, old.Lifetime = rec.Idle, rec.Lifetime

@@ -2,10 +2,12 @@
 // about this repository: which room may import which, what every module must
 // have, and that the README's code is code that compiles.
 //
-// Usage: repocheck [directory]. It prints one finding a line and exits with 1 if there is any.
+// Usage: repocheck [-fix] [directory]. It prints one finding a line and exits with 1 if there is
+// any. With -fix it first writes the lists of tests in docs/promises.md anew.
 package main
 
 import (
+	"flag"
 	"fmt"
 	"os"
 
@@ -13,11 +15,16 @@ import (
 )
 
 func main() {
+	fix := flag.Bool("fix", false, "write the lists of tests in docs/promises.md")
+	flag.Parse()
 	root := "."
-	if len(os.Args) > 1 {
-		root = os.Args[1]
+	if flag.NArg() > 0 {
+		root = flag.Arg(0)
 	}
 	repo, err := rules.Load(root)
+	if err == nil && *fix {
+		err = rules.FixPromises(repo)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "repocheck:", err)
 		os.Exit(2)

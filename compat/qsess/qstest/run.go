@@ -46,7 +46,7 @@ var checks = []check{
 	{"D17 nobody is not everybody", noUser},
 	{"D19 a token opens its own Store's sessions only", crossing},
 	{"D19 ids cannot be guessed or met again", sequential},
-	{"P20a deletions at the same time", deletions},
+	{"D20 deletions at the same time", deletions},
 	{"D20 a refresh keeps what others saved", refresh},
 	{"D20 overlapping changes", overlap},
 	{"D21 no session survives its user's", survivors},

@@ -22,6 +22,7 @@ type Repo struct {
 	Modules []*Module // every go.mod found, in the order of their directories
 	Uses    []string  // directories that go.work lists, slash-separated, relative to Root
 	Files   []*File
+	Pages   []string // every *.md, relative to the root, slash-separated
 	fset    *token.FileSet
 }
 
@@ -67,6 +68,8 @@ func Load(root string) (*Repo, error) {
 			return nil
 		case d.Name() == "go.mod":
 			return repo.addModule(rel)
+		case path.Ext(rel) == ".md":
+			repo.Pages = append(repo.Pages, rel)
 		case path.Ext(rel) == ".go" && !strings.HasPrefix(d.Name(), "_") && !strings.HasPrefix(d.Name(), "."):
 			sources = append(sources, rel)
 		}
@@ -185,8 +188,22 @@ func (f *File) core() bool { return f.Module.Path == Core }
 
 // at is a finding at a node of the file.
 func (r *Repo) at(n ast.Node, format string, args ...any) Finding {
-	p := r.fset.Position(n.Pos())
-	return Finding{fmt.Sprintf("%s:%d", p.Filename, p.Line), fmt.Sprintf(format, args...)}
+	return Finding{r.place(n.Pos()), fmt.Sprintf(format, args...)}
+}
+
+// place spells a position as a file and a line.
+func (r *Repo) place(pos token.Pos) string {
+	p := r.fset.Position(pos)
+	return fmt.Sprintf("%s:%d", p.Filename, p.Line)
+}
+
+// lines returns the lines of a file of the repository, without their ends.
+func (r *Repo) lines(name string) ([]string, error) {
+	text, err := os.ReadFile(filepath.Join(r.Root, filepath.FromSlash(name)))
+	if err != nil {
+		return nil, err
+	}
+	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n"), nil
 }
 
 func importPath(spec *ast.ImportSpec) string {

@@ -27,9 +27,11 @@ var All = []Rule{
 	{"environment", Environment},
 	{"logging", Logging},
 	{"random", Random},
+	{"secrets", Secrets},
 	{"sleep", Sleep},
 	{"names", Names},
 	{"length", Length},
 	{"docs", Docs},
 	{"readme", Readme},
+	{"promises", Promises},
 }
