@@ -1,9 +1,10 @@
-// Command repocheck checks what the compiler and the usual linters cannot know
-// about this repository: which room may import which, what every module must
-// have, and that the README's code is code that compiles.
+// Command repocheck checks what the compiler and the usual linters cannot know about this
+// repository: which room may import which, what every module must have, and that the README's code
+// is code that compiles.
 //
 // Usage: repocheck [-fix] [directory]. It prints one finding a line and exits with 1 if there is
-// any. With -fix it first writes the lists of tests in docs/promises.md anew.
+// any. With -fix it first writes the lists of tests in docs/promises.md anew, and wraps comments
+// and pages.
 package main
 
 import (
@@ -15,7 +16,7 @@ import (
 )
 
 func main() {
-	fix := flag.Bool("fix", false, "write the lists of tests in docs/promises.md")
+	fix := flag.Bool("fix", false, "write the lists of tests in docs/promises.md, and wrap comments and pages")
 	flag.Parse()
 	root := "."
 	if flag.NArg() > 0 {
@@ -23,7 +24,9 @@ func main() {
 	}
 	repo, err := rules.Load(root)
 	if err == nil && *fix {
-		err = rules.FixPromises(repo)
+		if err = rules.Fix(repo); err == nil {
+			repo, err = rules.Load(root)
+		}
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "repocheck:", err)

@@ -30,7 +30,7 @@ var (
 // testsMark begins the lines of an entry that name its tests, notBuilt ends the text of an entry
 // that needs none yet.
 const (
-	testsMark = "  Tests: "
+	testsMark = "  - Tests: "
 	notBuilt  = "*Not built.*"
 )
 
@@ -224,18 +224,5 @@ func FixPromises(r *Repo) error {
 
 // testLines is the list of tests of one number, wrapped.
 func testLines(names []string) []string {
-	lines := []string{strings.TrimSuffix(testsMark, " ")}
-	for i, name := range names {
-		word := "`" + name + "`"
-		if i < len(names)-1 {
-			word += ","
-		}
-		last := len(lines) - 1
-		if len(lines[last])+1+len(word) > MaxColumns {
-			lines = append(lines, " ")
-			last++
-		}
-		lines[last] += " " + word
-	}
-	return lines
+	return fill(strings.Fields("`"+strings.Join(names, "`, `")+"`"), testsMark, "    ")
 }

@@ -43,8 +43,8 @@ type File struct {
 	Syntax *ast.File
 }
 
-// Load reads the repository at root. It fails where the go command or the
-// parser cannot read a file at all.
+// Load reads the repository at root. It fails where the go command or the parser cannot read a file
+// at all.
 func Load(root string) (*Repo, error) {
 	root, err := filepath.Abs(root)
 	if err != nil {
@@ -87,8 +87,8 @@ func Load(root string) (*Repo, error) {
 	return repo, repo.loadWork()
 }
 
-// ignored reports whether the go command would not look into the directory
-// either, or it holds only what make builds.
+// ignored reports whether the go command would not look into the directory either, or it holds only
+// what make builds.
 func ignored(rel string) bool {
 	base := path.Base(rel)
 	return rel != "." && (base[0] == '.' || base[0] == '_' || base == "testdata" || base == "vendor" || rel == "bin")
@@ -172,9 +172,9 @@ func under(p, dir string) bool {
 // dir is the file's directory, relative to the root.
 func (f *File) dir() string { return path.Dir(f.Name) }
 
-// program reports whether the file belongs to one of the rooms that run as
-// programs, which alone may have flags, an environment and a log, and may import every store. The tests of
-// faults are such a program: they run all servers at once; and those of proxies.
+// program reports whether the file belongs to one of the rooms that run as programs, which alone
+// may have flags, an environment and a log, and may import every store. The tests of faults are
+// such a program: they run all servers at once; and those of proxies.
 func (f *File) program() bool {
 	for _, room := range []string{"cmd", "examples", "faults", "proxies", "tools", "servers"} {
 		if under(f.dir(), room) {
@@ -214,8 +214,8 @@ func importPath(spec *ast.ImportSpec) string {
 	return p
 }
 
-// imports returns the name by which the file calls the package with the path,
-// and its import; nil where it does not import it.
+// imports returns the name by which the file calls the package with the path, and its import; nil
+// where it does not import it.
 func (f *File) imports(pkg string) (name string, spec *ast.ImportSpec) {
 	for _, spec := range f.Syntax.Imports {
 		if importPath(spec) != pkg {
@@ -229,8 +229,8 @@ func (f *File) imports(pkg string) (name string, spec *ast.ImportSpec) {
 	return "", nil
 }
 
-// uses returns the places where the file names one of a package's functions,
-// called or handed on. A dot import counts as one, because it hides them.
+// uses returns the places where the file names one of a package's functions, called or handed on. A
+// dot import counts as one, because it hides them.
 func (f *File) uses(pkg string, funcs ...string) []ast.Node {
 	name, spec := f.imports(pkg)
 	if spec == nil || name == "_" {

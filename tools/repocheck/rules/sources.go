@@ -12,8 +12,8 @@ import (
 // MaxLines is the most lines a Go file may have.
 const MaxLines = 500
 
-// Environment finds libraries that read flags or the environment. Tests may:
-// they are told there which server to use.
+// Environment finds libraries that read flags or the environment. Tests may: they are told there
+// which server to use.
 func Environment(r *Repo) []Finding {
 	var found []Finding
 	for _, f := range r.Files {
@@ -32,9 +32,9 @@ func Environment(r *Repo) []Finding {
 	return found
 }
 
-// Logging finds libraries that log. log/slog may be imported, because types
-// with secrets redact themselves through it; its default logger may not be used but in log.go of
-// the root package, the observer of programs that have set none.
+// Logging finds libraries that log. log/slog may be imported, because types with secrets redact
+// themselves through it; its default logger may not be used but in log.go of the root package, the
+// observer of programs that have set none.
 func Logging(r *Repo) []Finding {
 	var found []Finding
 	for _, f := range r.Files {
@@ -115,9 +115,8 @@ func secret(e ast.Expr) bool {
 	return false
 }
 
-// Sleep finds tests of the core that wait on the wall clock. It cannot see
-// whether a call runs in a bubble, so it asks only that the folder's tests import
-// testing/synctest.
+// Sleep finds tests of the core that wait on the wall clock. It cannot see whether a call runs in a
+// bubble, so it asks only that the folder's tests import testing/synctest.
 func Sleep(r *Repo) []Finding {
 	var found []Finding
 	bubbles := make(map[string]bool)
