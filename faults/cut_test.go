@@ -14,7 +14,7 @@ import (
 // every is all engines.
 var every = []string{"redis", "valkey", "redis-sentinel", "redis-cluster", "postgres", "postgres-sql", "pgbouncer", "mariadb", "mysql", "cassandra"}
 
-// The connection breaks under each kind of write, before the server got the request and after it did what it was asked.
+// P8: the connection breaks under each kind of write, before the server got the request and after it did what it was asked.
 // The answer is then what was done, or "unknown", or "surely not" where that is so; and the
 // same call sent again is carried out once in all.
 func TestCuts(t *testing.T) {

@@ -218,7 +218,7 @@ func TestOutOfMemory(t *testing.T) {
 	report(r)
 }
 
-// A session that was revoked on another node is not served from this node's cache for longer than the store says; not when the
+// P13: a session that was revoked on another node is not served from this node's cache for longer than the store says; not when the
 // server hangs either.
 func TestCachedReads(t *testing.T) {
 	const keep = 2 * time.Second

@@ -145,7 +145,7 @@ func (m *machine) stores(t *testing.T) (all []store.Store) {
 	return all
 }
 
-// A server that is killed under load keeps all that it acknowledged, and nothing that it ended.
+// P12: a server that is killed under load keeps all that it acknowledged, and nothing that it ended.
 func TestKilledServer(t *testing.T) {
 	for _, name := range single {
 		t.Run(name, func(t *testing.T) {

@@ -13,10 +13,10 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// TestP33 has what an older library's MySQL store got wrong: a second save of the same data within a
+// TestSavedTwice is D33, an older library's MySQL store got wrong: a second save of the same data within a
 // second failed, a life of 90 days could not be saved, only the first table was pruned, and it needed
 // rights over the whole server.
-func TestP33(t *testing.T) {
+func TestSavedTwice(t *testing.T) {
 	eachServer(t, func(t *testing.T, address string) {
 		user, db := unprivileged(t, address)
 		u, err := url.Parse(address)

@@ -13,7 +13,7 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// TestPowerCut drops what was not synced: none of it, some blocks of it, or the end of
+// TestPowerCut (P12) drops what was not synced: none of it, some blocks of it, or the end of
 // the log from any byte on.
 func TestPowerCut(t *testing.T) {
 	t.Parallel()

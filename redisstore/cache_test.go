@@ -23,7 +23,7 @@ func TestCachedStore(t *testing.T) {
 	}
 }
 
-// TestRevocationLag ends a session behind a cache whose server never tells of changes, which is the worst that
+// TestRevocationLag (P13, P14) ends a session behind a cache whose server never tells of changes, which is the worst that
 // can happen to one: a copy is served until the stated time is over, and not a moment longer.
 func TestRevocationLag(t *testing.T) {
 	const lag = 2 * time.Second

@@ -279,7 +279,7 @@ func (m model) differs(user string, recs map[store.ID]store.Record) string {
 	return ""
 }
 
-// TestCrash kills a process in the middle of its writes, again and again. What a kill cannot show is
+// TestCrash (P12) kills a process in the middle of its writes, again and again. What a kill cannot show is
 // whether the disk kept what it was told to: that rests on synchronous=FULL.
 func TestCrash(t *testing.T) {
 	t.Parallel()

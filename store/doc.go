@@ -22,6 +22,6 @@
 // id of an identity provider, keeps it in Meta and looks through [Store].User: a user has few
 // sessions, and an index of its own would have to change in the same step.
 //
-// [package driver]: https://pkg.go.dev/github.com/sojourn-go/sojourn/store/driver [package
-// storetest]: https://pkg.go.dev/github.com/sojourn-go/sojourn/store/storetest
+// [package driver]: https://pkg.go.dev/github.com/sojourn-go/sojourn/store/driver
+// [package storetest]: https://pkg.go.dev/github.com/sojourn-go/sojourn/store/storetest
 package store

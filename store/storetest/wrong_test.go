@@ -9,7 +9,7 @@ import (
 )
 
 // wrong is a store that breaks the contract, and the clauses that must say so.
-// A P number is that of the library's defect in the survey of peers.
+// A D number is a defect of another library; see docs/promises.md.
 type wrong struct {
 	name string
 	want []string

@@ -16,9 +16,8 @@ import (
 
 var fileComment = regexp.MustCompile(`^<!--\s*file:\s*(\S+)\s*-->$`)
 
-// Readme keeps the README's code compiling: each go block stands under a
-// comment "<!-- file: path -->" and equals that file, from its package clause
-// on.
+// Readme keeps the README's code compiling: each go block stands under a comment "<!-- file: path
+// -->" and equals that file, from its package clause on.
 func Readme(r *Repo) []Finding {
 	text, err := os.ReadFile(filepath.Join(r.Root, "README.md"))
 	if errors.Is(err, fs.ErrNotExist) {
