@@ -324,10 +324,13 @@ func (r *run) endedOnPurpose() bool {
 	return faults > 1 || others && logins > 0
 }
 
-// blind reports whether q has sent a token that it has made itself though the last look at it failed: what
-// others have done to the session meanwhile it cannot know.
+// blind reports whether q has sent a token that it has made itself, or a sealed session, though the last look at
+// it failed: what others have done to the session meanwhile it cannot know.
 func (q *request) blind() bool {
-	if q.head == nil || q.head.token == nil || len(q.calls) == 0 || !q.did(toRenew, q.head.at) && !q.did(toLogin, q.head.at) && !q.did(toRevokeOthers, q.head.at) {
+	if q.head == nil || q.head.token == nil || len(q.calls) == 0 {
+		return false
+	}
+	if !q.run.scene.sealed && !q.did(toRenew, q.head.at) && !q.did(toLogin, q.head.at) && !q.did(toRevokeOthers, q.head.at) {
 		return false
 	}
 	last := q.calls[len(q.calls)-1]

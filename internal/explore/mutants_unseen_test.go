@@ -24,6 +24,9 @@ var unseen = []unseenMutant{
 	{"a cookie from the future counts as an outage of the store", "TestL5ClientsAreNoOutage", []patch{
 		{"sealed.go", "\tif !st.live || rec.Key != key || !rec.Live(now) {", "\tif mutated && rec.Created.After(now.Add(time.Minute)) {\n\t\treturn store.Record{}, now, ErrUnavailable\n\t}\n\tif !st.live || rec.Key != key || !rec.Live(now) {"},
 	}, false},
+	{"a sign-in lives that a revocation has overtaken on its way", "TestRevocationOvertakesASignIn", []patch{
+		{"commit.go", "\t\tif err == nil && s.m.overtaken(", "\t\tif err == nil && !mutated && s.m.overtaken("},
+	}, false},
 	{"a session without an idle limit is never touched", "TestSeenWithoutIdleLimit", []patch{
 		{"commit.go", "\tif s.rec.Idle > 0 {\n\t\tevery =", "\tif mutated && s.rec.Idle == 0 {\n\t\treturn false\n\t}\n\tif s.rec.Idle > 0 {\n\t\tevery ="},
 	}, false},
