@@ -56,7 +56,7 @@ func (b *between) trips(t *testing.T, what string, reads, writes int32, f func()
 	}
 }
 
-// behind gives a store over the driver of the run's session, with something between.
+// behind returns a store over the driver of the run's session, with something between.
 func (db *database) behind(t *testing.T) (*cqlstore.Store, *between) {
 	b := &between{Driver: cqlstore.DriverOf(db.session)}
 	st, err := cql.New(b, &cqlstore.Options{Keyspace: db.keyspace, Consistency: cqlstore.Quorum, ClockSkew: 200 * time.Millisecond})

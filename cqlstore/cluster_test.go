@@ -21,7 +21,7 @@ func writer() (w store.Writer) {
 	return w
 }
 
-// record gives a new record of the user, who may be nobody.
+// record returns a new record of the user, who may be nobody.
 func record(user string) store.Record {
 	rec := store.Record{User: user, Writer: writer(), Idle: 30 * time.Minute, Lifetime: 12 * time.Hour, Meta: []byte("meta"), Data: []byte("data")}
 	rec.Key.Tag = store.TagOf(user)

@@ -56,7 +56,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// open gives the run's keyspace on a cluster: making one takes seconds.
+// open returns the run's keyspace on a cluster: making one takes seconds.
 func open(t testing.TB, variable string, copies int) *database {
 	address := os.Getenv(variable)
 	if address == "" {
@@ -91,7 +91,7 @@ func connect(t testing.TB, address string) *gocql.Session {
 	return session
 }
 
-// store gives a store in the run's table, or where the options say.
+// store returns a store in the run's table, or where the options say.
 func (db *database) store(t testing.TB, opts *cqlstore.Options) *cqlstore.Store {
 	t.Helper()
 	o := cqlstore.Options{ClockSkew: 200 * time.Millisecond} // the nodes share a machine

@@ -74,7 +74,7 @@ func sum(parts ...[]byte) (crc uint32) {
 	return crc
 }
 
-// encode gives the bytes of rec's file.
+// encode returns the bytes of rec's file.
 func encode(rec *store.Record) []byte {
 	b := make([]byte, headSize, headSize+len(rec.User)+len(rec.Meta)+len(rec.Data))
 	be := binary.BigEndian
@@ -148,7 +148,7 @@ func damagedData(h store.Handle) error {
 	return fmt.Errorf("%w: wrong sum of the data of session %v", store.ErrCorrupt, h)
 }
 
-// stamp gives the bytes of a guard or a clock.
+// stamp returns the bytes of a guard or a clock.
 func stamp(magic string, at int64) []byte {
 	b := binary.BigEndian.AppendUint64([]byte(magic), uint64(at))
 	return binary.BigEndian.AppendUint32(b, sum(b))
@@ -163,7 +163,7 @@ func readStamp(magic string, b []byte) (at int64, err error) {
 
 func instant(ns int64) time.Time { return time.Unix(0, ns).UTC() }
 
-// ends gives the instant at which rec ends, or never. What ends after the year 2262
+// ends returns the instant at which rec ends, or never. What ends after the year 2262
 // counts as never here; who judges a life asks rec itself.
 func ends(rec *store.Record) int64 {
 	e := rec.Expires()

@@ -60,7 +60,7 @@ func (m *machine) Cut() {
 	}
 }
 
-// tear gives a log a part of its unsynced end.
+// tear takes from a log a part of its unsynced end.
 func (m *machine) tear(name string, all *vfs.MemFS) {
 	synced, written := m.read(m.disk, name), m.read(all, name)
 	if len(written) <= len(synced) {

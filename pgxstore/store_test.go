@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// server gives the address in an environment variable.
+// server returns the address in an environment variable.
 func server(t testing.TB, name string) string {
 	url := os.Getenv(name)
 	if url == "" {
@@ -57,7 +57,7 @@ func pool(t testing.TB, c *pgxpool.Config) *pgxpool.Pool {
 	return p
 }
 
-// table gives a name of its own and drops the tables in the end.
+// table returns a name of its own and drops the tables in the end.
 func table(t testing.TB) string {
 	var b [6]byte
 	rand.Read(b[:])

@@ -72,7 +72,7 @@ func meaning(code string) (hint string, class error) {
 
 var errAnswer = errors.New("redisstore: an answer that no script gives")
 
-// codeOf gives the server's code, or "".
+// codeOf returns the server's code, or "".
 func codeOf(err error) string {
 	var answer *ServerError
 	if errors.As(err, &answer) {

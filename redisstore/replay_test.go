@@ -65,7 +65,7 @@ func (s *spy) Cached(ctx context.Context, key string, ttl time.Duration) ([]byte
 	return s.Cacher.Cached(ctx, key, ttl)
 }
 
-// spied gives a store over a spy.
+// spied returns a store over a spy.
 func spied(t testing.TB, c rueidis.Client, opts redisstore.Options) (*redisstore.Store, *spy) {
 	t.Helper()
 	p := &spy{Cacher: redisstore.NewDriver(c)}

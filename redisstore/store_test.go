@@ -43,7 +43,7 @@ func option(t testing.TB, variable string) rueidis.ClientOption {
 	return o
 }
 
-// dial gives a client that the test closes.
+// dial returns a client that the test closes.
 func dial(t testing.TB, o rueidis.ClientOption) rueidis.Client {
 	t.Helper()
 	c, err := rueidis.NewClient(o)
@@ -54,7 +54,7 @@ func dial(t testing.TB, o rueidis.ClientOption) rueidis.Client {
 	return c
 }
 
-// open gives a store whose keys no other test has.
+// open returns a store whose keys no other test has.
 func open(t testing.TB, c rueidis.Client, opts redisstore.Options) *redisstore.Store {
 	t.Helper()
 	if opts.Prefix == "" {

@@ -84,7 +84,7 @@ type step struct {
 
 const crashMax = 3
 
-// apply gives the records after the step.
+// apply returns the records after the step.
 func (s step) apply(m model) model {
 	m = m.clone()
 	i := slices.IndexFunc(m.live, func(o session) bool { return o.serial == s.serial })

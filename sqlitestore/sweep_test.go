@@ -17,7 +17,7 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// crowd gives a store with n live records of 256 bytes, made without waiting for the disk.
+// crowd returns a store with n live records of 256 bytes, made without waiting for the disk.
 func crowd(t testing.TB, n int) *sqlite.Store {
 	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "crowd.db")+"?_pragma=busy_timeout(5000)&_pragma=synchronous(OFF)")

@@ -49,7 +49,7 @@ var (
 	ErrCorrupt = errors.New("store: corrupt record")
 )
 
-// FromContext gives the error that a store returns when ctx ended before
+// FromContext returns the error that a store returns when ctx ended before
 // the engine was asked: it matches both [ErrUnavailable] and the context's own
 // error. It returns nil while ctx is alive.
 func FromContext(ctx context.Context) error {

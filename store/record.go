@@ -65,7 +65,7 @@ const (
 	MaxLife = 100 * 365 * 24 * time.Hour
 )
 
-// TagOf gives the routing tag of a user: the first half of a domain-separated
+// TagOf returns the routing tag of a user: the first half of a domain-separated
 // SHA-256. It needs no key: clients never see it, because tokens are sealed.
 func TagOf(user string) Tag {
 	const domain = "sojourn tag v1\x00"
@@ -74,7 +74,7 @@ func TagOf(user string) Tag {
 	return Tag(sum[:16])
 }
 
-// IDOf gives the ID of the record that belongs to a client's secret.
+// IDOf returns the ID of the record that belongs to a client's secret.
 func IDOf(secret *[32]byte) ID { return sha256.Sum256(secret[:]) }
 
 // Expires tells when the record ends if it is not touched, in the store's
@@ -92,7 +92,7 @@ func (r *Record) Expires() time.Time {
 	return t
 }
 
-// Live tells whether the record is unexpired at now: it is, up to but not including the
+// Live reports whether the record is unexpired at now: it is, up to but not including the
 // instant that Expires gives.
 func (r *Record) Live(now time.Time) bool {
 	e := r.Expires()
@@ -173,7 +173,7 @@ func CheckUser(user string) error {
 	return nil
 }
 
-// Picks tells whether the selection takes the record with handle h.
+// Picks reports whether the selection takes the record with handle h.
 func (s Selection) Picks(h Handle) bool {
 	if len(s.Only) > 0 {
 		return contains(s.Only, h)
@@ -190,7 +190,7 @@ func contains(hs []Handle, h Handle) bool {
 	return false
 }
 
-// String gives the handle's public spelling: 22 characters of base64url.
+// String returns the handle's public spelling: 22 characters of base64url.
 func (h Handle) String() string { return base64.RawURLEncoding.EncodeToString(h[:]) }
 
 // MarshalText is String as bytes.

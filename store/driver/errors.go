@@ -40,7 +40,7 @@ func Corrupt(h store.Handle) error {
 	return fmt.Errorf("%w: session %v", store.ErrCorrupt, h)
 }
 
-// classed gives an error that matches one sentinel: its own, or else class.
+// classed returns an error that matches one sentinel: its own, or else class.
 func classed(err, class error) error {
 	if Known(err) {
 		return err

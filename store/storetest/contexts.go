@@ -68,7 +68,7 @@ type attempt struct {
 	err  error
 }
 
-// provoke gives every refusal that can be had without breaking the engine, and
+// provoke returns every refusal that can be had without breaking the engine, and
 // the records whose content no error may hold.
 func (k *kit) provoke() (as []attempt, recs []store.Record) {
 	user := k.name()
@@ -163,7 +163,7 @@ type call struct {
 	call   func(context.Context) error
 }
 
-// calls gives one good call for each method. They go past the kit's wrappers,
+// calls returns one good call for each method. They go past the kit's wrappers,
 // for the sake of those that judge the raw answer.
 func (k *kit) calls(rec store.Record) []call {
 	fresh, next, change := k.fresh(rec.User), k.heir(rec), k.edit(rec)

@@ -114,7 +114,7 @@ func raceTouch(k *kit) {
 	}
 }
 
-// ended tells whether err says that the record is gone; any answer but that,
+// ended reports whether err says that the record is gone; any answer but that,
 // nil and a conflict is a failure.
 func (k *kit) ended(what string, err error) bool {
 	k.oneOf(what, err, store.ErrConflict, store.ErrNotFound)

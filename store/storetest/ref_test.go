@@ -379,7 +379,7 @@ func (s *ref) walk(ctx context.Context, want func(store.Record) bool) iter.Seq2[
 	}
 }
 
-// snapshot gives the live records, in the order of their keys.
+// snapshot returns the live records, in the order of their keys.
 func (s *ref) snapshot(want func(store.Record) bool) (recs []store.Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -22,7 +22,7 @@ var rotateClauses = []clause{
 	{"rotate-race", "of many Rotates with the same version exactly one is applied, and the others get ErrConflict or ErrNotFound", rotateRace},
 }
 
-// tailOf gives a tail for the rotation of rec.
+// tailOf returns a tail for the rotation of rec.
 func (k *kit) tailOf(rec store.Record) *store.Record {
 	tail := k.fresh("")
 	tail.Key = rec.Key

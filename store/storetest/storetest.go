@@ -97,7 +97,7 @@ func clauses() []clause {
 
 // Check runs all clauses and joins their failures; each is a [*Failure]. A store
 // within the process must be checked inside [synctest.Test]. The stores that
-// open gives are not closed.
+// open returns are not closed.
 func Check(ctx context.Context, open func() (store.Store, error), opts *Options) error {
 	return check(ctx, open, opts, clauses())
 }
@@ -193,7 +193,7 @@ func (c clause) failure(err error) error {
 
 var methods = []string{"Create", "Get", "Update", "Touch", "Rotate", "Delete", "User", "Revoke", "Sweep", "All"}
 
-// resolve gives a copy with all defaults filled in.
+// resolve returns a copy with all defaults filled in.
 func (o *Options) resolve() (Options, error) {
 	var r Options
 	if o != nil {
@@ -214,7 +214,7 @@ func (o *Options) resolve() (Options, error) {
 	return r, nil
 }
 
-// bubbled tells whether time is fake: only then is a sleep as long as asked.
+// bubbled reports whether time is fake: only then is a sleep as long as asked.
 func bubbled() bool {
 	for range 3 {
 		start := time.Now()

@@ -21,7 +21,7 @@ func BenchmarkReference(b *testing.B) {
 	Bench(b, func(testing.TB) store.Store { return newRef() })
 }
 
-// failing gives the names of the clauses that a store fails. Each clause has a
+// failing returns the names of the clauses that a store fails. Each clause has a
 // bubble of its own, as in Run.
 func failing(t *testing.T, table []clause, open func() (store.Store, error)) map[string]error {
 	fails := map[string]error{}
@@ -115,7 +115,7 @@ func TestNetworked(t *testing.T) {
 	}
 }
 
-// slow gives a store whose writes are delayed on both ways.
+// slow returns a store whose writes are delayed on both ways.
 func slow(s *ref) store.Store {
 	wait := func() { time.Sleep(time.Duration(rand.IntN(int(2 * time.Millisecond)))) }
 	a := alter(s)

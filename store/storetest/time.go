@@ -21,7 +21,7 @@ var timeClauses = []clause{
 
 func (k *kit) sleepUntil(t time.Time) { time.Sleep(time.Until(t)) }
 
-// late gives the time after which a record of that life must be absent. Two
+// late returns the time after which a record of that life must be absent. Two
 // instants rounded to the tick may seem nearly a tick nearer than they are.
 func (k *kit) late(life time.Duration) time.Duration { return life + k.tick - 1 }
 
@@ -39,7 +39,7 @@ func (k *kit) notEarly(key store.Key, began time.Time, life time.Duration) {
 	}
 }
 
-// almost gives the time at which a record of that life is looked at for the
+// almost returns the time at which a record of that life is looked at for the
 // last time: a tick before its end, or early enough for slow answers.
 func (k *kit) almost(life time.Duration) time.Duration {
 	if k.exact {

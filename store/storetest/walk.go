@@ -17,7 +17,7 @@ var walkClauses = []clause{
 	{"walk-error", "a walk that cannot go on says so, and never passes for a complete one", walkError},
 }
 
-// walks gives both iterators of the user's records.
+// walks returns both iterators of the user's records.
 func (k *kit) walks(ctx context.Context, user string) map[string]iter.Seq2[store.Record, error] {
 	return map[string]iter.Seq2[store.Record, error]{"User": k.s.User(ctx, user), "All": k.s.All(ctx)}
 }

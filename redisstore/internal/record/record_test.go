@@ -11,7 +11,7 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// stored gives the bytes that a script makes of a record.
+// stored returns the bytes that a script makes of a record.
 func stored(r *store.Record, version uint64) []byte {
 	b := binary.BigEndian.AppendUint64([]byte{1}, version)
 	return append(append(b, Fixed(r)...), Rest(r, r.User)...)
