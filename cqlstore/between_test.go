@@ -106,8 +106,9 @@ func TestRoundTrips(t *testing.T) {
 	})
 }
 
-// TestKnown changes a password in one request: it ends all of the user's sessions and signs the user in again, although the
-// nodes' clocks may differ by far more than the moment between. Another's revocation a moment later counts all the same.
+// TestKnown changes a password in one request: it ends all of the user's sessions and signs the
+// user in again, although the nodes' clocks may differ by far more than the moment between.
+// Another's revocation a moment later counts all the same.
 func TestKnown(t *testing.T) {
 	db := open(t, clusters[0].variable, clusters[0].copies)
 	st, other := db.store(t, &cqlstore.Options{ClockSkew: time.Minute}), db.store(t, nil)
@@ -211,7 +212,8 @@ func TestUnknownOutcomes(t *testing.T) {
 	if err := st.Update(short, rec, 1); !errors.Is(err, store.ErrIndeterminate) {
 		t.Errorf("an Update whose context ends after a lost sending: %v, want ErrIndeterminate", err)
 	}
-	// Applied, its answer lost, and changed by somebody else before it is sent again: nobody can tell any more.
+	// Applied, its answer lost, and changed by somebody else before it is sent again: nobody can
+	// tell any more.
 	b.before.Store(0)
 	b.after.Store(1)
 	other := db.store(t, nil)

@@ -50,8 +50,8 @@ func add(t testing.TB, st store.Store, rec store.Record) store.Record {
 	return get(t, st, rec.Key)
 }
 
-// spread sends each call to one of several stores, as balanced processes do: what their locks serialise within
-// one process the engine must serialise here.
+// spread sends each call to one of several stores, as balanced processes do: what their locks
+// serialise within one process the engine must serialise here.
 type spread []store.Store
 
 func (s spread) any() store.Store { return s[mathrand.IntN(len(s))] }

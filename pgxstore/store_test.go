@@ -36,7 +36,8 @@ func server(t testing.TB, name string) string {
 	return url
 }
 
-// config has as many connections as a program might have; bare and store are compared with them too.
+// config has as many connections as a program might have; bare and store are compared with them
+// too.
 func config(t testing.TB, url string) *pgxpool.Config {
 	t.Helper()
 	c, err := pgxpool.ParseConfig(url)
@@ -103,8 +104,8 @@ func open(t testing.TB, p *pgxpool.Pool, opts *pgxstore.Options) *pgxstore.Store
 	return migrated(t, s, err)
 }
 
-// kit runs the whole kit, all clauses on one store, with a connection for each that runs at once. A long unit is for
-// machines that do much else.
+// kit runs the whole kit, all clauses on one store, with a connection for each that runs at once. A
+// long unit is for machines that do much else.
 func kit(t *testing.T, s store.Store) {
 	storetest.Run(t, func(testing.TB) store.Store { return s }, &storetest.Options{Networked: true, Tick: time.Microsecond, Unit: 3 * time.Second})
 }

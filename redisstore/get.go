@@ -80,8 +80,8 @@ func (e *engine) ask(ctx context.Context, key store.Key) (rec store.Record, now 
 
 type freshKey struct{}
 
-// Fresh returns a context in which Get does not use the cache. Put it around what must not be served
-// to an ended session, before anything loads the session:
+// Fresh returns a context in which Get does not use the cache. Put it around what must not be
+// served to an ended session, before anything loads the session:
 //
 //	mux.Handle("/payout", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 //		payout.ServeHTTP(w, r.WithContext(redisstore.Fresh(r.Context())))

@@ -108,8 +108,8 @@ func (k raw) left(t testing.TB, key string) time.Duration {
 
 func prefix() string { return "test-" + rand.Text() + ":" }
 
-// TestIndexOutlives lets the index's own time-to-live be pushed by each kind of write, and by none be shortened: an index
-// that vanished before its members would hide them from Revoke.
+// TestIndexOutlives lets the index's own time-to-live be pushed by each kind of write, and by none
+// be shortened: an index that vanished before its members would hide them from Revoke.
 func TestIndexOutlives(t *testing.T) {
 	each(t, func(t *testing.T, c rueidis.Client) {
 		p := prefix()
@@ -250,8 +250,8 @@ func TestDatabases(t *testing.T) {
 	}
 }
 
-// TestStaleMembers leaves members of ended records in the index, as a time-to-live does: they are no sessions, and do
-// not pile up.
+// TestStaleMembers leaves members of ended records in the index, as a time-to-live does: they are
+// no sessions, and do not pile up.
 func TestStaleMembers(t *testing.T) {
 	each(t, func(t *testing.T, c rueidis.Client) {
 		p := prefix()

@@ -17,8 +17,8 @@ import (
 	"github.com/sojourn-go/sojourn/store/storetest"
 )
 
-// servers are the variables that hold the addresses of real servers. Whoever runs the tests without the servers
-// command sets them himself.
+// servers are the variables that hold the addresses of real servers. Whoever runs the tests without
+// the servers command sets them himself.
 var servers = []string{"SOJOURN_REDIS", "SOJOURN_VALKEY", "SOJOURN_REDIS_CLUSTER", "SOJOURN_REDIS_SENTINEL"}
 
 // option reads an address.
@@ -67,7 +67,8 @@ func open(t testing.TB, c rueidis.Client, opts redisstore.Options) *redisstore.S
 	return s
 }
 
-// kit has lives long enough for a busy machine. The clauses mostly sleep, so many of them run at once.
+// kit has lives long enough for a busy machine. The clauses mostly sleep, so many of them run at
+// once.
 var kit = &storetest.Options{Networked: true, Tick: time.Millisecond, Unit: 4 * time.Second}
 
 func TestMain(m *testing.M) {

@@ -113,8 +113,8 @@ func aliasList(k *kit) {
 	}
 }
 
-// pattern returns n bytes of which none is like its neighbours for long, so that
-// lost, doubled and cut blocks show.
+// pattern returns n bytes of which none is like its neighbours for long, so that lost, doubled and
+// cut blocks show.
 func pattern(n int) []byte {
 	b := make([]byte, n)
 	x := uint32(n) + 1

@@ -119,8 +119,8 @@ func (k *kit) sweep(limit int) int {
 	return n
 }
 
-// walk gathers what an iterator yields. Clauses never fail inside an
-// iterator's loop: unwinding through the store might leave it locked.
+// walk gathers what an iterator yields. Clauses never fail inside an iterator's loop: unwinding
+// through the store might leave it locked.
 func (k *kit) walk(method string, seq iter.Seq2[store.Record, error]) ([]store.Record, error) {
 	var recs []store.Record
 	var last error
@@ -325,8 +325,8 @@ func (k *kit) rounds(n int) int {
 	return max(n/5, 3)
 }
 
-// stagger waits for a moment or not at all. Goroutines that never wait tend to run
-// one after the other; where time is fake a sleep lets all others run first.
+// stagger waits for a moment or not at all. Goroutines that never wait tend to run one after the
+// other; where time is fake a sleep lets all others run first.
 func (k *kit) stagger() {
 	switch n := mathrand.IntN(6); n {
 	case 0, 1:
@@ -337,8 +337,8 @@ func (k *kit) stagger() {
 	}
 }
 
-// parallel runs f in n goroutines at once and waits for all of them; the first
-// that ended the clause ends it here.
+// parallel runs f in n goroutines at once and waits for all of them; the first that ended the
+// clause ends it here.
 func (k *kit) parallel(n int, f func(i int)) {
 	var wg sync.WaitGroup
 	gate := make(chan struct{})

@@ -14,8 +14,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// ref is the contract in its plainest form: one map, one mutex. The wrong
-// stores are made from it, by replacing a method or by setting one of the knobs.
+// ref is the contract in its plainest form: one map, one mutex. The wrong stores are made from it,
+// by replacing a method or by setting one of the knobs.
 type ref struct {
 	mu     sync.Mutex
 	recs   map[store.Key]store.Record

@@ -21,8 +21,8 @@ func BenchmarkReference(b *testing.B) {
 	Bench(b, func(testing.TB) store.Store { return newRef() })
 }
 
-// failing returns the names of the clauses that a store fails. Each clause has a
-// bubble of its own, as in Run.
+// failing returns the names of the clauses that a store fails. Each clause has a bubble of its own,
+// as in Run.
 func failing(t *testing.T, table []clause, open func() (store.Store, error)) map[string]error {
 	fails := map[string]error{}
 	for _, c := range table {
@@ -103,8 +103,8 @@ func TestCheckJoins(t *testing.T) {
 	})
 }
 
-// TestNetworked runs the reference store as though it were a server: one store
-// for all clauses, real time with a coarse tick, and answers that take a while.
+// TestNetworked runs the reference store as though it were a server: one store for all clauses,
+// real time with a coarse tick, and answers that take a while.
 func TestNetworked(t *testing.T) {
 	t.Parallel()
 	shared := newRef()

@@ -44,8 +44,8 @@ func Fixed(r *store.Record) string {
 	return string(binary.BigEndian.AppendUint16(b, uint16(len(r.Meta))))
 }
 
-// Rest returns what stands behind the lengths. It is a copy: a client may send it after the call has
-// returned.
+// Rest returns what stands behind the lengths. It is a copy: a client may send it after the call
+// has returned.
 func Rest(r *store.Record, user string) string {
 	var b strings.Builder
 	b.Grow(len(user) + len(r.Meta) + len(r.Data))

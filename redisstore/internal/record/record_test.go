@@ -53,7 +53,8 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// FuzzDecode gives the decoder any bytes: it never panics, and what it accepts is what the bytes say.
+// FuzzDecode gives the decoder any bytes: it never panics, and what it accepts is what the bytes
+// say.
 func FuzzDecode(f *testing.F) {
 	r := sampleRecord()
 	whole := stored(&r, 7)
