@@ -183,7 +183,7 @@ func ours(top dir) error {
 			continue
 		}
 		if !parse(shard[:], name) {
-			return errors.New("the directory holds something else")
+			return errors.New("the directory is not empty and holds no session store")
 		}
 	}
 	return err

@@ -112,7 +112,7 @@ func decode(b []byte, size int64, whole bool) (rec store.Record, err error) {
 		return rec, damaged("wrong length")
 	}
 	if be.Uint32(b[132:]) != sum(b[:132], b[headSize:head]) {
-		return rec, damaged("wrong sum of its head")
+		return rec, damaged("the head does not match its checksum")
 	}
 	rec = store.Record{
 		User:     string(b[headSize : headSize+user]),
@@ -145,7 +145,7 @@ func decode(b []byte, size int64, whole bool) (rec store.Record, err error) {
 func damaged(what string) error { return fmt.Errorf("%w: %s", store.ErrCorrupt, what) }
 
 func damagedData(h store.Handle) error {
-	return fmt.Errorf("%w: wrong sum of the data of session %v", store.ErrCorrupt, h)
+	return fmt.Errorf("%w: the data of session %v do not match their checksum", store.ErrCorrupt, h)
 }
 
 // stamp returns the bytes of a guard or a clock.

@@ -88,7 +88,7 @@ func (s *engine) read(d dir, key store.Key, most int) (store.Record, error) {
 		return store.Record{}, err
 	}
 	if rec.Key.ID != key.ID || rec.Key.Tag != key.Tag {
-		return store.Record{}, fmt.Errorf("%w: the file of session %v under another's name", store.ErrCorrupt, rec.Handle)
+		return store.Record{}, fmt.Errorf("%w: the file of session %v has another session's name", store.ErrCorrupt, rec.Handle)
 	}
 	s.clock.observe(max(rec.Created.UnixNano(), rec.Seen.UnixNano()))
 	if info.mtime > rec.Seen.UnixNano() && info.mtime > 0 {

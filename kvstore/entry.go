@@ -176,7 +176,7 @@ func (e *entry) encodeData(key []byte) []byte {
 // decodeData reports whether b is whole, and whether it belongs to this version of the entry.
 func (e *entry) decodeData(key, b []byte) (data []byte, mine bool, err error) {
 	if len(b) < dataHeaderLen || binary.BigEndian.Uint32(b) != sum(key, b, 0) || len(b)-dataHeaderLen > store.MaxData {
-		return nil, false, fmt.Errorf("%w: session %v: data", store.ErrCorrupt, e.handle)
+		return nil, false, fmt.Errorf("%w: the data of session %v do not match their checksum", store.ErrCorrupt, e.handle)
 	}
 	mine = binary.BigEndian.Uint64(b[atDataVersion:]) == e.version && store.Writer(b[atDataWriter:dataHeaderLen]) == e.writer
 	return b[dataHeaderLen:len(b):len(b)], mine, nil

@@ -132,7 +132,7 @@ func CheckCreate(rec *Record, adm *Admission) error {
 		return fmt.Errorf("%w: admission with max %d, age %v", ErrInvalid, adm.Max, age)
 	}
 	if age > GuardFor {
-		return fmt.Errorf("%w: it took %v, at most %v", ErrRevoked, age, GuardFor)
+		return fmt.Errorf("%w: the sign-in took %v, at most %v", ErrRevoked, age, GuardFor)
 	}
 	return nil
 }
