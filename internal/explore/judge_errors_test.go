@@ -83,7 +83,7 @@ func (r *run) unjustEnd(q *request, f failure) (law, why string) {
 		}
 	}
 	for _, ch := range r.changes {
-		if ch.at <= f.at && (ch.call.method == remove || ch.before != nil && held[ch.before.Handle] && ch.ends()) {
+		if ch.at <= f.at && (ch.call.method == remove || ch.call.method == get || ch.before != nil && held[ch.before.Handle] && ch.ends()) {
 			return "", ""
 		}
 	}
@@ -109,8 +109,8 @@ func (ch *change) ends() bool {
 		d != nil && (d.aim == toLogin || d.aim == toRevokeOthers || d.aim == toLogout)
 }
 
-// unjustConflict: only a value that is taken once, and a sign-in that keeps values which went with another, or
-// with their session's end, cannot be merged.
+// unjustConflict: only a value that is taken once, and a sign-in that keeps values which went with another, with
+// their session's end or with its damage, cannot be merged.
 func (r *run) unjustConflict(q *request, f failure) (law, why string) {
 	taken := slices.ContainsFunc(q.deeds, func(d *deed) bool { return d.aim == toTake && len(d.got) > 0 && d.end < f.at })
 	takers, signIns := 0, 0
@@ -118,7 +118,7 @@ func (r *run) unjustConflict(q *request, f failure) (law, why string) {
 		takers += min(1, o.count(toTake))
 		signIns += min(1, o.count(toLogin))
 	}
-	if taken && takers > 1 || f.by != nil && f.by.keep && (signIns > 1 || r.heldEnded(q, f) || q.knowsMark(f.at) || q.ownEndLost(f)) || q.confused(f.at) {
+	if taken && takers > 1 || f.by != nil && f.by.keep && (signIns > 1 || r.heldEnded(q, f) || q.knowsMark(f.at) || q.ownEndLost(f) || slices.ContainsFunc(r.reqs, (*request).damaged)) || q.confused(f.at) {
 		return "", ""
 	}
 	return "L7", "a conflict, where the changes could be merged"
