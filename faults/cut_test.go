@@ -35,7 +35,7 @@ func TestCuts(t *testing.T) {
 	}
 }
 
-// cutAct breaks the connection under one act, at the round trip that the cut chooses, and tells whether there was one.
+// cutAct breaks the connection under one act, at the round trip that the cut chooses, and reports whether there was one.
 func cutAct(t *testing.T, name string, r *row, n *wire.Network, s, direct store.Store, cut wire.Cut, i int) (struck bool) {
 	warm(t, s)
 	rec, other := pair(t, direct)

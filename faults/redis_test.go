@@ -123,7 +123,7 @@ func moveSlot(t *testing.T, m *machine, user string) {
 	ok(ids[from], "CLUSTER", "SETSLOT", slot, "NODE", to)
 }
 
-// owns tells whether the node answers for the slot.
+// owns reports whether the node answers for the slot.
 func owns(s *servers.Server, slot string) bool {
 	var n int
 	fmt.Sscan(slot, &n)
@@ -231,7 +231,7 @@ func TestCachedReads(t *testing.T) {
 	if lag > keep+time.Second {
 		t.Errorf("lag %v", lag)
 	}
-	// served tells how long after now a read could begin that still served the session.
+	// served returns how long after now a read could begin that still served the session.
 	served := func(rec store.Record) (last time.Duration) {
 		for from := time.Now(); ; time.Sleep(100 * time.Microsecond) {
 			begins := time.Since(from)

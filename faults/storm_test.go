@@ -24,7 +24,7 @@ type storm struct {
 	timeout time.Duration
 	// strike is what happens. It must leave the machine such that it recovers.
 	strike func()
-	// settle gives the store that is read afterwards, when the machine is whole again; nil stands for the first.
+	// settle returns the store that is read afterwards, when the machine is whole again; nil stands for the first.
 	settle func() store.Store
 }
 

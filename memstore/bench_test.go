@@ -46,7 +46,7 @@ func (f *floor) set(id store.ID, b []byte) {
 	sh.mu.Unlock()
 }
 
-// key gives the i-th key: like a real one, of random bytes.
+// key returns the i-th key: like a real one, of random bytes.
 func key(i int) (k store.Key) {
 	h := sha256.Sum256(binary.AppendUvarint(nil, uint64(i)))
 	k.ID = sha256.Sum256(h[:])

@@ -21,8 +21,8 @@ func BenchmarkReference(b *testing.B) {
 	Bench(b, func(testing.TB) store.Store { return newRef() })
 }
 
-// failing gives the names of the clauses that a store fails. Each clause has a
-// bubble of its own, as in Run.
+// failing returns the names of the clauses that a store fails. Each clause has a bubble of its own,
+// as in Run.
 func failing(t *testing.T, table []clause, open func() (store.Store, error)) map[string]error {
 	fails := map[string]error{}
 	for _, c := range table {
@@ -103,8 +103,8 @@ func TestCheckJoins(t *testing.T) {
 	})
 }
 
-// TestNetworked runs the reference store as though it were a server: one store
-// for all clauses, real time with a coarse tick, and answers that take a while.
+// TestNetworked runs the reference store as though it were a server: one store for all clauses,
+// real time with a coarse tick, and answers that take a while.
 func TestNetworked(t *testing.T) {
 	t.Parallel()
 	shared := newRef()
@@ -115,7 +115,7 @@ func TestNetworked(t *testing.T) {
 	}
 }
 
-// slow gives a store whose writes are delayed on both ways.
+// slow returns a store whose writes are delayed on both ways.
 func slow(s *ref) store.Store {
 	wait := func() { time.Sleep(time.Duration(rand.IntN(int(2 * time.Millisecond)))) }
 	a := alter(s)

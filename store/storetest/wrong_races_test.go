@@ -231,8 +231,8 @@ var wrongWalks = []wrong{
 	})},
 }
 
-// locked holds one lock during a walk and during Touch. The lock heeds the
-// context; a mutex would make the test hang instead of fail.
+// locked holds one lock during a walk and during Touch. The lock heeds the context; a mutex would
+// make the test hang instead of fail.
 func locked(a *altered) {
 	lock := make(chan struct{}, 1)
 	take := func(ctx context.Context) error {

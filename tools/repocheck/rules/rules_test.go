@@ -234,6 +234,8 @@ var cases = []struct {
 		"examples/quick/x.go": "//go:build ignore\n\npackage main\n",
 		"README.md":           "<!-- file: examples/quick/x.go -->\n```go\npackage main\n```\n",
 	}, "README.md:2", "excluded from the build"},
+	{"block of a page differs", "readme", file("docs/design.md", "<!-- file: examples/quick/main.go -->\n```go\npackage main\n```\n"), "docs/design.md:2", "has 5 lines"},
+	{"excerpt in a page", "readme", file("docs/design.md", "```go\nx := 1\n```\n"), "", ""},
 	{"block has no end", "readme", file("README.md", "<!-- file: examples/quick/main.go -->\n```go\npackage main\n"), "README.md:2", "no end"},
 	{"comment counts for one block", "readme", file("README.md", sound["README.md"]+"```go\nx := 1\n```\n"), "README.md:16", "no comment"},
 }
