@@ -29,6 +29,15 @@ var mistakes = []mutant{
 	{"a confirmation that comes after another one begins anew", "stored/signed-in/ada+ada", 0, "L7", []patch{
 		{"login.go", "case s.past.reissued() && s.past.user == user,", "case !mutated && s.past.reissued() && s.past.user == user,"},
 	}},
+	{"a confirmed token is taken for nobody else's", "stored/renewed-late/ada-commit-3min+bob", 0, "L3", []patch{
+		{"life.go", "{ return s >= moved && s < issued }", "{ return s >= moved && s < issued && !(mutated && s == reissued) }"},
+	}},
+	{"what an explicit Commit has told is not looked at again", "stored/renewed-late/renew-commit-3min+ada", 0, "L3", []patch{
+		{"header.go", "\tif s.w == nil {\n\t\ts.turn(turnTold)", "\tif mutated || s.w == nil {\n\t\ts.turn(turnTold)"},
+	}},
+	{"a dead token stays in the header that an explicit Commit has filled", "stored/renewed-late/renew-commit-3min+ada", 0, "L2", []patch{
+		{"header.go", "\tif s.stage != stageTold || s.w == nil", "\tif mutated || s.stage != stageTold || s.w == nil"},
+	}},
 	{"RevokeOthers leaves the token before it alive", "stored/signed-in/others+read", 0, "L6", []patch{
 		{"ends.go", "s.renew(ctx, atOnce)", "s.renew(ctx, grace(mutated))"},
 	}},
