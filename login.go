@@ -204,7 +204,7 @@ func (s *Session) forestalled(err error) error {
 func (s *Session) signIn(ctx context.Context, user string, l *login) error {
 	if s.standing == ended {
 		switch changed := len(s.ops) > 0; {
-		case s.past.reissued() && s.past.user == user, s.past.mark() && (l.keeps() || changed):
+		case s.past.reissued() && s.past.user == user, s.past.isMark() && (l.keeps() || changed):
 			return errWentOn
 		case changed:
 			return ErrEnded

@@ -330,7 +330,7 @@ func (q *request) blind() bool {
 	if q.head == nil || q.head.token == nil || len(q.calls) == 0 {
 		return false
 	}
-	if !q.run.scene.sealed && !q.did(toRenew, q.head.at) && !q.did(toLogin, q.head.at) && !q.did(toRevokeOthers, q.head.at) {
+	if w, ok := last(q.words(q.head.at), func(w word) bool { return w.key == q.head.token.key }); !q.run.scene.sealed && !(ok && w.own) {
 		return false
 	}
 	last := q.calls[len(q.calls)-1]

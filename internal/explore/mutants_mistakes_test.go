@@ -48,7 +48,7 @@ var mistakes = []mutant{
 		{"ends.go", "\tif !s.past.reissued() || s.past.user == user {", "\tif mutated || !s.past.reissued() || s.past.user == user {"},
 	}},
 	{"a sign-out of what was revoked leaves the cookie", "stored/signed-in/logout+admin", 0, "L3", []patch{
-		{"ends.go", "\tcase s.standing == ended && s.past.mark():", "\tcase s.standing == ended && (mutated || s.past.mark()):"},
+		{"ends.go", "\tcase s.standing == ended && s.past.isMark():", "\tcase s.standing == ended && (mutated || s.past.isMark()):"},
 	}},
 	{"an end leaves no mark", "stored/signed-in/set+bob", 0, "L2", []patch{
 		{"ends.go", "\terr := s.move(ctx, s.rec.Key, corpse, s.mark(mark))", "\ttail := s.mark(mark)\n\tif mutated {\n\t\ttail = nil\n\t}\n\terr := s.move(ctx, s.rec.Key, corpse, tail)"},
