@@ -32,10 +32,8 @@ func (s *Session) Logout(ctx context.Context) error {
 			return s.report(ctx, "logout", err)
 		}
 		s.event(ctx, SessionExpired, "logout", nil)
-	} else if s.standing == ended {
-		if err := s.endPast(ctx, ""); err != nil {
-			return s.report(ctx, "logout", err)
-		}
+	} else if err := s.endPast(ctx); err != nil {
+		return s.report(ctx, "logout", err)
 	}
 	s.leave()
 	return nil
@@ -99,10 +97,9 @@ func (s *Session) endByHandle(ctx context.Context, user string, h store.Handle) 
 	})
 }
 
-// endPast ends the session that the request's token led to, if it is not user's own, where a mark says
-// that it goes on.
-func (s *Session) endPast(ctx context.Context, user string) error {
-	if !s.past.reissued() || s.past.user == user {
+// endPast ends the session that the request's token led to, where a mark says that it goes on.
+func (s *Session) endPast(ctx context.Context) error {
+	if !s.past.reissued() {
 		return nil
 	}
 	return s.endByHandle(ctx, s.past.user, s.past.handle)

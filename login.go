@@ -277,11 +277,8 @@ func (l *login) keeps() bool { return l.keepAll || len(l.keep) > 0 }
 // taken some, it ends at the version that they were read from, or not at all: what another request adds
 // meanwhile is read and kept, too.
 func (s *Session) retire(ctx context.Context, before snapshot, l *login) error {
-	if before.standing == ended {
-		return s.endPast(ctx, s.rec.User)
-	}
 	if !before.standing.holds() {
-		return nil
+		return s.endPast(ctx)
 	}
 	after := s.snapshot()
 	s.restore(before)
