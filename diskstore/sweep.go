@@ -51,7 +51,7 @@ func (s *engine) Sweep(ctx context.Context, limit int) (int, error) {
 		}
 		s.ordered.Store(true)
 	}
-	p := pass{s: s, ctx: ctx, now: s.clock.now(), left: limit}
+	p := pass{s: s, ctx: ctx, now: s.clock.Now(), left: limit}
 	err := p.run()
 	return p.done, classify(err, false)
 }
