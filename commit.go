@@ -130,7 +130,7 @@ func (s *Session) converge(ctx context.Context, step func(*Session, context.Cont
 			return s.catchUp(ctx)
 		case errors.Is(err, store.ErrNotFound):
 			return s.gone(err)
-		case !errors.Is(err, ErrConflict) && !errors.Is(err, errNotApplied), i == maxReplays, begun.ago() >= s.m.opts.Timeout:
+		case !overtakes(err, i), i == maxReplays, begun.ago() >= s.m.opts.Timeout:
 			return err
 		}
 		if i == 0 {
@@ -145,6 +145,12 @@ func (s *Session) converge(ctx context.Context, step func(*Session, context.Cont
 			return err
 		}
 	}
+}
+
+// overtakes reports whether an error of the step's try i says that the record is no more what it was:
+// another request was faster, or it has been damaged, which reading it again deals with, once.
+func overtakes(err error, i int) bool {
+	return errors.Is(err, ErrConflict) || errors.Is(err, errNotApplied) || i == 0 && errors.Is(err, ErrCorrupt)
 }
 
 // reload reads what other requests have made of the session, and does this one's changes again.

@@ -56,15 +56,11 @@ func (s *Session) leave() {
 }
 
 // loadToLeave loads the session for a sign-out or a sign-in, which are the way out of a record that no
-// other request can use: one that is damaged ends here, and one from the future, as after a clock was
-// put right, is held.
+// other request can use: one from the future, as after a clock was put right, is held.
 func (s *Session) loadToLeave(ctx context.Context) error {
 	err := s.load(ctx)
 	if errors.Is(err, ErrClock) {
 		err = s.loadFuture(ctx)
-	}
-	if errors.Is(err, ErrCorrupt) {
-		err = s.eraseDamaged(ctx)
 	}
 	return err
 }
@@ -80,21 +76,6 @@ func (s *Session) loadFuture(ctx context.Context) error {
 	return nil
 }
 
-func (s *Session) eraseDamaged(ctx context.Context) error {
-	if err := s.deleteStuck(detached(ctx)); err != nil {
-		s.event(ctx, StoreFailed, "erase", err)
-		return err
-	}
-	s.err = nil
-	s.turn(turnNothing)
-	return nil
-}
-
-func (s *Session) deleteStuck(ctx context.Context) error {
-	key := s.stuck.key
-	return s.m.calls.Do(ctx, func(ctx context.Context) error { return s.st.Delete(ctx, key) })
-}
-
 // end ends the held session, whoever changes it meanwhile. step does so by [Session.endStep].
 func (s *Session) end(ctx context.Context, step func(*Session, context.Context) error) error {
 	rec := s.rec
@@ -102,8 +83,6 @@ func (s *Session) end(ctx context.Context, step func(*Session, context.Context) 
 	switch {
 	case err == nil, rec.User == "" && errors.Is(err, ErrEnded):
 		return nil
-	case rec.User == "" && errors.Is(err, ErrCorrupt):
-		return s.deleteStuck(ctx)
 	case outage(err), rec.User == "":
 		return err
 	}

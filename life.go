@@ -81,7 +81,7 @@ var turns = [standings][turnCount]standing{
 	unread: {
 		turnFailed: unreadable, turnNothing: visiting, turnEnded: ended, turnShown: settled, turnMoved: moved,
 	},
-	unreadable: { // a sign-out or sign-in has put a damaged record away, or believed one from the future
+	unreadable: { // a sign-out or sign-in has believed a record from the future
 		turnNothing: visiting, turnEnded: ended, turnShown: settled, turnMoved: moved,
 	},
 	visiting: {turnIssued: issued, turnLeft: departed, turnReleased: visiting},

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/sojourn-go/sojourn/internal/envelope"
 	"github.com/sojourn-go/sojourn/internal/meta"
 	"github.com/sojourn-go/sojourn/store"
 )
@@ -18,9 +17,9 @@ import (
 func (m *Manager) From(r *http.Request) *Session { return &m.visitOf(r.Context()).s }
 
 // Load returns the request's session with its record read: once a request, however often it is
-// called. Unknown, expired and forged tokens are no errors but a new, empty session. It panics if
-// [Manager.Handler] is not around the handler.
-// Errors: [ErrUnavailable] and other outages, [ErrCorrupt], [ErrAmbiguous], [ErrConflict].
+// called. Unknown, expired and forged tokens, and those of damaged records ([SessionDamaged]), are no
+// errors but a new, empty session. It panics if [Manager.Handler] is not around the handler.
+// Errors: [ErrUnavailable] and other outages, [ErrAmbiguous], [ErrConflict].
 func (m *Manager) Load(r *http.Request) (*Session, error) {
 	s := m.From(r)
 	s.lock()
@@ -191,7 +190,7 @@ func (s *Session) find(ctx context.Context, t ticket, late bool) (ticket, answer
 			return t, gone, nil
 		}
 		if err != nil {
-			return t, nothing, err
+			return s.pass(ctx, t, gone, &rec, err)
 		}
 		if skew := s.m.opts.ClockSkew; !late && (rec.Created.Sub(now) > skew || rec.Seen.Sub(now) > skew) {
 			return t, nothing, errors.Join(ErrUnavailable, ErrClock)
@@ -200,12 +199,9 @@ func (s *Session) find(ctx context.Context, t ticket, late bool) (ticket, answer
 			s.expired(ctx, &rec)
 			return t, gone, nil
 		}
-		mt, err := meta.DecodeFacts(rec.Meta)
-		if err == nil {
-			err = envelope.Check(rec.Data)
-		}
+		mt, err := readable(&rec)
 		if err != nil {
-			return t, nothing, errors.Join(ErrCorrupt, errors.New(rec.String()), err)
+			return s.pass(ctx, t, gone, &rec, err)
 		}
 		if live == liveElsewhere && !late && !s.leads(ctx, &s.past, &mt.Facts, now) {
 			return t, spent, nil

@@ -280,11 +280,7 @@ func (s *Session) retire(ctx context.Context, before snapshot, l *login) error {
 	}
 	after := s.snapshot()
 	s.restore(before)
-	end := (*Session).end
-	if before.held.rec.User == "" && (l.keeps() || len(before.ops) > 0) {
-		end = (*Session).converge
-	}
-	err := end(s, ctx, func(s *Session, ctx context.Context) error {
+	err := s.end(ctx, func(s *Session, ctx context.Context) error {
 		old := s.snapshot()
 		if data := old.kept(l); !bytes.Equal(data, after.held.rec.Data) {
 			s.restore(after)

@@ -15,7 +15,7 @@ import (
 const inlineMax = 1 << 10
 
 // Offsets of an entry's fields. Numbers are big-endian. The checksum is over the key without the
-// store's prefix, and over all of the value but itself.
+// store's prefix, and over all of the value but itself; that stays so in every format.
 const (
 	atFormat   = 0 // format
 	atApart    = 1 // 1: Data lies apart; else 0
@@ -91,14 +91,20 @@ func (e *entry) encode(key []byte) []byte {
 }
 
 // decode reads into an empty entry what encode wrote for that key, and nothing else. Of what is
-// damaged it gives the key only.
+// damaged it gives the key only. Errors: [store.ErrCorrupt], [driver.ErrVersion].
 func (e *entry) decode(key, b []byte) error {
 	if len(key) != 1+len(e.Key.Tag)+len(e.Key.ID) {
 		return corrupt(b)
 	}
 	copy(e.Key.Tag[:], key[1:])
 	copy(e.Key.ID[:], key[1+len(e.Key.Tag):])
-	if len(b) < headerLen || binary.BigEndian.Uint32(b[atSum:]) != sum(key, b, atSum) {
+	if len(b) < atHandle || binary.BigEndian.Uint32(b[atSum:]) != sum(key, b, atSum) {
+		return corrupt(b)
+	}
+	if b[atFormat] != format {
+		return driver.ErrVersion
+	}
+	if len(b) < headerLen {
 		return corrupt(b)
 	}
 	user := headerLen + int(b[atUserLen])
@@ -110,7 +116,7 @@ func (e *entry) decode(key, b []byte) error {
 	e.Created, e.Seen = instantTime(num(atCreated)), instantTime(num(atSeen))
 	e.Idle, e.Lifetime = time.Duration(num(atIdle)), time.Duration(num(atLifetime))
 	switch {
-	case b[atFormat] != format, b[atApart] > 1, meta > len(b), meta-user > store.MaxMeta,
+	case b[atApart] > 1, meta > len(b), meta-user > store.MaxMeta,
 		e.Idle < 0, e.Lifetime < 0, e.slot < 0, e.Idle > store.MaxLife, e.Lifetime > store.MaxLife,
 		e.apart && len(b) > meta, len(b)-meta > inlineMax:
 		return corrupt(b)

@@ -46,7 +46,7 @@ func TestRefusals(t *testing.T) {
 		want  error
 	}{
 		{"53100", 0, store.ErrFull},
-		{"XX001", 0, store.ErrCorrupt},
+		{"XX001", 0, store.ErrUnavailable},
 		{"55P03", 0, store.ErrUnavailable},
 		{"57014", 0, store.ErrUnavailable},
 		{"53200", 0, store.ErrUnavailable},

@@ -157,7 +157,7 @@ func meaning(code string) (hint string, class error) {
 	case "57P03", "57014":
 		return "", store.ErrUnavailable
 	case "XX001", "XX002":
-		return "the server found damage", store.ErrCorrupt
+		return "the server found damage", store.ErrUnavailable // of a page: who knows what else lies there
 	}
 	switch code[:min(2, len(code))] {
 	case "08", "57", "58":

@@ -37,12 +37,15 @@ type entry struct{ name, raw []byte }
 func Of(data []byte) Values { return Values{data: data} }
 
 // Check accepts exactly what Encode makes, so that look-ups need not check again. Errors:
-// [ErrMalformed].
+// [ErrMalformed], [field.ErrVersion].
 func Check(data []byte) error {
 	if len(data) == 0 {
 		return nil
 	}
-	if data[0] != version || len(data) == 1 {
+	if data[0] != version {
+		return field.ErrVersion
+	}
+	if len(data) == 1 {
 		return ErrMalformed
 	}
 	var last []byte

@@ -88,7 +88,7 @@ func (r *run) mustBeOver(q *request, d *deed, f func(*store.Record) bool) {
 // lostTrack reports whether q was told that what a renewal has left is damaged: nothing leads on from there.
 func (q *request) lostTrack() bool {
 	return slices.ContainsFunc(q.calls, func(c *call) bool {
-		rec := q.run.record(c.key, c.at)
+		rec := q.run.record(c.key, c.at-1) // it is gone since
 		return c.said == store.ErrCorrupt && rec != nil && tailOf(rec) != nil
 	})
 }
@@ -210,7 +210,7 @@ func (r *run) judgeRevokeOne(q *request, d *deed) {
 // browser has its session, unless somebody ended it on purpose.
 func (r *run) judgeClient() {
 	reached := r.reached(r.end() - 1)
-	damaged := slices.ContainsFunc(r.reqs, (*request).damaged) // and signing in may have deleted the tail that led on
+	damaged := slices.ContainsFunc(r.reqs, (*request).damaged) // perhaps the tail that led on
 	for _, rec := range r.sessions() {
 		q := r.writer(rec.Key)
 		if damaged || reached[rec.Key] || q == nil || q.triedToEnd(word{key: rec.Key}, r.end()) || q.faulted() > 1 || q.diedWith(rec.Key) {
@@ -317,8 +317,8 @@ func (r *run) endedOnPurpose() bool {
 		if q.blind() {
 			return true
 		}
-		if q.slow && r.scene.situation.slow || q.damaged() && slices.ContainsFunc(q.deeds, func(d *deed) bool { return d.aim.identity() }) {
-			return true // it expired; or signing in is the way out of a damaged record
+		if q.slow && r.scene.situation.slow || q.damaged() {
+			return true // it expired, or its record is damaged
 		}
 	}
 	return faults > 1 || others && logins > 0

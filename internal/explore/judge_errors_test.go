@@ -83,7 +83,7 @@ func (r *run) unjustEnd(q *request, f failure) (law, why string) {
 		}
 	}
 	for _, ch := range r.changes {
-		if ch.at <= f.at && (ch.call.method == remove || ch.before != nil && held[ch.before.Handle] && ch.ends()) {
+		if ch.at <= f.at && (ch.call.method == remove || ch.call.method == get || ch.before != nil && held[ch.before.Handle] && ch.ends()) {
 			return "", ""
 		}
 	}
@@ -110,7 +110,7 @@ func (ch *change) ends() bool {
 }
 
 // unjustConflict: only a value that is taken once, a new token that is made at once where another one was, and a
-// sign-in that keeps values which went with another, or with their session's end, cannot be merged.
+// sign-in that keeps values which went with another, with their session's end or with its damage, cannot be merged.
 func (r *run) unjustConflict(q *request, f failure) (law, why string) {
 	taken := slices.ContainsFunc(q.deeds, func(d *deed) bool { return d.aim == toTake && len(d.got) > 0 && d.end < f.at })
 	takers, signIns := 0, 0
@@ -118,7 +118,7 @@ func (r *run) unjustConflict(q *request, f failure) (law, why string) {
 		takers += min(1, o.count(toTake))
 		signIns += min(1, o.count(toLogin))
 	}
-	if taken && takers > 1 || q.forestalled(f) || f.by != nil && f.by.keep && (signIns > 1 || r.heldEnded(q, f) || q.knowsMark(f.at) || q.ownEndLost(f)) || q.confused(f.at) {
+	if taken && takers > 1 || q.forestalled(f) || f.by != nil && f.by.keep && (signIns > 1 || r.heldEnded(q, f) || q.knowsMark(f.at) || q.ownEndLost(f) || slices.ContainsFunc(r.reqs, (*request).damaged)) || q.confused(f.at) {
 		return "", ""
 	}
 	return "L7", "a conflict, where the changes could be merged"

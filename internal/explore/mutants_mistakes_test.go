@@ -6,7 +6,7 @@ var mistakes = []mutant{
 		{"commit.go", "\t\treturn err\n\t}\n\treturn s.replay()\n}\n\n// catchUp", "\t\treturn err\n\t}\n\tif mutated {\n\t\ts.resetView()\n\t\treturn nil\n\t}\n\treturn s.replay()\n}\n\n// catchUp"},
 	}},
 	{"an act gives up where another request was faster", "stored/visitor/incr+set", 0, "L7", []patch{
-		{"commit.go", "\t\tcase !errors.Is(err, ErrConflict) && !errors.Is(err, errNotApplied),", "\t\tcase mutated, !errors.Is(err, ErrConflict) && !errors.Is(err, errNotApplied),"},
+		{"commit.go", "\t\tcase !overtakes(err, i),", "\t\tcase mutated, !overtakes(err, i),"},
 	}},
 	{"a renewal takes whatever stands at its key for its own record", "stored/due/read+ada", 1, "L2", []patch{
 		{"renewal.go", "\tcase err == nil && at.Writer == rec.Writer:", "\tcase err == nil && (mutated || at.Writer == rec.Writer):"},
@@ -47,11 +47,8 @@ var mistakes = []mutant{
 	{"a visitor's session begins in the place of one that has ended", "stored/signed-in/set+bob", 0, "L2", []patch{
 		{"commit.go", "\tif s.standing == ended {", "\tif !mutated && s.standing == ended {"},
 	}},
-	{"a sign-in deletes the values that it keeps as they stand", "stored/visitor/take+take-keep", 1, "L7", []patch{
-		{"login.go", "\tif before.held.rec.User == \"\" && (l.keeps()", "\tif !mutated && before.held.rec.User == \"\" && (l.keeps()"},
-	}},
-	{"a damaged record stays, and what led to it goes", "stored/visitor/ada+renew", 1, "L6", []patch{
-		{"ends.go", "\tkey := s.stuck.key\n", "\tkey := s.stuck.key\n\tif mutated {\n\t\tkey = s.rec.Key\n\t}\n"},
+	{"a damaged record counts as a live one", "stored/visitor/ada+renew", 1, "L2", []patch{
+		{"damage.go", "\treturn t, gone, nil\n", "\tif mutated {\n\t\treturn t, liveHere, nil\n\t}\n\treturn t, gone, nil\n"},
 	}},
 	{"a token is sent that is known to have been renewed", "stored/visitor/renew+renew", 1, "L2", []patch{
 		{"renewal.go", "|| !s.past.at.IsZero() {", "|| !mutated && !s.past.at.IsZero() {"},

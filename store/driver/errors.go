@@ -40,6 +40,11 @@ func Corrupt(h store.Handle) error {
 	return fmt.Errorf("%w: session %v", store.ErrCorrupt, h)
 }
 
+// ErrVersion says that a record is whole, by its checksum, and in a form that is not known here: a
+// newer process has written it. That is an outage of this one, and no damage: nobody removes such a
+// record unasked. Every later form keeps its checksum where it is, or it would look damaged here.
+var ErrVersion = fmt.Errorf("%w: another version of the store has written the record", store.ErrUnavailable)
+
 // classed returns an error that matches one sentinel: its own, or else class.
 func classed(err, class error) error {
 	if Known(err) {
