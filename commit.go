@@ -21,7 +21,8 @@ import (
 // Errors: [ErrEnded], [ErrConflict], [ErrTooLarge], [ErrNoToken], [ErrInsecure], [ErrCrossSite],
 // outages; after an error nothing of the request's changes was written, but for
 // [ErrIndeterminate], and they are dropped, so that the page which tells of the error does not
-// commit them.
+// commit them. The fields that come with an error belong to that page: they have the token of a
+// Login or Renew that succeeded.
 func (s *Session) Commit(ctx context.Context) (http.Header, error) {
 	s.lock()
 	defer s.mu.Unlock()
@@ -29,14 +30,16 @@ func (s *Session) Commit(ctx context.Context) (http.Header, error) {
 		return nil, s.commitTo(ctx, s.w.w.Header())
 	}
 	h := make(http.Header)
-	if err := s.commitTo(ctx, h); err != nil {
-		return nil, err
+	err := s.commitTo(ctx, h)
+	if len(h) == 0 {
+		h = nil
 	}
-	return h, nil
+	return h, err
 }
 
 // Save is Commit for handlers without [Manager.Handler] around them: call it before
-// writing anything to w.
+// writing anything to w. After an error, too, w's header has the token of a Login or Renew that
+// succeeded.
 func (s *Session) Save(w http.ResponseWriter) error {
 	s.lock()
 	defer s.mu.Unlock()
@@ -53,6 +56,9 @@ func (s *Session) commitTo(ctx context.Context, h http.Header) error {
 	}
 	err = s.report(ctx, "commit", err)
 	s.dropChanges()
+	if s.w == nil { // else finish does
+		s.pay(ctx, h)
+	}
 	return err
 }
 

@@ -47,7 +47,7 @@ func (s *Session) leave() {
 	case s.got.from == fromBearer, s.stage > stageTold:
 		s.turn(turnReleased)
 		s.stage = max(s.stage, stageTold) // the page is nobody's but this client's, all the same
-	case s.standing == ended && s.past.mark: // the client may have a newer token, which shall stay
+	case s.standing == ended && s.past.mark(): // the client may have a newer token, which shall stay
 		s.turn(turnReleased)
 	case s.standing.holds(), s.got.from != fromNowhere:
 		s.turn(turnLeft)
@@ -99,10 +99,10 @@ func (s *Session) endByHandle(ctx context.Context, user string, h store.Handle) 
 	})
 }
 
-// endPast ends the session that the request's token led to, if it is another user's, where a mark told
-// of it: it may go on under a token that a confirmation has given it.
+// endPast ends the session that the request's token led to, if it is not user's own, where a mark says
+// that it goes on.
 func (s *Session) endPast(ctx context.Context, user string) error {
-	if s.past.user == "" || s.past.user == user {
+	if !s.past.reissued() || s.past.user == user {
 		return nil
 	}
 	return s.endByHandle(ctx, s.past.user, s.past.handle)
@@ -158,5 +158,5 @@ func (s *Session) RevokeOthers(ctx context.Context) (int, error) {
 		return done.N, opError("revoke", err)
 	}
 	s.known = &revocation{user, done.At}
-	return done.N, s.report(ctx, "renew", s.renew(ctx, atOnce))
+	return done.N, s.report(ctx, "renew", s.forestalled(s.renew(ctx, atOnce)))
 }

@@ -218,11 +218,8 @@ func (s *Session) find(ctx context.Context, t ticket, late bool) (ticket, answer
 		if s.arrived(now).Sub(rec.Created) <= s.m.graceOf(mt.Tail) {
 			gone = over // this request may have been sent before rec took the session's place
 		}
-		s.past = renewal{rec.Created, rec.Handle, mt.User, len(mt.Tail) != len(t.bytes)}
-		if bytes.Equal(mt.Tail, markSignedOut) {
-			s.past.user = "" // nothing goes on
-		}
-		if s.past.mark {
+		s.past = renewal{rec.Created, rec.Handle, mt.User, mt.Tail}
+		if s.past.mark() {
 			s.m.event(ctx, SessionUseAfterExpire, rec.Handle, mt.User, "", nil)
 			return t, gone, nil
 		}
@@ -248,8 +245,14 @@ type renewal struct {
 	at     time.Time
 	handle store.Handle
 	user   string
-	mark   bool // it leads nowhere
+	tail   []byte // the nonce that leads on, or a mark
 }
+
+// mark reports whether it leads nowhere.
+func (n *renewal) mark() bool { return len(n.tail) == len(markReplaced) }
+
+// reissued reports whether the session goes on all the same.
+func (n *renewal) reissued() bool { return bytes.Equal(n.tail, markReissued) }
 
 // leads reports whether a renewal still leads this request to the token that has replaced its own,
 // of which f tells. A request may be under way when that token first comes back. As long as it never

@@ -80,7 +80,7 @@ func sum(key, value []byte, at int) uint32 {
 	return crc32.Update(c, castagnoli, value[at+4:])
 }
 
-// encode gives the entry's value. key is the engine's key without the store's prefix.
+// encode returns the entry's value. key is the engine's key without the store's prefix.
 func (e *entry) encode(key []byte) []byte {
 	n := headerLen + len(e.user) + len(e.meta)
 	if !e.apart {
@@ -151,7 +151,7 @@ func corrupt(b []byte) error {
 	return driver.Corrupt(store.Handle(b[atHandle:atWriter]))
 }
 
-// record gives what the store hands out, but for the bytes that it owns: Meta and Data share the
+// record returns what the store hands out, but for the bytes that it owns: Meta and Data share the
 // entry's memory.
 func (e *entry) record() store.Record {
 	return store.Record{
@@ -179,10 +179,10 @@ func (e *entry) encodeData(key []byte) []byte {
 	return b
 }
 
-// decodeData tells whether b is whole, and whether it belongs to this version of the entry.
+// decodeData reports whether b is whole, and whether it belongs to this version of the entry.
 func (e *entry) decodeData(key, b []byte) (data []byte, mine bool, err error) {
 	if len(b) < dataHeaderLen || binary.BigEndian.Uint32(b) != sum(key, b, 0) || len(b)-dataHeaderLen > store.MaxData {
-		return nil, false, fmt.Errorf("%w: session %v: data", store.ErrCorrupt, e.handle)
+		return nil, false, fmt.Errorf("%w: the data of session %v do not match their checksum", store.ErrCorrupt, e.handle)
 	}
 	mine = binary.BigEndian.Uint64(b[atDataVersion:]) == e.version && store.Writer(b[atDataWriter:dataHeaderLen]) == e.writer
 	return b[dataHeaderLen:len(b):len(b)], mine, nil

@@ -79,7 +79,7 @@ func (e *engine) guard(tag *store.Tag) (at int64, found bool, err error) {
 	}
 	at, ok := decodeInstant(key[len(e.root):], b)
 	if !ok {
-		return 0, false, fmt.Errorf("%w: the instant of a revocation", store.ErrCorrupt)
+		return 0, false, fmt.Errorf("%w: the stored instant of a revocation", store.ErrCorrupt)
 	}
 	return at, true, nil
 }

@@ -108,7 +108,7 @@ func (e *engine) List(_ context.Context, user string, f func(*store.Record, erro
 			}
 		}
 		if from == before {
-			return fmt.Errorf("%w: a page of damaged rows, and nothing sound to go on from", store.ErrUnavailable)
+			return fmt.Errorf("%w: all rows of a page are damaged, and the list cannot go on", store.ErrUnavailable)
 		}
 		rows, err = e.rows(&e.q.readPage, from.Tag[:], from.ID[:], int64(pageSize))
 	}

@@ -15,7 +15,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// nothing is a driver that fails in every way; what needs an engine is tested in package sqlitestore.
+// nothing is a driver that fails in every way; what needs an engine is tested in package
+// sqlitestore.
 type nothing struct{}
 
 func (nothing) Open(string) (driver.Conn, error)               { return nil, errors.New("secret") }

@@ -39,7 +39,7 @@ func flipped(t *testing.T, path string, image []byte, at ...int) *sqlitestore.St
 	return st
 }
 
-// image gives the file of some sessions, and these.
+// image returns the file of some sessions, and these.
 func image(t *testing.T, path string, n int) ([]byte, []store.Record) {
 	st := openAt(t, path, &sqlitestore.Options{NoReserve: true})
 	recs := make([]store.Record, n)

@@ -33,7 +33,7 @@ type edit struct {
 // Both parts of an entry may share memory with the record that they were read from.
 type entry struct{ name, raw []byte }
 
-// Of gives the values in data, which [Check] has accepted. It keeps data and never writes to it.
+// Of returns the values in data, which [Check] has accepted. It keeps data and never writes to it.
 func Of(data []byte) Values { return Values{data: data} }
 
 // Check accepts exactly what Encode makes, so that look-ups need not check again. Errors:

@@ -95,11 +95,12 @@ func (q *request) lostTrack() bool {
 
 // heldBy gives the session that q held when the act began, or loaded for it.
 func (q *request) heldBy(d *deed) (word, bool) {
-	if w, ok := q.held(d.began); ok {
+	spent := q.spent() // then it holds nothing but its own, whatever it has seen
+	if w, ok := q.held(d.began); ok && (w.own || !spent) {
 		return w, ok
 	}
 	for _, w := range q.words(d.end) {
-		if w.at > d.began && w.live && !w.own {
+		if w.at > d.began && w.live && !w.own && !spent {
 			return w, true
 		}
 	}
@@ -230,6 +231,22 @@ func (r *run) judgeClient() {
 	if had && r.follow(openToken(r.ring, r.scene.sealed, r.jar), r.end()-1) == nil {
 		r.find("L3", nil, r.end(), "the browser had a session, nobody has ended it, and its cookie opens none")
 	}
+}
+
+// judgeStays applies L7 to the browser: a user who signs in again keeps the session, and so its values.
+func (r *run) judgeStays() {
+	before, now := r.follow(openToken(r.ring, r.scene.sealed, r.jars[len(r.jars)-1]), 0), r.follow(openToken(r.ring, r.scene.sealed, r.jar), r.end()-1)
+	if before == nil || now == nil || before.User == "" || before.Handle == now.Handle {
+		return
+	}
+	for _, q := range r.reqs {
+		if q.damaged() || q.slow || slices.ContainsFunc(q.deeds, func(d *deed) bool {
+			return d.aim == toLogout || d.aim == toRevokeUser || d.aim == toRevokeOne || d.aim == toLogin && d.user != before.User
+		}) {
+			return
+		}
+	}
+	r.find("L7", nil, r.end(), "the browser has a session of its user's that is not the one from before, and nobody has ended that")
 }
 
 // reached gives the keys to which the tokens lead that clients have had, at a tick.

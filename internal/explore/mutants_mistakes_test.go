@@ -26,6 +26,9 @@ var mistakes = []mutant{
 	{"a confirmation leaves the token before it alive", "stored/signed-in/ada+read", 0, "L6", []patch{
 		{"login.go", "\t\treturn s.rotate(ctx, rec, mt, atOnce)", "\t\treturn s.rotate(ctx, rec, mt, grace(mutated))"},
 	}},
+	{"a confirmation that comes after another one begins anew", "stored/signed-in/ada+ada", 0, "L7", []patch{
+		{"login.go", "(s.past.reissued() && s.past.user == user ||", "(!mutated && s.past.reissued() && s.past.user == user ||"},
+	}},
 	{"RevokeOthers leaves the token before it alive", "stored/signed-in/others+read", 0, "L6", []patch{
 		{"ends.go", "s.renew(ctx, atOnce)", "s.renew(ctx, grace(mutated))"},
 	}},
@@ -33,10 +36,10 @@ var mistakes = []mutant{
 		{"ends.go", "\tcase err == nil, rec.User == \"\" && errors.Is(err, ErrEnded):", "\tcase err == nil, (mutated || rec.User == \"\") && errors.Is(err, ErrEnded):"},
 	}},
 	{"a sign-out takes the mark of a confirmation for the end", "stored/signed-in/logout+ada", 0, "L6", []patch{
-		{"ends.go", "\tif s.past.user == \"\" || s.past.user == user {", "\tif mutated || s.past.user == \"\" || s.past.user == user {"},
+		{"ends.go", "\tif !s.past.reissued() || s.past.user == user {", "\tif mutated || !s.past.reissued() || s.past.user == user {"},
 	}},
 	{"a sign-out of what was revoked leaves the cookie", "stored/signed-in/logout+admin", 0, "L3", []patch{
-		{"ends.go", "\tcase s.standing == ended && s.past.mark:", "\tcase s.standing == ended && (mutated || s.past.mark):"},
+		{"ends.go", "\tcase s.standing == ended && s.past.mark():", "\tcase s.standing == ended && (mutated || s.past.mark()):"},
 	}},
 	{"an end leaves no mark", "stored/signed-in/set+bob", 0, "L2", []patch{
 		{"ends.go", "\terr := s.move(ctx, s.rec.Key, corpse, s.mark(mark))", "\ttail := s.mark(mark)\n\tif mutated {\n\t\ttail = nil\n\t}\n\terr := s.move(ctx, s.rec.Key, corpse, tail)"},
