@@ -42,9 +42,14 @@ func damagedRecord(k *kit) {
 
 func damagedWalk(k *kit) {
 	user := k.name()
-	recs := k.addN(3, user)
-	k.damaged(user)
-	recs = append(recs, k.addN(3, user)...)
+	recs := k.freshN(6, user)
+	for i := range recs { // on both sides of the damaged one, for stores that walk in order
+		recs[i].Key.ID[0] = byte(i % 2 * 0xff)
+		recs[i] = k.add(recs[i])
+	}
+	bad := k.fresh(user)
+	bad.Key.ID[0] = 0x80
+	k.ok("Options.Damage", k.opts.Damage(k.s, k.add(bad).Key))
 	for what, seq := range k.walks(k.ctx, user) {
 		var got []store.Record
 		var last error
