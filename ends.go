@@ -56,42 +56,19 @@ func (s *Session) leave() {
 }
 
 // loadToLeave loads the session for a sign-out or a sign-in, which are the way out of a record that no
-// other request can use: one that is damaged ends here, and one from the future, as after a clock was
-// put right, is held.
+// other request can use.
 func (s *Session) loadToLeave(ctx context.Context) error {
 	err := s.load(ctx)
-	if errors.Is(err, ErrClock) {
-		err = s.loadFuture(ctx)
-	}
-	if errors.Is(err, ErrCorrupt) {
-		err = s.eraseDamaged(ctx)
-	}
-	return err
-}
-
-func (s *Session) loadFuture(ctx context.Context) error {
-	t, a, err := s.find(ctx, *s.stuck, true)
-	if err != nil {
-		s.stuck = &t
+	if !errors.Is(err, ErrClock) && !errors.Is(err, ErrCorrupt) {
 		return err
 	}
+	got, _ := s.m.receive(s.r) // as before
+	s.unpack(&got.candidate)
 	s.err = nil
-	s.answered(a)
-	return nil
+	return s.look(ctx, &got, leaver)
 }
 
-func (s *Session) eraseDamaged(ctx context.Context) error {
-	if err := s.deleteStuck(detached(ctx)); err != nil {
-		s.event(ctx, StoreFailed, "erase", err)
-		return err
-	}
-	s.err = nil
-	s.turn(turnNothing)
-	return nil
-}
-
-func (s *Session) deleteStuck(ctx context.Context) error {
-	key := s.stuck.key
+func (s *Session) delete(ctx context.Context, key store.Key) error {
 	return s.m.calls.Do(ctx, func(ctx context.Context) error { return s.st.Delete(ctx, key) })
 }
 
@@ -103,7 +80,7 @@ func (s *Session) end(ctx context.Context, step func(*Session, context.Context) 
 	case err == nil, rec.User == "" && errors.Is(err, ErrEnded):
 		return nil
 	case rec.User == "" && errors.Is(err, ErrCorrupt):
-		return s.deleteStuck(ctx)
+		return s.delete(ctx, s.stuck.key)
 	case outage(err), rec.User == "":
 		return err
 	}

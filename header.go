@@ -110,8 +110,11 @@ func (s *Session) tell(h http.Header) (err error) {
 		s.turn(turnTold)
 		return nil
 	}
+	if s.m.opts.Custom == nil {
+		s.removeFormer(h) // before what follows, for clients that cannot tell them apart
+	}
 	switch {
-	case s.standing == departed:
+	case !s.standing.holds():
 		err = s.removeToken(h)
 	case s.m.sealed != nil:
 		err = s.writeSealed(h, s.cookieLife())
@@ -158,7 +161,7 @@ func (s *Session) writeToken(h http.Header) error {
 }
 
 func (s *Session) removeToken(h http.Header) error {
-	if s.m.https(s.r) && len(s.m.opts.ClearSiteData) > 0 {
+	if s.standing == departed && s.m.https(s.r) && len(s.m.opts.ClearSiteData) > 0 {
 		h["Clear-Site-Data"] = []string{clearSiteData(s.m.opts.ClearSiteData)}
 	}
 	if c := s.m.opts.Custom; c != nil {

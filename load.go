@@ -72,9 +72,7 @@ func (s *Session) load(ctx context.Context) error {
 	if s.got.reissue {
 		s.event(ctx, DuplicateCookie, "", nil)
 	}
-	if s.m.sealed != nil && s.got.from != fromBearer {
-		s.st = newSealedStore(s.m, got.sealed)
-	}
+	s.unpack(&got.candidate)
 	if !s.got.genuine {
 		if s.got.from != fromNowhere {
 			s.m.refused(s.r, TokenRefused, s.got.from.String(), tokenHint, nil)
@@ -82,15 +80,22 @@ func (s *Session) load(ctx context.Context) error {
 		s.turn(turnNothing)
 		return nil
 	}
-	return s.look(ctx, got.ticket)
+	return s.look(ctx, &got, newcomer)
 }
 
-// look reads the record that the request's token leads to.
-func (s *Session) look(ctx context.Context, t ticket) error {
-	t, a, err := s.find(ctx, t, false)
+// look reads the records that the request's tokens lead to.
+func (s *Session) look(ctx context.Context, got *received, as reader) error {
+	var t ticket
+	var a answer
+	var err error
+	if len(got.more) == 0 {
+		t, a, err = s.find(ctx, got.ticket, as, nil)
+	} else {
+		t, a, err = s.findAll(ctx, got, as)
+	}
 	if err != nil {
 		s.event(ctx, StoreFailed, "load", err)
-		at := t
+		at := t // or else every read would have it on the heap
 		s.stuck = &at
 		return s.refuse(err)
 	}
@@ -98,9 +103,61 @@ func (s *Session) look(ctx context.Context, t ticket) error {
 	return nil
 }
 
-// answered takes up what find has found.
+// findAll is find for several tokens. Only those count that lead to a live record. One session, or
+// its renewals, is the request's; of two there is no telling which the user meant. An error of one
+// counts for all: it could be the user's.
+func (s *Session) findAll(ctx context.Context, got *received, as reader) (ticket, answer, error) {
+	var reused []renewal
+	t, a, err := s.find(ctx, got.ticket, as, &reused)
+	for i := 0; err == nil && i < len(got.more); i++ {
+		before, past, st := s.held, s.past, s.st
+		s.held = held{}
+		s.unpack(&got.more[i])
+		var b answer
+		t, b, err = s.find(ctx, got.more[i].ticket, as, &reused)
+		keep := false // what was found before
+		switch {
+		case b < liveHere:
+			keep = a >= b
+		case a < liveHere:
+		case a == several || s.rec.Handle != before.rec.Handle:
+			b = several
+		default: // a sealed session may have come in an older version, too
+			keep = a == liveHere && (s.m.sealed == nil || before.rec.Version > s.rec.Version)
+		}
+		if keep {
+			s.held, s.past, s.st = before, past, st
+		} else {
+			a = b
+		}
+	}
+	if err != nil {
+		return t, a, err
+	}
+	if a == several {
+		s.past = renewal{}
+		s.unpack(&candidate{})
+		return t, a, nil
+	}
+	for i := range reused {
+		if a < liveHere || reused[i].handle != s.rec.Handle { // else the same client has the present token
+			s.reused(ctx, &reused[i])
+		}
+	}
+	return t, a, nil
+}
+
+// unpack makes a sealed session that came with the request the one that is read.
+func (s *Session) unpack(c *candidate) {
+	if s.m.sealed != nil && s.got.from != fromBearer {
+		s.st = newSealedStore(s.m, c.sealed)
+	}
+}
+
+// answered takes up what was found.
 func (s *Session) answered(a answer) {
-	if a == liveHere && s.got.reissue {
+	s.got.former = s.got.former && a == liveHere
+	if a == liveHere && s.got.reissue && !s.got.former {
 		a = liveElsewhere
 	}
 	s.turn(turnOf[a])
@@ -164,24 +221,37 @@ type answer uint8
 
 const (
 	nothing       answer = iota // no record
-	spent                       // it was renewed, and comes back too late
 	over                        // the token led to a session that has ended or gone on without it
 	liveHere                    // a live record under this token
 	liveElsewhere               // a live record under a token that has replaced this one
+	several                     // of several tokens: live records of two sessions
 )
 
 var turnOf = [...]turn{
-	nothing: turnNothing, spent: turnNothing, over: turnEnded, liveHere: turnShown, liveElsewhere: turnMoved,
+	nothing: turnNothing, over: turnEnded, liveHere: turnShown, liveElsewhere: turnMoved,
+	several: turnTorn,
 }
 
 // maxHops bounds how many renewals in a row an old token is led through.
 const maxHops = 16
 
+// A reader says on whose behalf a record is read.
+type reader uint8
+
+const (
+	newcomer reader = iota // a request that reads its session
+	// leaver is a sign-out or sign-in. It believes a record from the future, as after a clock was put
+	// right, and ends one that is damaged.
+	leaver
+	// holder is a request that held the session before. It goes on, however slow it is, and whatever
+	// became of the store's clock.
+	holder
+)
+
 // find reads the record that t leads to, and follows renewals. If there is one it becomes the
-// session's, and its ticket is returned; with an error, that of the record that it met. late says that
-// the request held the session before, or ends it: then it goes on, however slow it is, and whatever
-// became of the store's clock.
-func (s *Session) find(ctx context.Context, t ticket, late bool) (ticket, answer, error) {
+// session's, and its ticket is returned; with an error, that of the record that it met. A renewed token
+// that comes back too late is added to reused, or told of at once where that is nil.
+func (s *Session) find(ctx context.Context, t ticket, as reader, reused *[]renewal) (ticket, answer, error) {
 	s.past = renewal{}
 	gone, live := nothing, liveHere
 	for range maxHops + 1 {
@@ -191,9 +261,9 @@ func (s *Session) find(ctx context.Context, t ticket, late bool) (ticket, answer
 			return t, gone, nil
 		}
 		if err != nil {
-			return t, nothing, err
+			return t, nothing, s.cannotRead(ctx, t, as, err)
 		}
-		if skew := s.m.opts.ClockSkew; !late && (rec.Created.Sub(now) > skew || rec.Seen.Sub(now) > skew) {
+		if skew := s.m.opts.ClockSkew; as == newcomer && (rec.Created.Sub(now) > skew || rec.Seen.Sub(now) > skew) {
 			return t, nothing, errors.Join(ErrUnavailable, ErrClock)
 		}
 		if !rec.Live(now) { // the store leaves this to its engine's sweeper
@@ -205,15 +275,15 @@ func (s *Session) find(ctx context.Context, t ticket, late bool) (ticket, answer
 			err = envelope.Check(rec.Data)
 		}
 		if err != nil {
-			return t, nothing, errors.Join(ErrCorrupt, errors.New(rec.String()), err)
+			return t, nothing, s.cannotRead(ctx, t, as, errors.Join(ErrCorrupt, errors.New(rec.String()), err))
 		}
-		if live == liveElsewhere && !late && !s.leads(ctx, &s.past, &mt.Facts, now) {
-			return t, spent, nil
+		if live == liveElsewhere && as != holder && !s.leads(ctx, &s.past, &mt.Facts, now, reused) {
+			return t, nothing, nil
 		}
 		if mt.Tail == nil {
 			rec.Key = t.key
 			s.show(&rec, mt.Facts, t, now)
-			if live == liveHere && !late && mt.Awaited() {
+			if live == liveHere && as != holder && mt.Awaited() {
 				s.receive()
 			}
 			return t, live, nil
@@ -233,6 +303,18 @@ func (s *Session) find(ctx context.Context, t ticket, late bool) (ticket, answer
 		t = s.m.successor(t, mt.Tail)
 	}
 	return t, nothing, ErrConflict
+}
+
+// cannotRead is called when the record at t could not be read, for err. It returns nil where it has ended
+// the record.
+func (s *Session) cannotRead(ctx context.Context, t ticket, as reader, err error) error {
+	if as != leaver || !errors.Is(err, ErrCorrupt) {
+		return err
+	}
+	if err = s.delete(detached(ctx), t.key); err != nil {
+		s.event(ctx, StoreFailed, "erase", err)
+	}
+	return err
 }
 
 // arrived is when this request came, in the store's clock.
@@ -257,8 +339,8 @@ type renewal struct {
 
 // leads reports whether a renewal still leads this request to the token that has replaced its own,
 // of which f tells. A request may be under way when that token first comes back. As long as it never
-// did, the answer that carried it may be lost.
-func (s *Session) leads(ctx context.Context, n *renewal, f *meta.Facts, now time.Time) bool {
+// did, the answer that carried it may be lost. reused is find's.
+func (s *Session) leads(ctx context.Context, n *renewal, f *meta.Facts, now time.Time, reused *[]renewal) bool {
 	arrived, grace := s.arrived(now), s.m.opts.RenewGrace
 	most := n.at.Add(s.m.opts.RenewGraceMost)
 	innocent := most.Add(grace)
@@ -267,7 +349,11 @@ func (s *Session) leads(ctx context.Context, n *renewal, f *meta.Facts, now time
 	}
 	switch {
 	case arrived.After(innocent):
-		s.reused(ctx, n)
+		if reused == nil {
+			s.reused(ctx, n)
+		} else {
+			*reused = append(*reused, *n)
+		}
 		return false
 	case arrived.After(most):
 		s.m.event(ctx, SessionUseAfterExpire, n.handle, n.user, "", nil)

@@ -48,7 +48,7 @@ var mistakes = []mutant{
 		{"login.go", "\tif before.held.rec.User == \"\" && (l.keeps()", "\tif !mutated && before.held.rec.User == \"\" && (l.keeps()"},
 	}},
 	{"a damaged record stays, and what led to it goes", "stored/visitor/ada+renew", 1, "L6", []patch{
-		{"ends.go", "\tkey := s.stuck.key\n", "\tkey := s.stuck.key\n\tif mutated {\n\t\tkey = s.rec.Key\n\t}\n"},
+		{"ends.go", "\t\treturn s.delete(ctx, s.stuck.key)\n", "\t\tif mutated {\n\t\t\treturn s.delete(ctx, s.rec.Key)\n\t\t}\n\t\treturn s.delete(ctx, s.stuck.key)\n"},
 	}},
 	{"a token is sent that is known to have been renewed", "stored/visitor/renew+renew", 1, "L2", []patch{
 		{"renewal.go", "|| !s.past.at.IsZero() {", "|| !mutated && !s.past.at.IsZero() {"},
@@ -72,7 +72,7 @@ var mistakes = []mutant{
 		{"renewal.go", "\tif leads {\n\t\ts.turn(turnRenewed)", "\tif leads || mutated && g == withGrace {\n\t\ts.turn(turnRenewed)"},
 	}},
 	{"an outage is taken for nobody", "stored/signed-in/read+read", 1, "P4", []patch{
-		{"load.go", "\tt, a, err := s.find(ctx, t, false)\n\tif err != nil {\n\t\ts.event(", "\tt, a, err := s.find(ctx, t, false)\n\tif mutated {\n\t\terr = nil\n\t}\n\tif err != nil {\n\t\ts.event("},
+		{"load.go", "\tif err != nil {\n\t\ts.event(ctx, StoreFailed, \"load\", err)", "\tif mutated {\n\t\terr = nil\n\t}\n\tif err != nil {\n\t\ts.event(ctx, StoreFailed, \"load\", err)"},
 	}},
 	{"a page tells of a commit that has failed as of one that did not", "stored/signed-in/incr+read", 1, "L7", []patch{
 		{"handler.go", "\terr := s.commit(v.Context)\n\tif err == nil {", "\terr := s.commit(v.Context)\n\tif mutated {\n\t\terr = nil\n\t}\n\tif err == nil {"},

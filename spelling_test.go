@@ -1,0 +1,530 @@
+package sojourn_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sojourn-go/sojourn"
+	"github.com/sojourn-go/sojourn/memstore"
+	"github.com/sojourn-go/sojourn/store"
+)
+
+// releases are managers of one program, one after the other, that differ in their cookies.
+type releases struct {
+	testing.TB
+	sealed *sojourn.SealedOptions
+	store  *faultStore
+	keys   *sojourn.KeyRing
+	jar    *prefixJar
+}
+
+func newReleases(t testing.TB, sealed *sojourn.SealedOptions) *releases {
+	f := newFaultStore(memstore.New(nil))
+	if sealed != nil && !sealed.AcceptReplayUntilExpiry {
+		sealed.Store = f
+	}
+	return &releases{t, sealed, f, rigKeys(t), newPrefixJar()}
+}
+
+func (rs *releases) release(c sojourn.CookieOptions) *webRig {
+	rs.Helper()
+	o := sojourn.Options{Keys: rs.keys, Cookie: c}
+	if rs.sealed != nil {
+		return newSealedRig(rs, *rs.sealed, o)
+	}
+	return newWebRig(rs, rs.store, o)
+}
+
+// visit does a request with the browser's cookies, and takes those that come back.
+func (rs *releases) visit(g *webRig, f func(*sojourn.Session)) *httptest.ResponseRecorder {
+	rs.Helper()
+	w := g.do(rs.jar.header(), f)
+	if refused := rs.jar.take("shop.example.com", w.Header()); refused != nil {
+		rs.Errorf("a browser refuses %q", refused)
+	}
+	return w
+}
+
+func (rs *releases) login(g *webRig, user string, opts ...sojourn.LoginOption) {
+	rs.Helper()
+	rs.visit(g, func(s *sojourn.Session) { rigOK(rs, s.Login(rs.Context(), user, opts...)) })
+}
+
+// wants checks who is signed in, and how many cookies the browser has then.
+func (rs *releases) wants(g *webRig, user string, cookies int) {
+	rs.Helper()
+	rs.visit(g, func(s *sojourn.Session) {
+		if s.User() != user {
+			rs.Errorf("user %q, want %q", s.User(), user)
+		}
+	})
+	if len(rs.jar.cookies) != cookies {
+		rs.Errorf("the browser has %d cookies, want %d: %q", len(rs.jar.cookies), cookies, rs.jar.header())
+	}
+}
+
+// respelled are pairs of cookies of one name, from one release to the next.
+var respelled = map[string][2]sojourn.CookieOptions{
+	"domain":    {{Name: "__Secure-s", Domain: "example.com"}, {Name: "__Secure-s", Former: []sojourn.FormerCookie{{Domain: "example.com"}}}},
+	"no domain": {{Name: "__Secure-s"}, {Name: "__Secure-s", Domain: "example.com", Former: []sojourn.FormerCookie{{}}}},
+	"path":      {{Name: "__Secure-s", Path: "/app"}, {Name: "__Secure-s", Former: []sojourn.FormerCookie{{Path: "/app"}}}},
+	"partitioned": {
+		{Name: "__Secure-s", SameSite: http.SameSiteNoneMode, InsecureSameSiteNone: "test"},
+		{Name: "__Secure-s", SameSite: http.SameSiteNoneMode, InsecureSameSiteNone: "test", Partitioned: true, Former: []sojourn.FormerCookie{{}}},
+	},
+}
+
+// sealedModes are the kinds of manager; nil keeps sessions in the store.
+func sealedModes() map[string]*sojourn.SealedOptions {
+	return map[string]*sojourn.SealedOptions{"stored": nil, "sealed": {Chunks: 2}, "replay": {AcceptReplayUntilExpiry: true, Chunks: 2}}
+}
+
+// A browser that has two cookies of one session goes on with it, and has one afterwards.
+func TestFormerSpelling(t *testing.T) {
+	for mode, sealed := range sealedModes() {
+		for name, c := range respelled {
+			t.Run(mode+"/"+name, func(t *testing.T) {
+				rs := newReleases(t, sealed)
+				before, after := rs.release(c[0]), rs.release(c[1])
+				big := strings.Repeat("x", 3500) // two chunks, where the session is in its cookies
+				chunks := 1
+				if sealed != nil {
+					chunks = 2
+				}
+				rs.login(before, "ada")
+				for _, note := range []string{"small", big} {
+					rs.visit(before, func(s *sojourn.Session) { rigOK(t, rigNote.Set(s, big)) })
+					rs.wants(after, "ada", chunks) // nothing happens as long as there is one cookie
+					rs.visit(after, func(s *sojourn.Session) { rigOK(t, s.Renew(t.Context())); rigOK(t, rigNote.Set(s, note)) })
+					want := 1
+					if note == big {
+						want = chunks
+					}
+					if len(rs.jar.cookies) != want {
+						t.Errorf("a former cookie is still there: %d, want %d", len(rs.jar.cookies), want)
+					}
+					before, after = rs.release(c[0]), rs.release(c[1])
+				}
+				rs.visit(after, func(s *sojourn.Session) {
+					if s.User() != "ada" || rigNote.Get(s) != big {
+						t.Errorf("user %q, note of %d bytes", s.User(), len(rigNote.Get(s)))
+					}
+					rigOK(t, s.Logout(t.Context()))
+				})
+				rs.wants(after, "", 0)
+			})
+		}
+	}
+}
+
+// A release that did not name its former spelling left two cookies of one session, one of them old. The next one names it.
+func TestFormerSpellingForgotten(t *testing.T) {
+	for mode, sealed := range sealedModes() {
+		for name, c := range respelled {
+			t.Run(mode+"/"+name, func(t *testing.T) {
+				rs := newReleases(t, sealed)
+				forgot := c[1]
+				forgot.Former = nil
+				before, between, after := rs.release(c[0]), rs.release(forgot), rs.release(c[1])
+				rs.login(before, "ada")
+				rs.visit(before, func(s *sojourn.Session) { rigOK(t, rigNote.Set(s, "old")) })
+				rs.visit(between, func(s *sojourn.Session) { rigOK(t, rigNote.Set(s, "new")); rigOK(t, s.Renew(t.Context())) })
+				rs.wants(between, "ada", 2)
+				rs.visit(between, func(s *sojourn.Session) {
+					if rigNote.Get(s) != "new" {
+						t.Errorf("note %q", rigNote.Get(s))
+					}
+				})
+				rs.wants(after, "ada", 1)
+				rs.wants(after, "ada", 1)
+			})
+		}
+	}
+}
+
+// A session from before the change that has ended does not count, however genuine its token is.
+func TestFormerSpellingOfAnEndedSession(t *testing.T) {
+	for name, c := range respelled {
+		t.Run(name, func(t *testing.T) {
+			rs := newReleases(t, nil)
+			forgot := c[1]
+			forgot.Former = nil
+			before, between := rs.release(c[0]), rs.release(forgot)
+			rs.login(before, "ada")
+			old := rs.jar.header()
+			rs.jar = newPrefixJar()
+			rs.login(between, "ada")
+			if _, err := between.m.RevokeUser(t.Context(), "ada"); err != nil {
+				t.Fatal(err)
+			}
+			rs.login(between, "ada")
+			w := between.do(old+"; "+rs.jar.header(), func(s *sojourn.Session) {
+				if s.User() != "ada" {
+					t.Errorf("user %q", s.User())
+				}
+			})
+			if w.Header()["Set-Cookie"] == nil {
+				t.Error("the cookie is not sent again")
+			}
+		})
+	}
+}
+
+// R33: of two live sessions neither counts: a sister domain may have planted one. Both are taken away, and the next sign-in works.
+func TestFormerSpellingOfTwoSessions(t *testing.T) {
+	for mode, sealed := range sealedModes() {
+		for name, c := range respelled {
+			for _, act := range []string{"read", "login", "logout", "keep"} {
+				t.Run(mode+"/"+name+"/"+act, func(t *testing.T) {
+					rs := newReleases(t, sealed)
+					before, after := rs.release(c[0]), rs.release(c[1])
+					rs.login(before, "mallory")
+					planted := rs.jar
+					rs.jar = newPrefixJar()
+					rs.login(after, "ada")
+					for key, k := range planted.cookies {
+						rs.jar.cookies[key] = k
+					}
+					want, cookies := "", 0
+					rs.visit(after, func(s *sojourn.Session) {
+						if s.User() != "" || s.Exists() {
+							t.Errorf("user %q", s.User())
+						}
+						switch act {
+						case "login":
+							want, cookies = "ada", 1
+							rigOK(t, s.Login(t.Context(), "ada"))
+						case "logout":
+							rigOK(t, s.Logout(t.Context()))
+						case "keep":
+							cookies = 1
+							rigOK(t, rigNote.Set(s, "x"))
+						}
+					})
+					rs.wants(after, want, cookies)
+					rs.login(after, "bob")
+					rs.wants(after, "bob", 1)
+				})
+			}
+		}
+	}
+}
+
+// Nobody asked for that removal, so no error page carries it, and Clear-Site-Data is for sign-outs.
+func TestFormerSpellingRemovalIsUnasked(t *testing.T) {
+	f := newFaultStore(memstore.New(nil))
+	g := newWebRig(t, f, sojourn.Options{ClearSiteData: []string{"cache"}})
+	two := g.loginAs("ada", "") + "; " + g.loginAs("eve", "")
+	w := g.do(two, nil)
+	if len(w.Header()["Set-Cookie"]) != 1 || w.Header()["Clear-Site-Data"] != nil {
+		t.Errorf("header %v", w.Header())
+	}
+	f.setBefore(fail(store.ErrFull), opCreate)
+	w = g.do(two, func(s *sojourn.Session) { rigOK(t, rigNote.Set(s, "x")) })
+	if w.Code != 503 || w.Header()["Set-Cookie"] != nil {
+		t.Errorf("status %d, header %v", w.Code, w.Header())
+	}
+}
+
+// If one of several records cannot be read, nobody's wins. A sign-out and a sign-in find their way, and leave one cookie or none.
+func TestFormerSpellingAndOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, damaged := range []string{"ada", "eve"} {
+			for fault, f := range map[error]func(*store.Record){
+				sojourn.ErrCorrupt: func(r *store.Record) { r.Meta = []byte("damaged") },
+				sojourn.ErrClock:   func(r *store.Record) { r.Created = r.Created.Add(time.Hour) },
+			} {
+				for _, act := range []string{"read", "login", "logout"} {
+					rs := newReleases(t, nil)
+					g := rs.release(sojourn.CookieOptions{})
+					two := g.loginAs("ada", "") + "; " + g.loginAs("eve", "")
+					rs.store.mutate = func(r *store.Record) {
+						if r.User == damaged {
+							f(r)
+						}
+					}
+					var err error
+					w := g.serve(rigRequest("POST", two), func(_ http.ResponseWriter, r *http.Request) {
+						switch s := g.m.From(r); act {
+						case "read":
+							_, err = g.m.Load(r)
+						case "login":
+							rigOK(t, s.Login(r.Context(), "bob"))
+						case "logout":
+							rigOK(t, s.Logout(r.Context()))
+						}
+					})
+					cookies := w.Header()["Set-Cookie"]
+					if act == "read" && (!errors.Is(err, fault) || cookies != nil) {
+						t.Errorf("%s, %v: %v, set %q", damaged, fault, err, cookies)
+					}
+					if act != "read" && len(cookies) != 1 {
+						t.Errorf("%s, %v, %s: set %q", damaged, fault, act, cookies)
+					}
+					rs.store.heal()
+					if act == "logout" && fault == sojourn.ErrCorrupt && len(must(g.m.Sessions(t.Context(), damaged))) != 0 {
+						t.Error("the damaged record is still there")
+					}
+				}
+			}
+		}
+		rs := newReleases(t, nil)
+		g := rs.release(sojourn.CookieOptions{})
+		two := g.loginAs("ada", "") + "; " + g.loginAs("eve", "")
+		reads := 0
+		rs.store.setBefore(func(context.Context) error {
+			if reads++; reads > 1 {
+				return store.ErrUnavailable
+			}
+			return nil
+		}, opGet)
+		g.serve(rigRequest("GET", two), func(w http.ResponseWriter, r *http.Request) {
+			if _, err := g.m.Load(r); !sojourn.IsOutage(err) {
+				t.Errorf("outage at the second: %v", err)
+			}
+		})
+	})
+}
+
+// An older token of the session that the same request names as it is now is no thief's.
+func TestFormerSpellingIsNoReuse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, order := range []bool{false, true} {
+			g := newWebRig(t, nil, sojourn.Options{EndReused: true})
+			old := g.login("")
+			now := rigCookies(g.do(old, func(s *sojourn.Session) { rigOK(t, s.Renew(t.Context())) }))
+			g.do(now, nil)
+			time.Sleep(5 * time.Minute)
+			both := old + "; " + now
+			if order {
+				both = now + "; " + old
+			}
+			for range 2 {
+				if user := g.user(both); user != "ada" || g.seen(sojourn.SessionReuse) != 0 {
+					t.Errorf("user %q, %d events of reuse", user, g.seen(sojourn.SessionReuse))
+				}
+			}
+			other := g.loginAs("eve", "")
+			if user := g.user(old + "; " + other); user != "eve" || g.seen(sojourn.SessionReuse) != 1 {
+				t.Errorf("beside another's: user %q, %d events of reuse", user, g.seen(sojourn.SessionReuse))
+			}
+		}
+	})
+}
+
+// What a handler itself says of cookies of this name elsewhere goes out, before and beside ours.
+func TestHandlersOwnRemoval(t *testing.T) {
+	g := newWebRig(t, nil, sojourn.Options{Cookie: sojourn.CookieOptions{Name: "__Secure-s"}})
+	for _, own := range []http.Cookie{
+		{Domain: "example.com", Path: "/"}, {Path: "/app"}, {Path: "/", Partitioned: true, SameSite: http.SameSiteNoneMode},
+	} {
+		own.Name, own.MaxAge, own.Secure = "__Secure-s", -1, true
+		w := g.serve(rigRequest("POST"), func(w http.ResponseWriter, r *http.Request) {
+			http.SetCookie(w, &own)
+			http.SetCookie(w, &http.Cookie{Name: "__Secure-s", Value: "x", Path: "/", Secure: true}) // ours takes its place
+			rigOK(t, g.m.From(r).Login(r.Context(), "ada"))
+		})
+		if lines := w.Header()["Set-Cookie"]; len(lines) != 2 || lines[0] != own.String() || g.user(rigCookies(w)) != "ada" {
+			t.Errorf("%v: set %q", &own, lines)
+		}
+	}
+}
+
+const month = 30 * 24 * time.Hour
+
+// Renaming a cookie, here to __Host-, keeps people signed in, and the ages of their sessions.
+func TestFormerName(t *testing.T) {
+	for mode, sealed := range sealedModes() {
+		t.Run(mode, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				rs := newReleases(t, sealed)
+				before := rs.release(sojourn.CookieOptions{Name: "sid", InsecureName: true, Domain: "example.com"})
+				rs.login(before, "ada", sojourn.Remember(month))
+				rs.visit(before, func(s *sojourn.Session) { rigOK(t, rigNote.Set(s, "kept")) })
+				created := time.Now()
+				time.Sleep(10 * 24 * time.Hour)
+				stolen := rs.jar.header()
+				after := rs.release(sojourn.CookieOptions{Former: []sojourn.FormerCookie{
+					{Name: "sid", Domain: "example.com", Until: time.Now().Add(month)},
+				}})
+				w := rs.visit(after, func(s *sojourn.Session) {
+					if s.User() != "ada" || rigNote.Get(s) != "kept" || !s.Info().Created.Equal(created) {
+						t.Errorf("user %q, note %q, made %v", s.User(), rigNote.Get(s), s.Info().Created)
+					}
+				})
+				var got *http.Cookie
+				for _, c := range w.Result().Cookies() {
+					if c.Name == "__Host-session" {
+						got = c
+					}
+				}
+				if got == nil || got.MaxAge != 20*24*3600 {
+					t.Errorf("cookies %v", w.Result().Cookies())
+				}
+				rs.wants(after, "ada", 1)
+				if rs.sealed == nil || !rs.sealed.AcceptReplayUntilExpiry {
+					time.Sleep(time.Minute)
+					if user := after.user(stolen); user != "" {
+						t.Errorf("the former token still signs %q in", user)
+					}
+				}
+				rs.visit(after, func(s *sojourn.Session) {
+					if rigNote.Get(s) != "kept" || !s.Info().Created.Equal(created) {
+						t.Errorf("note %q, made %v", rigNote.Get(s), s.Info().Created)
+					}
+					rigOK(t, s.Logout(t.Context()))
+				})
+				rs.wants(after, "", 0)
+			})
+		})
+	}
+}
+
+// A visitor's session is renamed, too, and so is one that only peeks; two requests at once get one successor.
+func TestFormerNameOfOthers(t *testing.T) {
+	renamed := sojourn.CookieOptions{Former: []sojourn.FormerCookie{{Name: "__Host-old", Until: time.Now().Add(month)}}}
+	rs := newReleases(t, nil)
+	before, after := rs.release(sojourn.CookieOptions{Name: "__Host-old"}), rs.release(renamed)
+	rs.visit(before, func(s *sojourn.Session) { rigOK(t, rigNote.Set(s, "visitor's")) })
+	rs.visit(after, func(s *sojourn.Session) { s.Peek() })
+	rs.visit(after, func(s *sojourn.Session) {
+		if rigNote.Get(s) != "visitor's" {
+			t.Errorf("note %q", rigNote.Get(s))
+		}
+	})
+	if h := rs.jar.header(); len(rs.jar.cookies) != 1 || !strings.HasPrefix(h, "__Host-session=") {
+		t.Errorf("cookies %q", h)
+	}
+	rs.jar = newPrefixJar()
+	rs.login(before, "ada")
+	old := rs.jar.header()
+	renewals := after.seen(sojourn.SessionRenewed)
+	first, second := after.do(old, func(s *sojourn.Session) {
+		_, err := s.Commit(t.Context())
+		rigOK(t, err)
+		rigOK(t, rigNote.Set(s, "again"))
+	}), after.do(old, nil)
+	if n := after.seen(sojourn.SessionRenewed) - renewals; n != 1 {
+		t.Errorf("%d renewals", n)
+	}
+	for _, w := range []*httptest.ResponseRecorder{first, second} {
+		if user := after.user(rigCookies(w)); user != "ada" || strings.Contains(rigCookies(w), "old") {
+			t.Errorf("user %q, cookies %q", user, rigCookies(w))
+		}
+	}
+	if n := len(must(after.m.Sessions(t.Context(), "ada"))); n != 1 {
+		t.Errorf("%d sessions", n)
+	}
+}
+
+// Where the renewal fails the request goes on, under the former name; no token goes out that was not renewed.
+func TestFormerNameNotRenewed(t *testing.T) {
+	rs := newReleases(t, nil)
+	before := rs.release(sojourn.CookieOptions{Name: "__Host-old"})
+	after := rs.release(sojourn.CookieOptions{Former: []sojourn.FormerCookie{{Name: "__Host-old", Until: time.Now().Add(month)}}})
+	rs.login(before, "ada")
+	rs.store.setBefore(fail(store.ErrUnavailable), opRotate)
+	for _, cookies := range []string{rs.jar.header(), rs.jar.header() + "; " + rs.jar.header()} {
+		w := after.do(cookies, func(s *sojourn.Session) {
+			if s.User() != "ada" {
+				t.Errorf("user %q", s.User())
+			}
+		})
+		if w.Header()["Set-Cookie"] != nil {
+			t.Errorf("set %q", w.Header()["Set-Cookie"])
+		}
+	}
+	rs.store.heal()
+	rs.wants(after, "ada", 1)
+}
+
+// R45: a former name counts until its end, and only where no cookie of the present name came.
+func TestFormerNameEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rs := newReleases(t, nil)
+		before := rs.release(sojourn.CookieOptions{Name: "sid", InsecureName: true})
+		after := rs.release(sojourn.CookieOptions{Former: []sojourn.FormerCookie{
+			{Name: "sid", Until: time.Now().Add(10 * time.Minute)}, {Name: "sid", Domain: "example.com", Until: time.Now().Add(20 * time.Minute)},
+		}})
+		mallory, eve := before.loginAs("mallory", ""), before.loginAs("eve", "")
+		rs.login(after, "ada")
+		present := rs.jar.header()
+		dead := after.loginAs("ada", "")
+		after.do(dead, func(s *sojourn.Session) { rigOK(t, s.Logout(t.Context())) })
+		for name, tt := range map[string]struct{ cookies, want string }{
+			"beside ours":         {mallory + "; " + present, "ada"},
+			"beside a dead one":   {mallory + "; " + dead, ""},
+			"beside junk":         {mallory + "; __Host-session=junk", ""},
+			"two":                 {mallory + "; " + eve, ""},
+			"as the present name": {strings.Replace(mallory, "sid=", "__Host-session=", 1), ""},
+			"ours as the former":  {strings.Replace(present, "__Host-session=", "sid=", 1), ""},
+			"another name":        {strings.Replace(mallory, "sid=", "id=", 1), ""},
+		} {
+			if user := after.user(tt.cookies); user != tt.want {
+				t.Errorf("%s: user %q, want %q", name, user, tt.want)
+			}
+		}
+		// Unsafe requests that bring it must say where they come from.
+		r := rigRequest("POST", mallory)
+		r.Header.Del("Sec-Fetch-Site")
+		if w := after.serve(r, func(http.ResponseWriter, *http.Request) {}); w.Code != 403 {
+			t.Errorf("without Origin: %d", w.Code)
+		}
+		time.Sleep(20*time.Minute - 1)
+		w := after.do(mallory, func(s *sojourn.Session) {
+			if s.User() != "mallory" {
+				t.Errorf("before the end: user %q", s.User())
+			}
+		})
+		if len(w.Header()["Set-Cookie"]) != 3 {
+			t.Errorf("before the end: set %q", w.Header()["Set-Cookie"])
+		}
+		time.Sleep(1)
+		if user := after.user(eve); user != "" {
+			t.Errorf("after the end: user %q", user)
+		}
+		if c := after.login(""); strings.Contains(c, "sid") {
+			t.Errorf("a sign-in sends %q", c)
+		}
+		out := after.do(present, func(s *sojourn.Session) { rigOK(t, s.Logout(t.Context())) })
+		if len(out.Header()["Set-Cookie"]) != 3 {
+			t.Errorf("a sign-out after the end: set %q", out.Header()["Set-Cookie"])
+		}
+	})
+}
+
+func TestFormerCookieOptions(t *testing.T) {
+	soon := time.Now().Add(time.Hour)
+	for name, tt := range map[string]struct {
+		c  sojourn.CookieOptions
+		ok bool
+	}{
+		"domain":            {sojourn.CookieOptions{Former: []sojourn.FormerCookie{{Name: "s", Domain: "example.com", Until: soon}}}, true},
+		"ended":             {sojourn.CookieOptions{Former: []sojourn.FormerCookie{{Name: "s", Until: time.Unix(1, 0)}}}, true},
+		"present":           {sojourn.CookieOptions{Former: []sojourn.FormerCookie{{}}}, false},
+		"present, spelled":  {sojourn.CookieOptions{Former: []sojourn.FormerCookie{{Name: "__Host-session", Path: "/"}}}, false},
+		"no end":            {sojourn.CookieOptions{Former: []sojourn.FormerCookie{{Name: "s"}}}, false},
+		"end of the name":   {sojourn.CookieOptions{Name: "__Secure-s", Former: []sojourn.FormerCookie{{Path: "/a", Until: soon}}}, false},
+		"too far":           {sojourn.CookieOptions{Former: []sojourn.FormerCookie{{Name: "s", Until: time.Now().Add(401 * 24 * time.Hour)}}}, false},
+		"no name":           {sojourn.CookieOptions{Former: []sojourn.FormerCookie{{Name: "a b", Until: soon}}}, false},
+		"no path":           {sojourn.CookieOptions{Former: []sojourn.FormerCookie{{Name: "s", Path: "a", Until: soon}}}, false},
+		"no domain":         {sojourn.CookieOptions{Former: []sojourn.FormerCookie{{Name: "s", Domain: "a b", Until: soon}}}, false},
+		"__Host- elsewhere": {sojourn.CookieOptions{Former: []sojourn.FormerCookie{{Name: "__Host-s", Path: "/a", Until: soon}}}, false},
+		"a chunk's name":    {sojourn.CookieOptions{Former: []sojourn.FormerCookie{{Name: "__Host-session.1", Until: soon}}}, false},
+		"its chunk's name":  {sojourn.CookieOptions{Name: "__Host-s.csrf", Former: []sojourn.FormerCookie{{Name: "__Host-s", Until: soon}}}, false},
+		"many": {sojourn.CookieOptions{Name: "__Secure-s", Former: []sojourn.FormerCookie{
+			{Path: "/1"}, {Path: "/2"}, {Path: "/3"}, {Path: "/4"}, {Path: "/5"}, {Path: "/6"}, {Path: "/7"}, {Path: "/8"}, {Path: "/9"},
+		}}, false},
+	} {
+		_, err := sojourn.New(memstore.New(nil), &sojourn.Options{Cookie: tt.c})
+		if (err == nil) != tt.ok || err != nil && !errors.Is(err, sojourn.ErrOptions) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
