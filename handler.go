@@ -133,7 +133,7 @@ func (v *visit) finish(h http.Header) error {
 	}
 	err = s.report(v.Context, "commit", err)
 	s.dropChanges()
-	restoreHeader(h, v.found, v.m.jar.Name)
+	v.m.restoreHeader(h, v.found)
 	s.takeBack(h)
 	if s.stage == stageTold && s.standing.holds() && v.m.opts.Custom != nil {
 		if err := s.writeToken(h); err != nil { // its line is not known among the handler's

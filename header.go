@@ -188,12 +188,12 @@ func (s *Session) Token() (Token, error) {
 }
 
 // restoreHeader takes back what the handler said about a page that will not be sent: h is as it was
-// found. The session's own cookie stays, which is there only from an earlier Commit or Save of this
+// found. The session's own cookies stay, which are there only from an earlier Commit or Save of this
 // request, whose act stands; and so does what is said of the site.
-func restoreHeader(h, found http.Header, cookie string) {
+func (m *Manager) restoreHeader(h, found http.Header) {
 	var own []string
 	for _, line := range h["Set-Cookie"] {
-		if sets(line, cookie) && !slices.Contains(found["Set-Cookie"], line) {
+		if m.sets(line) && !slices.Contains(found["Set-Cookie"], line) {
 			own = append(own, line)
 		}
 	}
@@ -210,20 +210,19 @@ func restoreHeader(h, found http.Header, cookie string) {
 	}
 }
 
+// sets reports whether a Set-Cookie line is of the session's cookie, in any spelling that is known.
+func (m *Manager) sets(line string) bool {
+	return m.jar.Sets(line) || slices.ContainsFunc(m.former, func(j cookie.Jar) bool { return j.Sets(line) })
+}
+
 // takeBack drops the session's cookie from a header that has it from an earlier Commit or Save, if
 // the session has ended since: a dead token shall not take the place of what the client has.
 func (s *Session) takeBack(h http.Header) {
 	if s.standing != ended || s.stage != stageTold {
 		return
 	}
-	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool { return sets(line, s.m.jar.Name) })
+	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], s.m.jar.Sets)
 	if len(h["Set-Cookie"]) == 0 {
 		delete(h, "Set-Cookie")
 	}
-}
-
-// sets reports whether a Set-Cookie line is of cookie or one of its chunks.
-func sets(line, cookie string) bool {
-	name, _, _ := strings.Cut(line, "=")
-	return name == cookie || strings.HasPrefix(name, cookie+".")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -333,6 +334,43 @@ func TestHandlersOwnRemoval(t *testing.T) {
 		if lines := w.Header()["Set-Cookie"]; len(lines) != 2 || lines[0] != own.String() || g.user(rigCookies(w)) != "ada" {
 			t.Errorf("%v: set %q", &own, lines)
 		}
+	}
+}
+
+// The page that tells of a failure has the removals of an earlier commit, and not the handler's; a token
+// that is dead when the header leaves is taken back, and the handler's removal is not.
+func TestFormerSpellingOnErrorPages(t *testing.T) {
+	rs := newReleases(t, nil)
+	g := rs.release(sojourn.CookieOptions{Name: "__Secure-s", Former: []sojourn.FormerCookie{
+		{Domain: "example.com"}, {Name: "__Secure-old", Until: time.Now().Add(month)},
+	}})
+	own := (&http.Cookie{Name: "__Secure-s", Path: "/app", MaxAge: -1, Secure: true}).String()
+	w := g.serve(rigRequest("POST", g.login("")), func(w http.ResponseWriter, r *http.Request) {
+		s := g.m.From(r)
+		rigOK(t, s.Logout(r.Context()))
+		_, err := s.Commit(r.Context())
+		rigOK(t, err)
+		w.Header().Add("Set-Cookie", own)
+		rs.store.setBefore(fail(store.ErrFull), opCreate)
+		rigOK(t, rigNote.Set(s, "x"))
+	})
+	if lines := w.Header()["Set-Cookie"]; w.Code != 503 || len(lines) != 3 || slices.Contains(lines, own) {
+		t.Errorf("status %d, set %q", w.Code, lines)
+	}
+	rs.store.heal()
+	w = g.serve(rigRequest("POST"), func(w http.ResponseWriter, r *http.Request) {
+		s := g.m.From(r)
+		rigOK(t, s.Login(r.Context(), "ada"))
+		_, err := s.Commit(r.Context())
+		rigOK(t, err)
+		w.Header().Add("Set-Cookie", own)
+		must(rs.store.Store.Revoke(t.Context(), "ada", store.Selection{})) // by another process
+		if err := s.Renew(r.Context()); !errors.Is(err, sojourn.ErrEnded) {
+			t.Errorf("renewed: %v", err)
+		}
+	})
+	if lines := w.Header()["Set-Cookie"]; !slices.Contains(lines, own) || strings.Contains(strings.Join(lines, "\n"), "__Secure-s=A") {
+		t.Errorf("set %q", lines)
 	}
 }
 
