@@ -9,8 +9,9 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// Logout ends the session on the server and takes the token away. If the store fails, nothing has
-// changed for the client and the error says so: the user is still signed in.
+// Logout ends the session on the server, or all if the tokens of several came, and takes the token
+// away. If the store fails, nothing has changed for the client and the error says so: the user is still
+// signed in.
 // Errors: outages; [ErrNoToken] where only the response could end the session, which is gone (a
 // sealed session without a record in a store); [ErrCrossSite]. Logging nobody out is no error and
 // writes nothing.
@@ -32,10 +33,8 @@ func (s *Session) Logout(ctx context.Context) error {
 			return s.report(ctx, "logout", err)
 		}
 		s.event(ctx, SessionExpired, "logout", nil)
-	} else if s.standing == ended {
-		if err := s.endPast(ctx, ""); err != nil {
-			return s.report(ctx, "logout", err)
-		}
+	} else if err := s.endUnheld(ctx, ""); err != nil {
+		return s.report(ctx, "logout", err)
 	}
 	s.leave()
 	return nil
@@ -97,13 +96,38 @@ func (s *Session) endByHandle(ctx context.Context, user string, h store.Handle) 
 	})
 }
 
-// endPast ends the session that the request's token led to, if it is another user's, where a mark told
-// of it: it may go on under a token that a confirmation has given it.
-func (s *Session) endPast(ctx context.Context, user string) error {
-	if s.past.user == "" || s.past.user == user {
-		return nil
+// endUnheld ends what the request's tokens lead to where it holds none of it: the one session that a mark
+// tells of, unless it is user's, for it may go on under a token that a confirmation has given it; or
+// all of several.
+func (s *Session) endUnheld(ctx context.Context, user string) error {
+	switch {
+	case s.standing == torn:
+		return s.endTorn(ctx)
+	case s.standing == ended && s.past.user != "" && s.past.user != user:
+		return s.endByHandle(ctx, s.past.user, s.past.handle)
 	}
-	return s.endByHandle(ctx, s.past.user, s.past.handle)
+	return nil
+}
+
+// endTorn ends the sessions of a request that is nobody's because there are several.
+func (s *Session) endTorn(ctx context.Context) error {
+	defer s.restore(s.snapshot())
+	got, _ := s.m.receive(s.r) // as before
+	for _, c := range append(got.more, got.candidate) {
+		s.unpack(&c)
+		_, a, err := s.find(ctx, c.ticket, leaver, nil)
+		switch {
+		case err != nil || a < liveHere:
+		case s.rec.User == "":
+			err = s.delete(ctx, s.rec.Key)
+		default:
+			err = s.endByHandle(ctx, s.rec.User, s.rec.Handle)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // endStep ends the record at the version that is held, and leaves a mark at its key: the session

@@ -33,7 +33,7 @@ var mistakes = []mutant{
 		{"ends.go", "\tcase err == nil, rec.User == \"\" && errors.Is(err, ErrEnded):", "\tcase err == nil, (mutated || rec.User == \"\") && errors.Is(err, ErrEnded):"},
 	}},
 	{"a sign-out takes the mark of a confirmation for the end", "stored/signed-in/logout+ada", 0, "L6", []patch{
-		{"ends.go", "\tif s.past.user == \"\" || s.past.user == user {", "\tif mutated || s.past.user == \"\" || s.past.user == user {"},
+		{"ends.go", "\tcase s.standing == ended && s.past.user != \"\" &&", "\tcase !mutated && s.standing == ended && s.past.user != \"\" &&"},
 	}},
 	{"a sign-out of what was revoked leaves the cookie", "stored/signed-in/logout+admin", 0, "L3", []patch{
 		{"ends.go", "\tcase s.standing == ended && s.past.mark:", "\tcase s.standing == ended && (mutated || s.past.mark):"},
