@@ -8,9 +8,6 @@ import (
 	"github.com/sojourn-go/sojourn/internal/cookie"
 )
 
-// MaxCookieAge is the longest a browser keeps a cookie: 400 days (RFC 6265bis section 5.5).
-const MaxCookieAge = cookie.MaxAge
-
 // CookieOptions describe the session cookie. It is always HttpOnly, and
 // always Secure but for [Options.InsecureLoopbackHTTP] and its like. The zero value is
 // "__Host-session; Path=/; Secure; HttpOnly; SameSite=Lax" until the browser closes.
@@ -34,7 +31,8 @@ type CookieOptions struct {
 	// remembered ones.
 	Persistent bool
 	// MaxAge bounds how long a browser keeps a persistent cookie, a remembered session's
-	// too, after it was last sent; see [Session.Refresh]. 0 means as long as the session can live. At most [MaxCookieAge].
+	// too, after it was last sent; see [Session.Refresh]. 0 means as long as the session can live. At most 400 days, the
+	// longest that browsers keep a cookie (RFC 6265bis section 5.5).
 	MaxAge time.Duration
 	// InsecureName allows a name without prefix, which a sister domain can
 	// overwrite.
@@ -74,8 +72,8 @@ func (c *CookieOptions) complete(plainHTTP bool) error {
 	if c.SameSite == http.SameSiteNoneMode && (c.InsecureSameSiteNone == "" || plainHTTP) {
 		return bad("Cookie.SameSite None needs a reason in Cookie.InsecureSameSiteNone, and TLS")
 	}
-	if c.MaxAge < 0 || c.MaxAge > MaxCookieAge {
-		return bad("Cookie.MaxAge %v is not within 0 and %v", c.MaxAge, MaxCookieAge)
+	if c.MaxAge < 0 || c.MaxAge > cookie.MaxAge {
+		return bad("Cookie.MaxAge %v is not within 0 and %v", c.MaxAge, cookie.MaxAge)
 	}
 	if c.Partitioned && c.SameSite != http.SameSiteNoneMode {
 		return bad("Cookie.Partitioned needs SameSite None")

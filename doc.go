@@ -42,7 +42,7 @@
 //
 // # Errors
 //
-// Failures are of type [*Error] and match the sentinels of this package with errors.Is. Forged, expired and
-// unknown tokens are no errors: the request simply has a new, empty session, and the
-// observer is told.
+// Failures name the act that failed, match a sentinel of this package with errors.Is, and hold the
+// cause for errors.As. Forged, expired and unknown tokens are no errors: the request simply has a
+// new, empty session, and the observer is told.
 package sojourn

@@ -196,8 +196,8 @@ func TestR25List(t *testing.T) {
 
 // R26: 100 parallel sign-ins, limit 3.
 func TestR26Limit(t *testing.T) {
-	for _, policy := range []sojourn.LimitPolicy{sojourn.EvictOldest, sojourn.RefuseNew} {
-		g := newSite(t, func(o *sojourn.Options) { o.MaxSessions, o.AtLimit = 3, policy })
+	for _, refuse := range []bool{false, true} {
+		g := newSite(t, func(o *sojourn.Options) { o.MaxSessions, o.RefuseAtLimit = 3, refuse })
 		browsers, codes := make([]*browser, 100), make([]int, 100)
 		var wg sync.WaitGroup
 		for i := range browsers {
@@ -215,9 +215,9 @@ func TestR26Limit(t *testing.T) {
 				in++
 			}
 		}
-		want := map[sojourn.LimitPolicy][4]int{sojourn.EvictOldest: {200, 3, 100, 97}, sojourn.RefuseNew: {409, 3, 3, 97}}[policy]
+		want := map[bool][4]int{false: {200, 3, 100, 97}, true: {409, 3, 3, 97}}[refuse]
 		if got := [4]int{codes[99], live, in, g.log.count(sojourn.SessionLimit)}; got != want {
-			t.Errorf("policy %d: %v, want %v", policy, got, want)
+			t.Errorf("RefuseAtLimit %v: %v, want %v", refuse, got, want)
 		}
 	}
 }

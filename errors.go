@@ -77,26 +77,23 @@ func IsOutage(err error) bool { return outage(err) }
 
 func outage(err error) bool { return call.Outage(err) && !errors.Is(err, ErrEnded) }
 
-// Error says which act failed. Err matches one of this package's sentinels, or is the
-// store's own. It never holds a token, a key or data.
-type Error struct {
-	Op  string // "load", "commit", "login", "logout", "renew", "revoke", "list", "sweep", "keys"
-	Err error
+// actError names the act that failed: "load", "commit", "login", "logout", "renew", "revoke", "list",
+// "sweep" or "keys". Its cause matches one of this package's sentinels, or is the store's own.
+type actError struct {
+	act   string
+	cause error
 }
 
-// Error is the operation and its cause.
-func (e *Error) Error() string { return "sojourn: " + e.Op + ": " + e.Err.Error() }
-
-// Unwrap gives the cause to errors.Is.
-func (e *Error) Unwrap() error { return e.Err }
+func (e *actError) Error() string { return "sojourn: " + e.act + ": " + e.cause.Error() }
+func (e *actError) Unwrap() error { return e.cause }
 
 func opError(op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var e *Error
+	var e *actError
 	if errors.As(err, &e) {
 		return err // named by the inner act already
 	}
-	return &Error{Op: op, Err: err}
+	return &actError{op, err}
 }

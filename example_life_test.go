@@ -177,7 +177,7 @@ func ExampleSession_RevokeOthers() {
 // At most three sessions for each user; the oldest makes room.
 func ExampleOptions_maxSessions() {
 	sessions := ok(sojourn.New(memstore.New(nil), &sojourn.Options{
-		MaxSessions: 3, // AtLimit: sojourn.RefuseNew would refuse the fourth instead
+		MaxSessions: 3, // RefuseAtLimit: true would refuse the fourth instead
 		Observe: func(_ context.Context, e sojourn.Event) {
 			if e.Name == sojourn.SessionLimit {
 				fmt.Println(e.Name, e.Reason)

@@ -61,7 +61,7 @@ func ExampleCustomTransport() {
 	h := sessions.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s := ok(sessions.Load(r))
 		fmt.Printf("%q\n", s.User())
-		if !s.SignedIn() {
+		if s.User() == "" {
 			if err := s.Login(r.Context(), "ada"); err != nil {
 				sojourn.DefaultOnError(w, r, err)
 			}

@@ -132,6 +132,9 @@ func (v *visit) finish(h http.Header) error {
 		return nil
 	}
 	err = s.report(v.Context, "commit", err)
+	if concern(err) == "" { // the handler has returned: nobody else sees why
+		s.event(v.Context, ChangeLost, "commit", err)
+	}
 	s.dropChanges()
 	v.m.restoreHeader(h, v.found)
 	s.takeBack(h)

@@ -137,7 +137,7 @@ func (s *Session) cookieLife() time.Duration {
 	if !s.facts.Persistent {
 		return 0
 	}
-	life := MaxCookieAge
+	life := cookie.MaxAge
 	if s.rec.Lifetime > 0 {
 		life = max(time.Second, s.rec.Created.Add(s.rec.Lifetime).Sub(s.storeNow()))
 	}

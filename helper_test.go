@@ -118,7 +118,7 @@ func (g *site) routes() {
 	g.onLoaded("user", func(s *sojourn.Session, _ *http.Request) (string, error) { return s.User(), nil })
 	g.onLoaded("who", func(s *sojourn.Session, _ *http.Request) (string, error) {
 		s.Peek()
-		if s.Exists() && !s.SignedIn() {
+		if s.Exists() && s.User() == "" {
 			return aVisitor, nil
 		}
 		return s.User(), nil

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sojourn-go/sojourn"
+	"github.com/sojourn-go/sojourn/internal/cookie"
 	"github.com/sojourn-go/sojourn/memstore"
 	"github.com/sojourn-go/sojourn/store"
 )
@@ -187,7 +188,7 @@ func (b *prefixJar) take(host string, h http.Header) (refused []string) {
 		}
 		b.cookies[key] = c
 		if c.MaxAge > 0 {
-			b.expires[key] = b.now().Add(min(time.Duration(c.MaxAge)*time.Second, sojourn.MaxCookieAge))
+			b.expires[key] = b.now().Add(min(time.Duration(c.MaxAge)*time.Second, cookie.MaxAge))
 		}
 	}
 	return refused

@@ -375,7 +375,7 @@ func (s *Session) reused(ctx context.Context, n *renewal) {
 func (s *Session) show(rec *store.Record, f meta.Facts, t ticket, now time.Time) {
 	s.held = held{rec: *rec, facts: f, secret: t.secret}
 	s.now, s.at = now, sinceStart()
-	if s.m.opts.Assurance != NoAssurance && s.m.opts.Idle > 0 && now.Sub(rec.Seen) > s.m.opts.Idle && f.Level > 0 {
+	if s.m.opts.Assurance != 0 && s.m.opts.Idle > 0 && now.Sub(rec.Seen) > s.m.opts.Idle && f.Level > 0 {
 		s.lapse()
 	}
 }

@@ -153,8 +153,8 @@ func TestCommitFailuresHaveAnEventOfTheirOwn(t *testing.T) {
 				*n = 2
 				return nil
 			}))
-		}, sojourn.CommitFailed},
-		"the session ended": {func(t *testing.T, s *sojourn.Session) { rigOK(t, rigNumber.Set(s, 1)) }, sojourn.CommitFailed},
+		}, sojourn.ChangeLost},
+		"the session ended": {func(t *testing.T, s *sojourn.Session) { rigOK(t, rigNumber.Set(s, 1)) }, sojourn.ChangeLost},
 	} {
 		st := newFaultStore(memstore.New(nil))
 		g := newWebRig(t, st, sojourn.Options{})

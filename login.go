@@ -110,7 +110,7 @@ func (m *Manager) admission(s *Session, user string, l *login) store.Admission {
 	if l.age > 0 {
 		ago = l.age
 	}
-	adm := store.Admission{Max: m.opts.MaxSessions, Evict: m.opts.AtLimit == EvictOldest, Began: time.Now().Add(-ago)}
+	adm := store.Admission{Max: m.opts.MaxSessions, Evict: !m.opts.RefuseAtLimit, Began: time.Now().Add(-ago)}
 	if s.known != nil && s.known.user == user {
 		adm.Known = s.known.at
 	}

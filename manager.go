@@ -103,16 +103,13 @@ func (m *Manager) setKeys() (err error) {
 }
 
 // RevocationLag is the longest time for which an ended session may still be served, by this
-// configuration. [Forever] means until the session expires.
+// configuration. [store.MaxLife] means until the session expires.
 func (m *Manager) RevocationLag() time.Duration {
 	if m.store == nil {
-		return Forever
+		return store.MaxLife
 	}
 	return m.traits.Lag
 }
-
-// Forever is longer than any session.
-const Forever = store.MaxLife
 
 // instant is a reading of the process's monotonic clock: half the cost of time.Now, of
 // which every request would need several, and a third of the size.

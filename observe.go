@@ -28,9 +28,8 @@ const (
 	CrossSiteRefused      EventName = "session_cross_site"       // an unsafe request from elsewhere: ErrCrossSite
 	ValueDropped          EventName = "session_value_dropped"    // a stored value did not decode; Reason names it
 	StoreFailed           EventName = "session_store_failed"     // the store answered with an error: an outage, ErrFull or ErrCorrupt
-	CommitFailed          EventName = "session_commit_failed"    // a request's changes were not written, for a reason that is not the store's
 	SealFailed            EventName = "session_seal_failed"      // a Sealer of the program's own failed; Reason says at what
-	ChangeLost            EventName = "session_change_lost"      // a change came too late for its response, or its handler failed
+	ChangeLost            EventName = "session_change_lost"      // a request's changes were not written, for a reason that is not the store's; Reason says which
 	KeysDiffer            EventName = "session_keys_differ"      // processes on one store have other keys: ErrKeys
 )
 
@@ -56,21 +55,30 @@ func (m *Manager) refused(r *http.Request, name EventName, reason, hint string, 
 }
 
 // report names the act that failed in its error, and tells of what an operator can do something
-// about: the store's failures and the refusals of the request. The rest is the caller's to see; a
-// commit's may have no caller.
+// about: the store's failures and the refusals of the request. The rest is the caller's to see.
 func (s *Session) report(ctx context.Context, op string, err error) error {
-	switch {
-	case err == nil:
-	case storeFailed(err):
-		s.event(ctx, StoreFailed, op, err)
-	case errors.Is(err, ErrInsecure):
-		s.m.refused(s.r, InsecureRefused, op, s.m.insecurity(s.r), err)
-	case errors.Is(err, ErrCrossSite):
-		s.m.refused(s.r, CrossSiteRefused, op, crossSiteHint(s.r), err)
-	case op == "commit":
-		s.event(ctx, CommitFailed, op, err)
+	switch name := concern(err); name {
+	case StoreFailed:
+		s.event(ctx, name, op, err)
+	case InsecureRefused:
+		s.m.refused(s.r, name, op, s.m.insecurity(s.r), err)
+	case CrossSiteRefused:
+		s.m.refused(s.r, name, op, crossSiteHint(s.r), err)
 	}
 	return opError(op, err)
+}
+
+// concern returns the event by which an operator learns of err, "" if it concerns the caller alone.
+func concern(err error) EventName {
+	switch {
+	case storeFailed(err):
+		return StoreFailed
+	case errors.Is(err, ErrInsecure):
+		return InsecureRefused
+	case errors.Is(err, ErrCrossSite):
+		return CrossSiteRefused
+	}
+	return ""
 }
 
 // storeFailed reports whether err is the store's, and not what the program or the request did.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sojourn-go/sojourn/internal/cookie"
 	"github.com/sojourn-go/sojourn/store"
 )
 
@@ -28,7 +29,7 @@ type Options struct {
 	// Idle ends a session that long after its last use. 0 means 30 min, or
 	// what Assurance allows; Unlimited means no such limit.
 	Idle time.Duration
-	// MaxRemember bounds [Remember]. 0 means 30 days; at most [MaxCookieAge].
+	// MaxRemember bounds [Remember]. 0 means 30 days; at most 400 days.
 	MaxRemember time.Duration
 	// TouchEvery is how seldom a use is written down; it delays no expiry by
 	// more than itself. 0 means the greater of 60 s and Idle/20. At most Idle/2.
@@ -62,8 +63,9 @@ type Options struct {
 
 	// MaxSessions limits the live sessions of a user. 0 means no limit.
 	MaxSessions int
-	// AtLimit says what a sign-in beyond MaxSessions does; the zero value evicts the oldest.
-	AtLimit LimitPolicy
+	// RefuseAtLimit makes a sign-in beyond MaxSessions fail with [ErrLimit]. Without it the user's
+	// oldest session ends, and the observer is told.
+	RefuseAtLimit bool
 
 	// Cookie describes the cookie. Its zero value is right for most.
 	Cookie CookieOptions
@@ -75,9 +77,12 @@ type Options struct {
 
 	// Codec encodes values. nil means [JSON].
 	Codec Codec
-	// OnDecodeError decides about a stored value that does not fit its Go type any
-	// more. nil means [DropValue]: the value reads as absent until it is set again.
-	OnDecodeError DecodeErrorFunc
+	// OnDecodeError decides about the value of that name, stored as raw, that does not fit its Go
+	// type any more. It returns what to decode instead, for example an upgraded form of raw; nil, nil
+	// to read the value as absent until it is set again; or an error that Lookup and Update then
+	// return, wrapped into [ErrDecode]. It must not use the session. nil means that the value reads
+	// as absent; see also [RefuseValue].
+	OnDecodeError func(ctx context.Context, name string, raw []byte, err error) ([]byte, error)
 
 	// Observe is called for each [Event], on the goroutine of the request, which waits for it. It must not
 	// use the request's session. nil means LogEvents(nil): what an operator should see goes to slog.
@@ -154,25 +159,15 @@ type Options struct {
 // Unlimited stands for "no such limit" where 0 means a default.
 const Unlimited time.Duration = -1
 
-// LimitPolicy says what a sign-in does when the user has [Options.MaxSessions].
-type LimitPolicy int
-
-// The policies at the limit.
-const (
-	EvictOldest LimitPolicy = iota // the oldest session ends; the observer is told
-	RefuseNew                      // Login fails with ErrLimit
-)
-
 // Assurance is an authenticator assurance level of NIST SP 800-63B-4, as a
 // bound on lifetimes.
 type Assurance int
 
-// The levels and their bounds: lifetime, idle.
+// The levels and their bounds: lifetime, idle. The zero value bounds nothing.
 const (
-	NoAssurance Assurance = iota
-	AAL1                  // 30 days, no idle bound
-	AAL2                  // 24 h, 1 h
-	AAL3                  // 12 h, 15 min
+	AAL1 Assurance = iota + 1 // 30 days, no idle bound
+	AAL2                      // 24 h, 1 h
+	AAL3                      // 12 h, 15 min
 )
 
 const day = 24 * time.Hour
@@ -205,9 +200,6 @@ func (o *Options) complete() error {
 	if o.MaxSessions < 0 || o.MaxSessions > 10000 {
 		return bad("MaxSessions %d is not within 0 and 10000", o.MaxSessions)
 	}
-	if o.AtLimit != EvictOldest && o.AtLimit != RefuseNew {
-		return bad("AtLimit %d is no policy", o.AtLimit)
-	}
 	if o.CSRFBodyLimit == 0 {
 		o.CSRFBodyLimit = 64 << 10
 	}
@@ -221,7 +213,7 @@ func (o *Options) complete() error {
 		o.Codec = JSON
 	}
 	if o.OnDecodeError == nil {
-		o.OnDecodeError = DropValue
+		o.OnDecodeError = func(context.Context, string, []byte, error) ([]byte, error) { return nil, nil }
 	}
 	if o.Observe == nil {
 		o.Observe = LogEvents(nil)
@@ -253,7 +245,7 @@ func setDuration(name string, d *time.Duration, def, least, most time.Duration) 
 }
 
 func (o *Options) lifetimes() error {
-	if o.Assurance < NoAssurance || o.Assurance > AAL3 {
+	if o.Assurance < 0 || o.Assurance > AAL3 {
 		return bad("Assurance %d is no level", o.Assurance)
 	}
 	maxLife, maxIdle := o.Assurance.bounds()
@@ -297,7 +289,7 @@ func (o *Options) durations() error {
 	for _, err := range []error{
 		setDuration("TouchEvery", &o.TouchEvery, touch, 0, touchMost),
 		setDuration("LongestRequest", &o.LongestRequest, longest, 1, longestMost),
-		setDuration("MaxRemember", &o.MaxRemember, 30*day, time.Minute, MaxCookieAge),
+		setDuration("MaxRemember", &o.MaxRemember, 30*day, time.Minute, cookie.MaxAge),
 		setDuration("RenewGrace", &o.RenewGrace, 30*time.Second, time.Millisecond, 30*time.Second),
 		setDuration("RenewAfter", &o.RenewAfter, time.Hour, time.Second, store.MaxLife),
 		setDuration("Timeout", &o.Timeout, 5*time.Second, time.Millisecond, 5*time.Minute),

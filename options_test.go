@@ -49,8 +49,6 @@ func TestOptionsOutOfRange(t *testing.T) {
 		{"MaxSessions", o{MaxSessions: 10001}},
 		{"CSRFBodyLimit", o{CSRFBodyLimit: -1}},
 		{"CSRFBodyLimit", o{CSRFBodyLimit: 10<<20 + 1}},
-		{"AtLimit", o{AtLimit: 2}},
-		{"AtLimit", o{AtLimit: -1}},
 		{"Timeout", o{Timeout: -1}},
 		{"Timeout", o{Timeout: 6 * time.Minute}},
 		{"MaxRevocationLag", o{MaxRevocationLag: -1}},
@@ -108,7 +106,7 @@ func TestOptionsAccepted(t *testing.T) {
 	for _, o := range []sojourn.Options{
 		{}, {Lifetime: sojourn.Unlimited, Idle: sojourn.Unlimited}, {Lifetime: store.MaxLife, Idle: store.MaxLife},
 		{MaxRemember: 400 * day}, {RenewAfter: sojourn.Unlimited}, {Assurance: sojourn.AAL1}, {Assurance: sojourn.AAL2}, {Assurance: sojourn.AAL3},
-		{Assurance: sojourn.AAL2, Idle: 2 * time.Hour, Deviation: "kiosk"}, {MaxSessions: 10000, AtLimit: sojourn.RefuseNew},
+		{Assurance: sojourn.AAL2, Idle: 2 * time.Hour, Deviation: "kiosk"}, {MaxSessions: 10000, RefuseAtLimit: true},
 		{Name: strings.Repeat("n", 64)}, {Bearer: &sojourn.BearerOptions{Lifetime: sojourn.Unlimited, Prefix: "acme_"}},
 		{TrustedOrigins: []string{"https://a.example:8443"}, ClearSiteData: []string{"*"}},
 	} {

@@ -300,7 +300,7 @@ func TestInsecureTokenIsTold(t *testing.T) {
 		g := newWebRig(t, nil, c.opts)
 		w := way{peer: "203.0.113.9:1", head: c.head}
 		g.serve(w.request("GET", ""), func(_ http.ResponseWriter, r *http.Request) {
-			if s, err := g.m.Load(r); err != nil || s.SignedIn() {
+			if s, err := g.m.Load(r); err != nil || s.User() != "" {
 				t.Errorf("%s: %v", reason, err)
 			}
 		})

@@ -81,7 +81,7 @@ func (m *Manager) RequireLevel(level Level, next http.Handler) http.Handler {
 
 func (s *Session) needs(fresh time.Duration, level Level) error {
 	switch {
-	case !s.SignedIn():
+	case s.User() == "":
 		return ErrNoUser
 	case fresh > 0 && !s.Fresh(fresh), s.Level() < level:
 		return ErrNotFresh

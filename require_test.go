@@ -149,7 +149,7 @@ func TestRequireLoadBeforeUse(t *testing.T) {
 				}
 			}
 			for what, f := range map[string]func(){
-				"User": func() { s.User() }, "SignedIn": func() { s.SignedIn() }, "Get": func() { rigNote.Get(s) },
+				"User": func() { s.User() }, "Get": func() { rigNote.Get(s) },
 				"Set": func() { _ = rigNote.Set(s, "x") }, "Level": func() { s.Level() }, "CSRFToken": func() { s.CSRFToken() },
 				"Clear": s.Clear, "Names": func() { s.Names() }, "Info": func() { s.Info() }, "Token": func() { _, _ = s.Token() },
 			} {

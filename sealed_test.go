@@ -374,7 +374,7 @@ func TestSealedConstruction(t *testing.T) {
 	}
 	m, err := sojourn.NewSealed(&noReplayGuard, &sojourn.Options{Keys: keys})
 	rigOK(t, err)
-	if m.RevocationLag() != sojourn.Forever {
+	if m.RevocationLag() != store.MaxLife {
 		t.Errorf("lag %v", m.RevocationLag())
 	}
 }

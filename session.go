@@ -89,9 +89,8 @@ type op func(*view) error
 // Level is the strength of a sign-in, as the program defines it; greater is stronger.
 type Level uint8
 
-// Suggested levels.
+// Suggested levels. Who is not signed in has level 0.
 const (
-	LevelNone   Level = 0 // not signed in
 	LevelSingle Level = 1 // one factor; what Login sets
 	LevelMulti  Level = 2 // several factors
 )
@@ -189,9 +188,6 @@ func read[T any](s *Session, f func() T) T {
 // User is the id of the signed-in user, "" for a visitor.
 func (s *Session) User() string { return read(s, func() string { return s.rec.User }) }
 
-// SignedIn reports whether a user is signed in.
-func (s *Session) SignedIn() bool { return s.User() != "" }
-
 // Exists reports whether the session has a record: a visitor's has none until a value is kept.
 func (s *Session) Exists() bool { return read(s, func() bool { return s.standing.holds() }) }
 
@@ -205,9 +201,9 @@ func (s *Session) Info() Info {
 	return read(s, func() Info { return s.m.info(&s.rec, s.storeNow()) })
 }
 
-// Level is the strength of the sign-in; LevelNone for a visitor.
+// Level is the strength of the sign-in; 0 for a visitor.
 //
-// A remembered session has it for [Options.Lifetime] after the sign-in; later, LevelNone: being
+// A remembered session has it for [Options.Lifetime] after the sign-in; later, 0: being
 // remembered says who it is and is no authentication (NIST SP 800-63B-4 section 5.1). Under
 // [Options.Assurance] every session, whatever carries it, has its level for no longer than
 // Options.Lifetime after the sign-in and Options.Idle without use; then only a new sign-in brings
@@ -219,11 +215,11 @@ func (s *Session) Level() Level {
 // levelOf returns what is left of the level of a sign-in.
 func (m *Manager) levelOf(rec *store.Record, f meta.Facts, now time.Time) Level {
 	most := m.opts.Lifetime
-	if m.opts.Assurance == NoAssurance && !(f.Persistent && rec.Lifetime > most) {
+	if m.opts.Assurance == 0 && !(f.Persistent && rec.Lifetime > most) {
 		most = 0 // the session itself ends in time, or nothing bounds its level
 	}
 	if most > 0 && sinceAuth(rec, f, now) > most {
-		return LevelNone
+		return 0
 	}
 	return Level(f.Level)
 }
@@ -240,7 +236,7 @@ func (s *Session) Fresh(d time.Duration) bool {
 	})
 }
 
-// ExpiresIn is the time left if the session is not used again; [Forever] if it has no limit,
+// ExpiresIn is the time left if the session is not used again; [store.MaxLife] if it has no limit,
 // 0 if it has no record.
 func (s *Session) ExpiresIn() time.Duration {
 	return read(s, func() time.Duration {
@@ -254,7 +250,7 @@ func (s *Session) ExpiresIn() time.Duration {
 func (s *Session) left() time.Duration {
 	e := s.rec.Expires()
 	if e.IsZero() {
-		return Forever
+		return store.MaxLife
 	}
 	return max(0, e.Sub(s.storeNow()))
 }

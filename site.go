@@ -76,10 +76,10 @@ func (m *Manager) refuseSite(r *http.Request, err error) error {
 	}
 	if m.plainOwn(r) {
 		m.refused(r, InsecureRefused, reason, m.insecurity(r), ErrInsecure)
-		return &Error{Op: "load", Err: ErrInsecure}
+		return &actError{"load", ErrInsecure}
 	}
 	m.refused(r, CrossSiteRefused, reason, crossSiteHint(r), err)
-	return &Error{Op: "load", Err: err}
+	return &actError{"load", err}
 }
 
 // safe reports whether requests of this method change nothing (RFC 9110 section 9.2.1).

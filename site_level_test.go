@@ -76,7 +76,7 @@ func TestCrossSiteLevels(t *testing.T) {
 						ran = true
 						s, lerr := g.m.Load(r)
 						rigOK(t, lerr)
-						if s.SignedIn() != in {
+						if (s.User() != "") != in {
 							t.Errorf("%s: user %q", name, s.User())
 						}
 						err = f(s)
@@ -139,7 +139,7 @@ func TestCrossSiteSendsNothingUnasked(t *testing.T) {
 // After a sign-in at that level the request may do all that others may; after one that failed, nothing.
 func TestCrossSiteAfterSignIn(t *testing.T) {
 	g := newWebRig(t, nil, sojourn.Options{
-		InsecureCrossSite: map[string]sojourn.CrossSite{"/acs": sojourn.CrossSiteSignIn}, MaxSessions: 1, AtLimit: sojourn.RefuseNew,
+		InsecureCrossSite: map[string]sojourn.CrossSite{"/acs": sojourn.CrossSiteSignIn}, MaxSessions: 1, RefuseAtLimit: true,
 	})
 	g.loginAs("full", "")
 	w := g.serve(crossSite("/acs"), func(w http.ResponseWriter, r *http.Request) {

@@ -91,7 +91,7 @@ func TestBearerTable(t *testing.T) {
 	r = httptest.NewRequest("POST", "https://example.com/?access_token="+tok, body)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	g.serve(r, func(_ http.ResponseWriter, r *http.Request) {
-		if s, err := g.m.Load(r); err != nil || s.SignedIn() {
+		if s, err := g.m.Load(r); err != nil || s.User() != "" {
 			t.Errorf("query or form opened a session: %v", err)
 		}
 	})

@@ -174,15 +174,7 @@ func (s *Session) assign(w *view, name string, raw []byte) error {
 	return fmt.Errorf("%w: value %s makes %d bytes, at most %d", ErrTooLarge, name, size, room)
 }
 
-// DecodeErrorFunc decides about value name, stored as raw, that does not decode. It returns what to
-// decode instead, for example an upgraded form of raw; nil, nil to read the value as absent (the stored bytes stay until it is set);
-// or an error that Lookup and Update then return, wrapped into [ErrDecode]. It must not use the session.
-type DecodeErrorFunc func(ctx context.Context, name string, raw []byte, err error) ([]byte, error)
-
-// DropValue reads a value that does not decode as absent.
-func DropValue(context.Context, string, []byte, error) ([]byte, error) { return nil, nil }
-
-// RefuseValue makes Lookup and Update fail with [ErrDecode].
+// RefuseValue is an [Options.OnDecodeError] that makes Lookup and Update fail with [ErrDecode].
 func RefuseValue(context.Context, string, []byte, error) ([]byte, error) {
 	// Without the codec's words, which can quote the value.
 	return nil, errors.New("its bytes do not fit the Go type")

@@ -213,12 +213,12 @@ func TestValueUndecodable(t *testing.T) {
 	}
 	junk := func(context.Context, string, []byte, error) ([]byte, error) { return []byte("{"), nil }
 	for name, tt := range map[string]struct {
-		hook sojourn.DecodeErrorFunc
+		hook func(context.Context, string, []byte, error) ([]byte, error)
 		want int
 		err  error
 	}{
-		"default": {nil, 0, sojourn.ErrNoValue}, "drop": {sojourn.DropValue, 0, sojourn.ErrNoValue},
-		"refuse": {sojourn.RefuseValue, 0, sojourn.ErrDecode}, "upgrade": {upgrade, 42, nil}, "junk": {junk, 0, sojourn.ErrDecode},
+		"default": {nil, 0, sojourn.ErrNoValue},
+		"refuse":  {sojourn.RefuseValue, 0, sojourn.ErrDecode}, "upgrade": {upgrade, 42, nil}, "junk": {junk, 0, sojourn.ErrDecode},
 	} {
 		g := newWebRig(t, nil, sojourn.Options{OnDecodeError: tt.hook})
 		cookie := rigCookies(g.do("", func(s *sojourn.Session) { rigOK(t, text.Set(s, "precious")) }))

@@ -349,7 +349,7 @@ func TestDefaultOnError(t *testing.T) {
 	} {
 		for _, err := range errs {
 			w := httptest.NewRecorder()
-			sojourn.DefaultOnError(w, nil, &sojourn.Error{Op: "commit", Err: fmt.Errorf("%w: SECRET DSN", err)})
+			sojourn.DefaultOnError(w, nil, fmt.Errorf("%w: SECRET DSN", err))
 			if w.Code != want || strings.Contains(w.Body.String(), "SECRET") || w.Header()["Set-Cookie"] != nil || w.Header().Get("Cache-Control") != "no-store" {
 				t.Errorf("%v: %d %q %v", err, w.Code, w.Body, w.Header())
 			}

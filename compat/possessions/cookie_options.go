@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sojourn-go/sojourn"
+	"github.com/sojourn-go/sojourn/internal/cookie"
 	"github.com/sojourn-go/sojourn/store"
 )
 
@@ -60,7 +61,7 @@ func (c *CookieOptions) options(idle time.Duration, onError func(http.ResponseWr
 	o.CommitOn5xx = true // the old middleware writes whatever the page's status is
 	// A storer's Set takes any text. One that no request can read must not lock its visitor out for
 	// ever.
-	o.OnDecodeError = sojourn.DropValue
+	o.OnDecodeError = nil // what does not decode is absent
 	if o.Lifetime == 0 {
 		o.Lifetime = sojourn.Unlimited // the old sessions had no such limit
 	}
@@ -71,7 +72,7 @@ func (c *CookieOptions) options(idle time.Duration, onError func(http.ResponseWr
 	o.Cookie = sojourn.CookieOptions{
 		Name: c.Name, Domain: c.Domain, Path: c.Path, SameSite: c.SameSite,
 		InsecureName: !strings.HasPrefix(c.Name, "__"),
-		Persistent:   c.MaxAge > 0, MaxAge: min(max(c.MaxAge, 0), sojourn.MaxCookieAge),
+		Persistent:   c.MaxAge > 0, MaxAge: min(max(c.MaxAge, 0), cookie.MaxAge),
 	}
 	if c.SameSite == http.SameSiteNoneMode {
 		o.Cookie.InsecureSameSiteNone = "possessions.CookieOptions.SameSite asks for it"
