@@ -22,7 +22,7 @@ type FormerCookie struct {
 	Path        string
 	Partitioned bool
 	// Until ends that the former name is read; later it is only removed. It is required where Name
-	// differs from the present name, and makes no sense otherwise. At most [MaxCookieAge] from now.
+	// differs from the present name, and makes no sense otherwise. At most 400 days from now.
 	Until time.Time
 }
 
@@ -61,8 +61,8 @@ func (c *CookieOptions) completeFormer(plainHTTP bool) error {
 			return bad("Cookie.Former[%d]: the former name %q needs an end in Until", i, f.Name)
 		case !renamed && !f.Until.IsZero():
 			return bad("Cookie.Former[%d]: Until ends a former name, and this is the present one", i)
-		case time.Until(f.Until) > MaxCookieAge:
-			return bad("Cookie.Former[%d]: Until is more than %v away, when no browser has such a cookie any more", i, MaxCookieAge)
+		case time.Until(f.Until) > cookie.MaxAge:
+			return bad("Cookie.Former[%d]: Until is more than %v away, when no browser has such a cookie any more", i, cookie.MaxAge)
 		}
 	}
 	return nil
