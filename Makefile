@@ -49,6 +49,7 @@ lint: ## gofmt, vet, staticcheck, tidy go.mod files and this repository's own ru
 vuln: ## look for known vulnerabilities; VULNDB=url names another database
 	@scripts/vuln.sh
 
-tidy: ## format the code and tidy every go.mod
+tidy: ## format the code, tidy every go.mod, and list the tests of each promise
 	@gofmt -w .
 	@scripts/each.sh go mod tidy
+	@GOWORK=off go build -C tools -o ../bin/ ./repocheck && bin/repocheck -fix .

@@ -62,7 +62,8 @@ func (m *Manager) needStore() error {
 	return nil
 }
 
-// Sessions lists the live sessions of user, last used first. Errors: outages.
+// Sessions lists the live sessions of user, last used first. Of one whose record the store cannot read,
+// and so nobody can use, the event [SessionDamaged] tells. Errors: outages.
 func (m *Manager) Sessions(ctx context.Context, user string) ([]Info, error) {
 	if err := m.needStore(); err != nil {
 		return nil, opError("list", err)
@@ -71,12 +72,16 @@ func (m *Manager) Sessions(ctx context.Context, user string) ([]Info, error) {
 	err := m.calls.Do(ctx, func(ctx context.Context) error {
 		list = nil
 		for rec, err := range m.store.User(ctx, user) {
+			if errors.Is(err, ErrCorrupt) { // all others were listed
+				m.event(ctx, SessionDamaged, store.Handle{}, user, "list", err)
+				return nil
+			}
 			if err != nil {
 				return err
 			}
 			in := m.info(&rec, time.Now())
 			if in.Damaged {
-				m.event(ctx, StoreFailed, rec.Handle, rec.User, "list", ErrCorrupt)
+				m.event(ctx, SessionDamaged, rec.Handle, rec.User, "list", ErrCorrupt)
 			}
 			list = append(list, in)
 		}
@@ -148,7 +153,8 @@ func (m *Manager) revoke(ctx context.Context, user string, sel store.Selection) 
 }
 
 // RevokeEveryone ends every session in the store, one user after the other: those of
-// visitors, too. It returns how many ended. Errors: outages; call it again then.
+// visitors, too. It returns how many ended. Errors: outages; call it again then. ErrCorrupt says that
+// damaged records are left, which nobody can use, and that all others have ended.
 func (m *Manager) RevokeEveryone(ctx context.Context) (n int, err error) {
 	if err := m.needStore(); err != nil {
 		return 0, opError("revoke", err)
@@ -251,19 +257,24 @@ func (m *Manager) RunSweeper(ctx context.Context, every time.Duration) error {
 	}
 }
 
-// Sweep deletes the records that are expired now and returns how many. Errors: outages.
+// Sweep deletes the records that are expired now and returns how many. Errors: outages; ErrCorrupt,
+// after all else, where it met damaged records, which it has deleted in their time.
 func (m *Manager) Sweep(ctx context.Context) (total int, err error) {
 	if m.store == nil {
 		return 0, nil
 	}
+	var met error // damage
 	for {
 		var n int
 		err := m.calls.Do(ctx, func(ctx context.Context) (err error) {
 			n, err = m.store.Sweep(ctx, sweepBatch)
 			return err
 		})
+		if errors.Is(err, ErrCorrupt) {
+			met, err = err, nil
+		}
 		if total += n; err != nil || n < sweepBatch {
-			return total, opError("sweep", err)
+			return total, opError("sweep", cmp.Or(err, met))
 		}
 	}
 }

@@ -21,7 +21,8 @@ import (
 // Errors: [ErrEnded], [ErrConflict], [ErrTooLarge], [ErrNoToken], [ErrInsecure], [ErrCrossSite],
 // outages; after an error nothing of the request's changes was written, but for
 // [ErrIndeterminate], and they are dropped, so that the page which tells of the error does not
-// commit them.
+// commit them. The fields that come with an error belong to that page: they have the token of a
+// Login or Renew that succeeded.
 func (s *Session) Commit(ctx context.Context) (http.Header, error) {
 	s.lock()
 	defer s.mu.Unlock()
@@ -29,14 +30,16 @@ func (s *Session) Commit(ctx context.Context) (http.Header, error) {
 		return nil, s.commitTo(ctx, s.w.w.Header())
 	}
 	h := make(http.Header)
-	if err := s.commitTo(ctx, h); err != nil {
-		return nil, err
+	err := s.commitTo(ctx, h)
+	if len(h) == 0 {
+		h = nil
 	}
-	return h, nil
+	return h, err
 }
 
 // Save is Commit for handlers without [Manager.Handler] around them: call it before
-// writing anything to w.
+// writing anything to w. After an error, too, w's header has the token of a Login or Renew that
+// succeeded.
 func (s *Session) Save(w http.ResponseWriter) error {
 	s.lock()
 	defer s.mu.Unlock()
@@ -53,6 +56,9 @@ func (s *Session) commitTo(ctx context.Context, h http.Header) error {
 	}
 	err = s.report(ctx, "commit", err)
 	s.dropChanges()
+	if s.w == nil { // else finish does
+		s.pay(ctx, h)
+	}
 	return err
 }
 
@@ -124,7 +130,7 @@ func (s *Session) converge(ctx context.Context, step func(*Session, context.Cont
 			return s.catchUp(ctx)
 		case errors.Is(err, store.ErrNotFound):
 			return s.gone(err)
-		case !errors.Is(err, ErrConflict) && !errors.Is(err, errNotApplied), i == maxReplays, begun.ago() >= s.m.opts.Timeout:
+		case !overtakes(err, i), i == maxReplays, begun.ago() >= s.m.opts.Timeout:
 			return err
 		}
 		if i == 0 {
@@ -139,6 +145,12 @@ func (s *Session) converge(ctx context.Context, step func(*Session, context.Cont
 			return err
 		}
 	}
+}
+
+// overtakes reports whether an error of the step's try i says that the record is no more what it was:
+// another request was faster, or it has been damaged, which reading it again deals with, once.
+func overtakes(err error, i int) bool {
+	return errors.Is(err, ErrConflict) || errors.Is(err, errNotApplied) || i == 0 && errors.Is(err, ErrCorrupt)
 }
 
 // reload reads what other requests have made of the session, and does this one's changes again.
@@ -372,4 +384,8 @@ func (s *Session) erase(ctx context.Context, key store.Key) {
 	if err := s.delete(ctx, key); err != nil {
 		s.event(ctx, StoreFailed, "erase", err)
 	}
+}
+
+func (s *Session) delete(ctx context.Context, key store.Key) error {
+	return s.m.calls.Do(ctx, func(ctx context.Context) error { return s.st.Delete(ctx, key) })
 }

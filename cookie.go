@@ -31,7 +31,7 @@ type CookieOptions struct {
 	// remembered ones.
 	Persistent bool
 	// MaxAge bounds how long a browser keeps a persistent cookie, a remembered session's
-	// too, after it was last sent; see [Session.Refresh]. 0 means as long as the session can live. At most 400 days, the
+	// too, after it was last sent. 0 means as long as the session can live. At most 400 days, the
 	// longest that browsers keep a cookie (RFC 6265bis section 5.5).
 	MaxAge time.Duration
 	// InsecureName allows a name without prefix, which a sister domain can

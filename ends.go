@@ -46,7 +46,7 @@ func (s *Session) leave() {
 	case s.got.from == fromBearer, s.stage > stageTold:
 		s.turn(turnReleased)
 		s.stage = max(s.stage, stageTold) // the page is nobody's but this client's, all the same
-	case s.standing == ended && s.past.mark: // the client may have a newer token, which shall stay
+	case s.standing == ended && s.past.mark(): // the client may have a newer token, which shall stay
 		s.turn(turnReleased)
 	case s.standing.holds(), s.got.from != fromNowhere:
 		s.turn(turnLeft)
@@ -55,20 +55,16 @@ func (s *Session) leave() {
 }
 
 // loadToLeave loads the session for a sign-out or a sign-in, which are the way out of a record that no
-// other request can use.
+// other request can use: one from the future, as after a clock was put right, is held.
 func (s *Session) loadToLeave(ctx context.Context) error {
 	err := s.load(ctx)
-	if !errors.Is(err, ErrClock) && !errors.Is(err, ErrCorrupt) {
+	if !errors.Is(err, ErrClock) {
 		return err
 	}
 	got, _ := s.m.receive(s.r) // as before
 	s.unpack(&got.candidate)
 	s.err = nil
 	return s.look(ctx, &got, leaver)
-}
-
-func (s *Session) delete(ctx context.Context, key store.Key) error {
-	return s.m.calls.Do(ctx, func(ctx context.Context) error { return s.st.Delete(ctx, key) })
 }
 
 // end ends the held session, whoever changes it meanwhile. step does so by [Session.endStep].
@@ -78,8 +74,6 @@ func (s *Session) end(ctx context.Context, step func(*Session, context.Context) 
 	switch {
 	case err == nil, rec.User == "" && errors.Is(err, ErrEnded):
 		return nil
-	case rec.User == "" && errors.Is(err, ErrCorrupt):
-		return s.delete(ctx, s.stuck.key)
 	case outage(err), rec.User == "":
 		return err
 	}
@@ -96,14 +90,13 @@ func (s *Session) endByHandle(ctx context.Context, user string, h store.Handle) 
 	})
 }
 
-// endUnheld ends what the request's tokens lead to where it holds none of it: the one session that a mark
-// tells of, unless it is user's, for it may go on under a token that a confirmation has given it; or
-// all of several.
+// endUnheld ends what the request's tokens lead to where it holds none of it: the one session of which a
+// mark says that it goes on, unless it is user's own; or all of several.
 func (s *Session) endUnheld(ctx context.Context, user string) error {
 	switch {
 	case s.standing == torn:
 		return s.endTorn(ctx)
-	case s.standing == ended && s.past.user != "" && s.past.user != user:
+	case s.standing == ended && s.past.reissued() && s.past.user != user:
 		return s.endByHandle(ctx, s.past.user, s.past.handle)
 	}
 	return nil
@@ -180,5 +173,5 @@ func (s *Session) RevokeOthers(ctx context.Context) (int, error) {
 		return done.N, opError("revoke", err)
 	}
 	s.known = &revocation{user, done.At}
-	return done.N, s.report(ctx, "renew", s.renew(ctx, atOnce))
+	return done.N, s.report(ctx, "renew", s.forestalled(s.renew(ctx, atOnce)))
 }

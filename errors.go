@@ -16,7 +16,8 @@ var (
 	ErrIndeterminate = store.ErrIndeterminate
 	// ErrFull: the store has no room for another session or more data.
 	ErrFull = store.ErrFull
-	// ErrCorrupt: the session's stored bytes are damaged.
+	// ErrCorrupt: stored bytes are damaged. A session whose record is damaged has ended, see
+	// [SessionDamaged]; what still fails with this error says so.
 	ErrCorrupt = store.ErrCorrupt
 	// ErrClock: the record comes from the future by more than the tolerated skew, as after the store's
 	// clock was put right. Signing in and out work all the same. It matches ErrUnavailable too.

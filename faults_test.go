@@ -45,6 +45,9 @@ func TestFaultsOfEachOperation(t *testing.T) {
 	}
 	for name, f := range faults {
 		for _, a := range acts {
+			if name == "corrupt" && a.op == opGet {
+				continue // no failure: see damage_test.go
+			}
 			t.Run(name+"/"+a.op+"/"+a.path, func(t *testing.T) {
 				bubble(t, func(t *testing.T, g *site) {
 					g.store.setBefore(f.before, a.op)
@@ -143,6 +146,9 @@ func resolved(t *testing.T, g *site, w *httptest.ResponseRecorder, old *browser,
 // What each failure is to the program: a sentinel, in an error that names the act.
 func TestFaultSentinels(t *testing.T) {
 	for name, f := range faults {
+		if name == "corrupt" {
+			continue // no failure of a load or a list: see damage_test.go
+		}
 		bubble(t, func(t *testing.T, g *site) {
 			b := g.signedIn("ada")
 			g.store.setBefore(f.before, opGet, opRevoke, opUser)

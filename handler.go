@@ -128,7 +128,7 @@ func (v *visit) finish(h http.Header) error {
 		err = s.writeHeader(v.Context, h)
 	}
 	if err == nil {
-		s.stage = stageSent
+		s.sent()
 		return nil
 	}
 	err = s.report(v.Context, "commit", err)
@@ -136,26 +136,29 @@ func (v *visit) finish(h http.Header) error {
 		s.event(v.Context, ChangeLost, "commit", err)
 	}
 	s.dropChanges()
-	v.m.restoreHeader(h, v.found)
-	s.takeBack(h)
-	if s.stage == stageTold && s.standing.holds() && v.m.opts.Custom != nil {
-		if err := s.writeToken(h); err != nil { // its line is not known among the handler's
-			s.event(v.Context, ChangeLost, "the client cannot be told", err)
-		}
-	}
 	if s.stage == stageUpgrading {
 		s.stage = stageOpen // the answer is a page, then
 	}
+	restoreHeader(h, v.found)
 	s.pay(v.Context, h)
 	s.stage = stageOver
 	return err
 }
 
-// pay writes what binds into the header of a page that tells of a failure.
+// sent notes that the header leaves.
+func (s *Session) sent() {
+	if s.standing.owes() && s.told() {
+		s.turn(turnTold)
+	}
+	s.stage = stageSent
+}
+
+// pay writes what binds into the header of a page that tells of a failure, and nothing else.
 func (s *Session) pay(ctx context.Context, h http.Header) {
 	if s.standing.binds() && s.standing.shared() {
 		s.verify(ctx)
 	}
+	s.takeBack(h)
 	if !s.standing.binds() {
 		return
 	}
@@ -184,8 +187,11 @@ func (v *visit) upgrade() error {
 	s.lock()
 	defer s.mu.Unlock()
 	if s.stage <= stageTold {
-		if s.standing.binds() || s.standing.known() && s.view.Size() > 0 && !s.standing.holds() || s.m.sealed != nil && s.reading != nil && s.dirty() {
+		if s.standing.binds() && !s.told() || s.standing.known() && s.view.Size() > 0 && !s.standing.holds() || s.m.sealed != nil && s.reading != nil && s.dirty() {
 			return opError("upgrade", fmt.Errorf("%w with an upgrade: call Session.Commit before it, and hand it the response's header", ErrNoToken))
+		}
+		if s.standing.owes() && s.told() {
+			s.turn(turnTold) // the upgrade sends it
 		}
 		s.stage = stageUpgrading
 	}

@@ -48,7 +48,7 @@ func (s *Session) writeHeader(ctx context.Context, h http.Header) error {
 
 // abandon ends a session whose only token the client will not get.
 func (s *Session) abandon(ctx context.Context) {
-	if s.standing != issued && s.standing != told {
+	if !s.standing.sole() {
 		return
 	}
 	s.event(ctx, ChangeLost, "the client cannot be told of its session, which ends", nil)
@@ -107,7 +107,7 @@ func clearSiteData(types []string) string {
 // tell sends the client its token, or removes it.
 func (s *Session) tell(h http.Header) (err error) {
 	if s.got.from == fromBearer {
-		s.turn(turnTold)
+		s.turn(turnTold) // it cannot be told, and leads on
 		return nil
 	}
 	if s.m.opts.Custom == nil {
@@ -127,10 +127,15 @@ func (s *Session) tell(h http.Header) (err error) {
 	if s.got.from == fromNowhere {
 		s.got.from = fromCookie // for a Logout that follows in this request: the client has a token now
 	}
-	s.turn(turnTold)
-	s.stage = max(s.stage, stageTold)
+	s.named, s.stage = s.rec.Key, max(s.stage, stageTold)
+	if s.w == nil {
+		s.turn(turnTold) // whoever asked for it sends it
+	}
 	return nil
 }
+
+// told reports whether the header has what the response owes.
+func (s *Session) told() bool { return s.stage == stageTold && s.named == s.rec.Key }
 
 // cookieLife is how long the browser keeps the cookie; 0 until it closes.
 func (s *Session) cookieLife() time.Duration {
@@ -188,15 +193,8 @@ func (s *Session) Token() (Token, error) {
 }
 
 // restoreHeader takes back what the handler said about a page that will not be sent: h is as it was
-// found. The session's own cookies stay, which are there only from an earlier Commit or Save of this
-// request, whose act stands; and so does what is said of the site.
-func (m *Manager) restoreHeader(h, found http.Header) {
-	var own []string
-	for _, line := range h["Set-Cookie"] {
-		if m.sets(line) && !slices.Contains(found["Set-Cookie"], line) {
-			own = append(own, line)
-		}
-	}
+// found. What is said of the site stays.
+func restoreHeader(h, found http.Header) {
 	for name := range h {
 		switch name {
 		case "Strict-Transport-Security", "Content-Security-Policy":
@@ -205,20 +203,12 @@ func (m *Manager) restoreHeader(h, found http.Header) {
 		}
 	}
 	maps.Copy(h, found)
-	if own != nil {
-		h["Set-Cookie"] = append(h["Set-Cookie"], own...)
-	}
 }
 
-// sets reports whether a Set-Cookie line is of the session's cookie, in any spelling that is known.
-func (m *Manager) sets(line string) bool {
-	return m.jar.Sets(line) || slices.ContainsFunc(m.former, func(j cookie.Jar) bool { return j.Sets(line) })
-}
-
-// takeBack drops the session's cookie from a header that has it from an earlier Commit or Save, if
-// the session has ended since: a dead token shall not take the place of what the client has.
+// takeBack drops the session's cookie from a header that has it from an earlier Commit or Save: if the
+// session has ended or gone on since, a dead token shall not take the place of what the client has.
 func (s *Session) takeBack(h http.Header) {
-	if s.standing != ended || s.stage != stageTold {
+	if s.stage != stageTold || len(h["Set-Cookie"]) == 0 {
 		return
 	}
 	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], s.m.jar.Sets)

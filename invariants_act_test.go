@@ -5,6 +5,8 @@ package sojourn_test
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -14,6 +16,7 @@ import (
 	"time"
 
 	"github.com/sojourn-go/sojourn"
+	"github.com/sojourn-go/sojourn/internal/door"
 	"github.com/sojourn-go/sojourn/store"
 )
 
@@ -44,6 +47,9 @@ func TestL3ActsReachTheClient(t *testing.T) {
 			if strings.HasPrefix(a.steps, "logout.") {
 				want = append(want, "")
 			}
+		}
+		if strings.Contains(t.Name(), "/corrupt/") {
+			want = append(want, "", aVisitor) // what was damaged has ended
 		}
 		g.whole(b, want...)
 	})
@@ -79,6 +85,36 @@ func TestL3LaterFailures(t *testing.T) {
 					}
 				})
 			}
+		}
+	}
+}
+
+// L3: the same for frameworks that are not net/http. The token is in what Commit returns with its
+// error, and in the header that Save was given.
+func TestL3WithoutHandler(t *testing.T) {
+	errOurs := errors.New("no")
+	for _, sealed := range []bool{false, true} {
+		for _, save := range []bool{false, true} {
+			g := newSiteOf(t, sealed)
+			b := g.client("")
+			s, err := g.Open(t.Context(), b.request(t.Context(), ""))
+			if err = errors.Join(err, s.Login(t.Context(), "ada")); err != nil {
+				t.Fatal(err)
+			}
+			door.Fail(s, errOurs)
+			w := httptest.NewRecorder()
+			if save {
+				err = s.Save(w)
+			} else {
+				var h http.Header
+				h, err = s.Commit(t.Context())
+				maps.Copy(w.Header(), h)
+			}
+			if !errors.Is(err, errOurs) {
+				t.Errorf("sealed %v, Save %v: %v", sealed, save, err)
+			}
+			b.take(w)
+			g.whole(b, "ada")
 		}
 	}
 }

@@ -247,6 +247,7 @@ type overlapped struct {
 	slow, fast act
 	stale      bool                       // the slow request came with the token before a renewal
 	old        string                     // the token that the slow request came with
+	handle     store.Handle               // of the session that ada has in the beginning
 	jar        *browser                   // what the browser has when the slow answer comes
 	w          *httptest.ResponseRecorder // the slow answer
 	fastOK     bool
@@ -258,6 +259,9 @@ func (o *overlapped) meet(n int, after bool) bool {
 	o.jar = o.client(o.slow.before)
 	late := o.jar.copy()
 	o.old = late.cookie
+	if o.slow.before == "ada" {
+		o.handle = o.infos("ada")[0].Handle
+	}
 	if o.stale {
 		o.jar.ok("renew")
 	}

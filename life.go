@@ -24,15 +24,16 @@ const (
 	ended
 	// settled: the request holds a live record, and the client its token.
 	settled
-	// told: as issued, and the header has the token. It has not left yet, as far as is known.
-	told
 	// moved: the request holds a live record, and the client may have an older token that leads to
 	// it, or a second cookie. The response should name the present one, if it still is that.
 	moved
 	// renewed: as moved, by this request's own act. The response owes the new token.
 	renewed
-	// issued: this request made the record or its token. Nobody else knows the token, and the
-	// response owes it.
+	// reissued: this request has given the session, of which others know, a token to which the old one
+	// does not lead. Nobody else knows the token, and the response owes it.
+	reissued
+	// issued: this request made the record. Nobody else knows it or its token, and the response owes
+	// that.
 	issued
 
 	standings
@@ -44,9 +45,12 @@ func (s standing) holds() bool { return s >= settled }
 // known reports whether the store, or the absence of a token, has said what there is.
 func (s standing) known() bool { return s >= visiting }
 
-// shared reports whether the response owes a token that other requests can reach as well, and so
-// may have replaced by now.
-func (s standing) shared() bool { return s == moved || s == renewed }
+// shared reports whether the response owes a token of a session that other requests can reach as well,
+// and so may have moved on or ended by now.
+func (s standing) shared() bool { return s >= moved && s < issued }
+
+// sole reports whether only this request has the token of the session that it holds.
+func (s standing) sole() bool { return s == reissued || s == issued }
 
 // owes reports whether the response must change what the client holds.
 func (s standing) owes() bool { return s == departed || s == torn || s >= moved }
@@ -65,11 +69,12 @@ const (
 	turnShown                // its record was read under the token that is known
 	turnMoved                // its record was read under another token, or several cookies came
 	turnTorn                 // live records of two sessions were read under the request's tokens
-	turnIssued               // the store acknowledged a record under a token of this request's
+	turnIssued               // the store acknowledged a record of this request's
+	turnReissued             // the store acknowledged a rotation to a token to which none leads
 	turnRenewed              // the store acknowledged a renewal
 	turnLeft                 // this request ended it, and the client holds a token
 	turnReleased             // this request ended it, and nothing can or need be said to the client
-	turnTold                 // the header has what was owed
+	turnTold                 // the header has what was owed, and leaves
 	turnDropped              // the present token was not sure enough to be sent
 
 	turnCount
@@ -81,7 +86,7 @@ var turns = [standings][turnCount]standing{
 		turnFailed: unreadable, turnNothing: visiting, turnEnded: ended, turnShown: settled, turnMoved: moved,
 		turnTorn: torn,
 	},
-	unreadable: { // a sign-out or sign-in has put a damaged record away, or believed one from the future
+	unreadable: { // a sign-out or sign-in has believed a record from the future
 		turnFailed: unreadable, turnNothing: visiting, turnEnded: ended, turnShown: settled, turnMoved: moved,
 		turnTorn: torn,
 	},
@@ -90,24 +95,24 @@ var turns = [standings][turnCount]standing{
 	torn:     {turnIssued: issued, turnLeft: departed, turnReleased: torn, turnTold: visiting},
 	ended:    {turnIssued: issued, turnEnded: ended, turnLeft: departed, turnReleased: ended},
 	settled: {
-		turnEnded: ended, turnShown: settled, turnMoved: moved, turnIssued: issued, turnRenewed: renewed,
-		turnLeft: departed, turnReleased: visiting,
-	},
-	told: {
-		turnEnded: ended, turnShown: told, turnMoved: issued, turnIssued: issued, turnRenewed: issued,
-		turnLeft: departed, turnReleased: visiting,
+		turnEnded: ended, turnShown: settled, turnMoved: moved, turnIssued: issued, turnReissued: reissued,
+		turnRenewed: renewed, turnLeft: departed, turnReleased: visiting,
 	},
 	moved: {
-		turnEnded: ended, turnShown: moved, turnMoved: moved, turnIssued: issued, turnRenewed: renewed,
-		turnLeft: departed, turnReleased: visiting, turnTold: settled, turnDropped: settled,
+		turnEnded: ended, turnShown: moved, turnMoved: moved, turnIssued: issued, turnReissued: reissued,
+		turnRenewed: renewed, turnLeft: departed, turnReleased: visiting, turnTold: settled, turnDropped: settled,
 	},
 	renewed: {
-		turnEnded: ended, turnShown: renewed, turnMoved: renewed, turnIssued: issued, turnRenewed: renewed,
-		turnLeft: departed, turnReleased: visiting, turnTold: settled, turnDropped: settled,
+		turnEnded: ended, turnShown: renewed, turnMoved: renewed, turnIssued: issued, turnReissued: reissued,
+		turnRenewed: renewed, turnLeft: departed, turnReleased: visiting, turnTold: settled, turnDropped: settled,
+	},
+	reissued: {
+		turnEnded: ended, turnShown: reissued, turnMoved: reissued, turnIssued: issued, turnReissued: reissued,
+		turnRenewed: reissued, turnLeft: departed, turnReleased: visiting, turnTold: settled, turnDropped: settled,
 	},
 	issued: {
-		turnEnded: ended, turnShown: issued, turnMoved: issued, turnIssued: issued, turnRenewed: issued,
-		turnLeft: departed, turnReleased: visiting, turnTold: told,
+		turnEnded: ended, turnShown: issued, turnMoved: issued, turnIssued: issued, turnReissued: issued,
+		turnRenewed: issued, turnLeft: departed, turnReleased: visiting, turnTold: settled,
 	},
 }
 
@@ -128,7 +133,7 @@ type stage uint8
 
 const (
 	stageOpen      stage = iota // the header can be changed
-	stageTold                   // … and it has the token, or its removal, already
+	stageTold                   // … and it has had the session's cookie, by an earlier Commit
 	stageUpgrading              // the connection is about to be taken over: the header may never leave
 	stageSent                   // the header is gone
 	stageOver                   // the handler has returned, or an error page replaced its own

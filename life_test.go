@@ -13,8 +13,8 @@ import (
 
 // names for failures.
 var (
-	standingNames = [standings]string{"unread", "unreadable", "visiting", "departed", "torn", "ended", "settled", "told", "moved", "renewed", "issued"}
-	turnNames     = [turnCount]string{"failed", "nothing", "ended", "shown", "moved", "torn", "issued", "renewed", "left", "released", "told", "dropped"}
+	standingNames = [standings]string{"unread", "unreadable", "visiting", "departed", "torn", "ended", "settled", "moved", "renewed", "reissued", "issued"}
+	turnNames     = [turnCount]string{"failed", "nothing", "ended", "shown", "moved", "torn", "issued", "reissued", "renewed", "left", "released", "told", "dropped"}
 )
 
 func in(t turn, list ...turn) bool { return slices.Contains(list, t) }
@@ -23,9 +23,6 @@ func in(t turn, list ...turn) bool { return slices.Contains(list, t) }
 func reads(t turn) bool {
 	return in(t, turnFailed, turnNothing, turnEnded, turnShown, turnMoved, turnTorn)
 }
-
-// own reports whether nobody else knows the present token, unless from the header of this response.
-func own(s standing) bool { return s == issued || s == told }
 
 // rules are what every step of the machine keeps to.
 var rules = []struct {
@@ -59,7 +56,7 @@ var rules = []struct {
 	}},
 	// L3
 	{"a debt that binds is paid by telling, or by an end, or by the request that has renewed after this one", func(from standing, t turn, to standing) bool {
-		return !from.binds() || to.binds() || in(t, turnTold, turnEnded, turnLeft, turnReleased) || from == renewed && t == turnDropped
+		return !from.binds() || to.binds() || in(t, turnTold, turnEnded, turnLeft, turnReleased) || from.shared() && t == turnDropped
 	}},
 	{"a debt of any kind is forgiven by the same, or because it is not sure enough", func(from standing, t turn, to standing) bool {
 		return !from.owes() || to.owes() || in(t, turnTold, turnEnded, turnLeft, turnReleased, turnDropped)
@@ -71,8 +68,8 @@ var rules = []struct {
 		return t != turnTold || from.owes() && !to.owes() && from.holds() == to.holds() && to != ended
 	}},
 	// L1
-	{"reading alone never makes a debt that binds, unless of what is in the header already", func(from standing, t turn, to standing) bool {
-		return !reads(t) || !to.binds() || from.binds() || own(from)
+	{"reading alone never makes a debt that binds", func(from standing, t turn, to standing) bool {
+		return !reads(t) || !to.binds() || from.binds()
 	}},
 	{"a record that is shown where it was looked for changes no debt", func(from standing, t turn, to standing) bool {
 		return t != turnShown || to == from || !from.known() && !to.owes()
@@ -80,23 +77,26 @@ var rules = []struct {
 	{"a token that was led elsewhere is owed", func(_ standing, t turn, to standing) bool {
 		return t != turnMoved || to.owes()
 	}},
-	{"a token that others can reach too is shared, until this request makes one of its own", func(from standing, t turn, to standing) bool {
-		return !in(t, turnMoved, turnRenewed) || to.shared() || own(from)
+	{"a session that others can reach too is shared, unless this request has made it", func(from standing, t turn, to standing) bool {
+		return !in(t, turnMoved, turnRenewed, turnReissued) || to.shared() || from == issued
 	}},
-	{"a token of this request's own is its own, whatever else happens to the record", func(from standing, t turn, to standing) bool {
-		return !own(from) || !to.shared()
+	{"a session of this request's own is its own, whatever else happens to the record", func(from standing, t turn, to standing) bool {
+		return from != issued || !to.shared()
+	}},
+	{"a token that only this request has stays so, whatever else happens to the record", func(from standing, t turn, to standing) bool {
+		return !from.sole() || !to.holds() || to.sole() || in(t, turnTold, turnDropped)
 	}},
 	{"what this request makes is owed, and binds", func(_ standing, t turn, to standing) bool {
-		return !in(t, turnIssued, turnRenewed) || to.holds() && to.binds()
+		return !in(t, turnIssued, turnReissued, turnRenewed) || to.holds() && to.binds()
 	}},
-	{"a token that has been told is no less this request's own than before, until the header leaves", func(from standing, t turn, to standing) bool {
-		return t != turnTold || own(from) == own(to)
-	}},
-	{"a new record's token is nobody else's", func(_ standing, t turn, to standing) bool {
+	{"a new record is nobody else's", func(_ standing, t turn, to standing) bool {
 		return t != turnIssued || to == issued
 	}},
-	{"only a held record is renewed", func(from standing, t turn, _ standing) bool {
-		return t != turnRenewed || from.holds()
+	{"a token to which none leads is nobody else's", func(_ standing, t turn, to standing) bool {
+		return t != turnReissued || to.sole()
+	}},
+	{"only a held record is rotated", func(from standing, t turn, _ standing) bool {
+		return !in(t, turnRenewed, turnReissued) || from.holds()
 	}},
 	// L2, L6
 	{"what has ended takes a cookie away by a sign-out only, and begins again by a sign-in only", func(from standing, t turn, to standing) bool {
@@ -164,7 +164,7 @@ func TestTurnsAreTotal(t *testing.T) {
 	for s := range standings {
 		for tn, always := range map[turn]bool{
 			turnIssued: s.known(), turnReleased: s.known(), turnLeft: s.known(),
-			turnEnded: s.holds() || s == ended, turnShown: s.holds(), turnMoved: s.holds(), turnRenewed: s.holds(),
+			turnEnded: s.holds() || s == ended, turnShown: s.holds(), turnMoved: s.holds(), turnReissued: s.holds(), turnRenewed: s.holds(),
 			turnTold: s.owes(), turnDropped: s.shared(), turnNothing: s == unreadable,
 		} {
 			if always && turns[s][tn] == unread {

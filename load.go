@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/sojourn-go/sojourn/internal/envelope"
 	"github.com/sojourn-go/sojourn/internal/meta"
 	"github.com/sojourn-go/sojourn/store"
 )
@@ -18,9 +17,9 @@ import (
 func (m *Manager) From(r *http.Request) *Session { return &m.visitOf(r.Context()).s }
 
 // Load returns the request's session with its record read: once a request, however often it is
-// called. Unknown, expired and forged tokens are no errors but a new, empty session. It panics if
-// [Manager.Handler] is not around the handler.
-// Errors: [ErrUnavailable] and other outages, [ErrCorrupt], [ErrAmbiguous], [ErrConflict].
+// called. Unknown, expired and forged tokens, and those of damaged records ([SessionDamaged]), are no
+// errors but a new, empty session. It panics if [Manager.Handler] is not around the handler.
+// Errors: [ErrUnavailable] and other outages, [ErrAmbiguous], [ErrConflict].
 func (m *Manager) Load(r *http.Request) (*Session, error) {
 	s := m.From(r)
 	s.lock()
@@ -104,17 +103,17 @@ func (s *Session) look(ctx context.Context, got *received, as reader) error {
 }
 
 // findAll is find for several tokens. Only those count that lead to a live record. One session, or
-// its renewals, is the request's; of two there is no telling which the user meant. An error of one
-// counts for all: it could be the user's.
+// its renewals, is the request's; of two there is no telling which the user meant, nor where one of
+// the records was damaged. An error of one counts for all: it could be the user's.
 func (s *Session) findAll(ctx context.Context, got *received, as reader) (ticket, answer, error) {
-	var reused []renewal
-	t, a, err := s.find(ctx, got.ticket, as, &reused)
+	var seen sightings
+	t, a, err := s.find(ctx, got.ticket, as, &seen)
 	for i := 0; err == nil && i < len(got.more); i++ {
 		before, past, st := s.held, s.past, s.st
 		s.held = held{}
 		s.unpack(&got.more[i])
 		var b answer
-		t, b, err = s.find(ctx, got.more[i].ticket, as, &reused)
+		t, b, err = s.find(ctx, got.more[i].ticket, as, &seen)
 		keep := false // what was found before
 		switch {
 		case b < liveHere:
@@ -134,17 +133,23 @@ func (s *Session) findAll(ctx context.Context, got *received, as reader) (ticket
 	if err != nil {
 		return t, a, err
 	}
-	if a == several {
+	if a == several || a >= liveHere && seen.damage {
 		s.past = renewal{}
 		s.unpack(&candidate{})
-		return t, a, nil
+		return t, several, nil
 	}
-	for i := range reused {
-		if a < liveHere || reused[i].handle != s.rec.Handle { // else the same client has the present token
-			s.reused(ctx, &reused[i])
+	for i := range seen.reused {
+		if a < liveHere || seen.reused[i].handle != s.rec.Handle { // else the same client has the present token
+			s.reused(ctx, &seen.reused[i])
 		}
 	}
 	return t, a, nil
+}
+
+// sightings are what findAll must know of all tokens before it can tell of one.
+type sightings struct {
+	reused []renewal // that came back too late
+	damage bool      // a damaged record was set aside
 }
 
 // unpack makes a sealed session that came with the request the one that is read.
@@ -241,7 +246,7 @@ type reader uint8
 const (
 	newcomer reader = iota // a request that reads its session
 	// leaver is a sign-out or sign-in. It believes a record from the future, as after a clock was put
-	// right, and ends one that is damaged.
+	// right.
 	leaver
 	// holder is a request that held the session before. It goes on, however slow it is, and whatever
 	// became of the store's clock.
@@ -249,9 +254,9 @@ const (
 )
 
 // find reads the record that t leads to, and follows renewals. If there is one it becomes the
-// session's, and its ticket is returned; with an error, that of the record that it met. A renewed token
-// that comes back too late is added to reused, or told of at once where that is nil.
-func (s *Session) find(ctx context.Context, t ticket, as reader, reused *[]renewal) (ticket, answer, error) {
+// session's, and its ticket is returned; with an error, that of the record that it met. seen is nil
+// unless there are several tokens.
+func (s *Session) find(ctx context.Context, t ticket, as reader, seen *sightings) (ticket, answer, error) {
 	s.past = renewal{}
 	gone, live := nothing, liveHere
 	for range maxHops + 1 {
@@ -261,7 +266,7 @@ func (s *Session) find(ctx context.Context, t ticket, as reader, reused *[]renew
 			return t, gone, nil
 		}
 		if err != nil {
-			return t, nothing, s.cannotRead(ctx, t, as, err)
+			return s.pass(ctx, t, gone, &rec, err, seen)
 		}
 		if skew := s.m.opts.ClockSkew; as == newcomer && (rec.Created.Sub(now) > skew || rec.Seen.Sub(now) > skew) {
 			return t, nothing, errors.Join(ErrUnavailable, ErrClock)
@@ -270,14 +275,11 @@ func (s *Session) find(ctx context.Context, t ticket, as reader, reused *[]renew
 			s.expired(ctx, &rec)
 			return t, gone, nil
 		}
-		mt, err := meta.DecodeFacts(rec.Meta)
-		if err == nil {
-			err = envelope.Check(rec.Data)
-		}
+		mt, err := readable(&rec)
 		if err != nil {
-			return t, nothing, s.cannotRead(ctx, t, as, errors.Join(ErrCorrupt, errors.New(rec.String()), err))
+			return s.pass(ctx, t, gone, &rec, err, seen)
 		}
-		if live == liveElsewhere && as != holder && !s.leads(ctx, &s.past, &mt.Facts, now, reused) {
+		if live == liveElsewhere && as != holder && !s.leads(ctx, &s.past, &mt.Facts, now, seen) {
 			return t, nothing, nil
 		}
 		if mt.Tail == nil {
@@ -292,29 +294,14 @@ func (s *Session) find(ctx context.Context, t ticket, as reader, reused *[]renew
 		if s.arrived(now).Sub(rec.Created) <= s.m.graceOf(mt.Tail) {
 			gone = over // this request may have been sent before rec took the session's place
 		}
-		s.past = renewal{rec.Created, rec.Handle, mt.User, len(mt.Tail) != len(t.bytes)}
-		if bytes.Equal(mt.Tail, markSignedOut) {
-			s.past.user = "" // nothing goes on
-		}
-		if s.past.mark {
+		s.past = renewal{rec.Created, rec.Handle, mt.User, mt.Tail}
+		if s.past.mark() {
 			s.m.event(ctx, SessionUseAfterExpire, rec.Handle, mt.User, "", nil)
 			return t, gone, nil
 		}
 		t = s.m.successor(t, mt.Tail)
 	}
 	return t, nothing, ErrConflict
-}
-
-// cannotRead is called when the record at t could not be read, for err. It returns nil where it has ended
-// the record.
-func (s *Session) cannotRead(ctx context.Context, t ticket, as reader, err error) error {
-	if as != leaver || !errors.Is(err, ErrCorrupt) {
-		return err
-	}
-	if err = s.delete(detached(ctx), t.key); err != nil {
-		s.event(ctx, StoreFailed, "erase", err)
-	}
-	return err
 }
 
 // arrived is when this request came, in the store's clock.
@@ -334,13 +321,19 @@ type renewal struct {
 	at     time.Time
 	handle store.Handle
 	user   string
-	mark   bool // it leads nowhere
+	tail   []byte // the nonce that leads on, or a mark
 }
+
+// mark reports whether it leads nowhere.
+func (n *renewal) mark() bool { return len(n.tail) == len(markReplaced) }
+
+// reissued reports whether the session goes on all the same.
+func (n *renewal) reissued() bool { return bytes.Equal(n.tail, markReissued) }
 
 // leads reports whether a renewal still leads this request to the token that has replaced its own,
 // of which f tells. A request may be under way when that token first comes back. As long as it never
-// did, the answer that carried it may be lost. reused is find's.
-func (s *Session) leads(ctx context.Context, n *renewal, f *meta.Facts, now time.Time, reused *[]renewal) bool {
+// did, the answer that carried it may be lost. seen is find's.
+func (s *Session) leads(ctx context.Context, n *renewal, f *meta.Facts, now time.Time, seen *sightings) bool {
 	arrived, grace := s.arrived(now), s.m.opts.RenewGrace
 	most := n.at.Add(s.m.opts.RenewGraceMost)
 	innocent := most.Add(grace)
@@ -349,10 +342,10 @@ func (s *Session) leads(ctx context.Context, n *renewal, f *meta.Facts, now time
 	}
 	switch {
 	case arrived.After(innocent):
-		if reused == nil {
+		if seen == nil {
 			s.reused(ctx, n)
 		} else {
-			*reused = append(*reused, *n)
+			seen.reused = append(seen.reused, *n)
 		}
 		return false
 	case arrived.After(most):

@@ -123,8 +123,9 @@ func (m *Manager) admission(s *Session, user string, l *login) store.Admission {
 // values and its handle, and starts its lifetime anew. It acts at once, not with the commit, and loads
 // the session if that was not done.
 //
-// With [Keep] or [KeepAll], or after a change, a sign-in that overlaps another of the same session
-// fails with [ErrConflict]: the values went with the other.
+// A confirmation that overlaps another one or a [Session.RevokeOthers], and with [Keep] or [KeepAll],
+// or after a change, a sign-in that overlaps another of the same session, fails with [ErrConflict]:
+// the values went with the other.
 // Errors: [ErrNoUser], [ErrLimit], [ErrRevoked], [ErrConflict], [ErrEnded], [ErrInsecure],
 // [ErrNoToken], [ErrCrossSite], [ErrFull], outages.
 func (s *Session) Login(ctx context.Context, user string, opts ...LoginOption) error {
@@ -182,15 +183,27 @@ func (s *Session) confirm(ctx context.Context, l *login) error {
 		return s.rotate(ctx, rec, mt, atOnce)
 	})
 	if err != nil {
-		return err
+		return s.forestalled(err)
 	}
 	return s.replay()
 }
 
+// errWentOn says that an act on identity came too late for the session's values.
+var errWentOn = fmt.Errorf("%w: the session went on without this token, and its values with it", ErrConflict)
+
+// forestalled makes the end that a rotation at once has met a conflict, where it was another one's: the
+// session lives, and the answer to that one has its token.
+func (s *Session) forestalled(err error) error {
+	if errors.Is(err, ErrEnded) && !errors.Is(err, ErrIndeterminate) && s.past.reissued() {
+		return errWentOn
+	}
+	return err
+}
+
 // signIn makes the user's session and ends the one from before.
 func (s *Session) signIn(ctx context.Context, user string, l *login) error {
-	if s.standing == ended && (l.keeps() && s.past.mark || len(s.ops) > 0) {
-		return fmt.Errorf("%w: the session went on without this token, and its values with it", ErrConflict)
+	if s.standing == ended && (s.past.reissued() && s.past.user == user || s.past.mark() && l.keeps() || len(s.ops) > 0) {
+		return errWentOn
 	}
 	before := s.snapshot()
 	rec, mt := s.loginRecord(user, l)
@@ -266,11 +279,7 @@ func (s *Session) retire(ctx context.Context, before snapshot, l *login) error {
 		s.restore(after)
 		return err
 	}
-	end := (*Session).end
-	if before.held.rec.User == "" && (l.keeps() || len(before.ops) > 0) {
-		end = (*Session).converge
-	}
-	err := end(s, ctx, func(s *Session, ctx context.Context) error {
+	err := s.end(ctx, func(s *Session, ctx context.Context) error {
 		old := s.snapshot()
 		if data := old.kept(l); !bytes.Equal(data, after.held.rec.Data) {
 			s.restore(after)

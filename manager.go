@@ -28,6 +28,7 @@ type Manager struct {
 	aad         struct{ cookie, bearer, sealed, csrf, form []byte }
 	opened      struct{ cookie, bearer token.Cache }
 	calls       call.Caller
+	damaged     damaged
 	origins     []webOrigin    // Options.TrustedOrigins
 	exempt      *http.ServeMux // knows the routes of Options.InsecureCrossSite; nil without
 }

@@ -27,6 +27,7 @@ const (
 	DuplicateCookie       EventName = "session_duplicate_cookie" // several cookies of the session's name
 	CrossSiteRefused      EventName = "session_cross_site"       // an unsafe request from elsewhere: ErrCrossSite
 	ValueDropped          EventName = "session_value_dropped"    // a stored value did not decode; Reason names it
+	SessionDamaged        EventName = "session_damaged"          // its record was damaged and is removed, or left out of a list; nobody can use it
 	StoreFailed           EventName = "session_store_failed"     // the store answered with an error: an outage, ErrFull or ErrCorrupt
 	SealFailed            EventName = "session_seal_failed"      // a Sealer of the program's own failed; Reason says at what
 	ChangeLost            EventName = "session_change_lost"      // a request's changes were not written, for a reason that is not the store's; Reason says which

@@ -102,6 +102,11 @@ type Options struct {
 
 	// Timeout bounds each act on the store, retries included. 0 means 5 s.
 	Timeout time.Duration
+	// DamagedPerMinute is how many damaged records are set aside within a minute: their sessions have
+	// ended, the event [SessionDamaged] tells of each, and the store has none of them any more. Beyond
+	// it damage is an outage, [ErrUnavailable], and nothing is removed: then it is the store that
+	// cannot be read. 0 means 10; at most 10,000; less than 0 sets none aside.
+	DamagedPerMinute int
 	// MaxRevocationLag is the longest time that a revoked session may still be served;
 	// New refuses a configuration that cannot promise it, see
 	// [Manager.RevocationLag]. 0 means no demand.
@@ -199,6 +204,12 @@ func (o *Options) complete() error {
 	}
 	if o.MaxSessions < 0 || o.MaxSessions > 10000 {
 		return bad("MaxSessions %d is not within 0 and 10000", o.MaxSessions)
+	}
+	if o.DamagedPerMinute == 0 {
+		o.DamagedPerMinute = 10
+	}
+	if o.DamagedPerMinute > 10000 {
+		return bad("DamagedPerMinute %d is over 10000", o.DamagedPerMinute)
 	}
 	if o.CSRFBodyLimit == 0 {
 		o.CSRFBodyLimit = 64 << 10

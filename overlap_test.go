@@ -19,7 +19,7 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// peers P1; P4: 64 requests that all load before any commits, and every change survives.
+// D1; P4: 64 requests that all load before any commits, and every change survives.
 func TestOverlap64(t *testing.T) {
 	const n = 64
 	list := sojourn.NewValue[[]int]("list")
@@ -71,7 +71,7 @@ func TestOverlap64(t *testing.T) {
 	b.wants("sum", fmt.Sprint(n, n, n, n+3, n))
 }
 
-// promise 1; R12, R20: 3,000 sign-outs, each against a slow request that overlaps it, at every order of their acts.
+// R12, R20: 3,000 sign-outs, each against a slow request that overlaps it, at every order of their acts.
 func TestOverlapLogoutRaces(t *testing.T) {
 	slow := []string{"set?k=a", "append?v=x", "touch", "renew", "get?k=a", "login?user=ada"}
 	ends := map[string]func(*site, *browser) error{

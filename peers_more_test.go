@@ -1,6 +1,6 @@
 package sojourn_test
 
-// More defects of other libraries, numbered P1 to P36: from P16 on.
+// More defects of other libraries, D16 and above.
 
 import (
 	"bytes"
@@ -15,8 +15,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// peers P16, P29, P36; promise 7; R8
-func TestPeerP16CookielessVisitors(t *testing.T) {
+// D16, D29, D36; R8
+func TestPeerD16CookielessVisitors(t *testing.T) {
 	g := newSite(t)
 	for i := range 1000 {
 		w := g.browser().get([]string{"none", "user", "names", "get?k=a", "renew", "logout"}[i%6])
@@ -28,8 +28,8 @@ func TestPeerP16CookielessVisitors(t *testing.T) {
 	}
 }
 
-// peers P16: a value without a body, one after the first byte, one read in its own request.
-func TestPeerP16ValueNeedsNoBody(t *testing.T) {
+// D16: a value without a body, one after the first byte, one read in its own request.
+func TestPeerD16ValueNeedsNoBody(t *testing.T) {
 	g := newSite(t)
 	b := g.browser()
 	b.ok("set?k=a&v=x")
@@ -50,8 +50,8 @@ func TestPeerP16ValueNeedsNoBody(t *testing.T) {
 	}
 }
 
-// peers P22: a Sealer needs no more than to undo what it did.
-func TestPeerP22OwnCrypto(t *testing.T) {
+// D22: a Sealer needs no more than to undo what it did.
+func TestPeerD22OwnCrypto(t *testing.T) {
 	g := newSite(t, func(o *sojourn.Options) { o.Keys = xor{} })
 	b := g.signedIn("ada")
 	b.wants("user", "ada")
@@ -80,8 +80,8 @@ func flip(b []byte) []byte {
 	return b
 }
 
-// peers P23; R21, R47, P2
-func TestPeerP23LogoutWithStoreDown(t *testing.T) {
+// D23; R21, R47, P2
+func TestPeerD23LogoutWithStoreDown(t *testing.T) {
 	g := newSite(t)
 	b := g.signedIn("ada")
 	g.store.setBefore(fail(store.ErrUnavailable), opRevoke, opRotate)
@@ -102,8 +102,8 @@ func TestPeerP23LogoutWithStoreDown(t *testing.T) {
 	b.wants("user", "")
 }
 
-// peers P29; R28
-func TestPeerP29CookieAttributes(t *testing.T) {
+// D29; R28
+func TestPeerD29CookieAttributes(t *testing.T) {
 	g := newSite(t)
 	c := g.browser().get("login?user=ada").Result().Cookies()[0]
 	if !c.HttpOnly || !c.Secure || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" || c.MaxAge != 0 {
@@ -111,8 +111,8 @@ func TestPeerP29CookieAttributes(t *testing.T) {
 	}
 }
 
-// peers P30, kataras, redisstore; R3, R7: what a client sends is never a key.
-func TestPeerP30ClientChosenID(t *testing.T) {
+// D30, D37; R3, R7: what a client sends is never a key.
+func TestPeerD30ClientChosenID(t *testing.T) {
 	g := newSite(t)
 	for _, id := range []string{"chosen-by-attacker", "session:1", base64.RawURLEncoding.EncodeToString(make([]byte, 93))} {
 		attacker := &browser{g: g, cookie: id}
@@ -130,8 +130,8 @@ func TestPeerP30ClientChosenID(t *testing.T) {
 	}
 }
 
-// peers P36
-func TestPeerP36OldTokenAfterLogoutOfNew(t *testing.T) {
+// D36
+func TestPeerD36OldTokenAfterLogoutOfNew(t *testing.T) {
 	g := newSite(t)
 	b := g.signedIn("ada")
 	old := b.copy()
@@ -143,8 +143,8 @@ func TestPeerP36OldTokenAfterLogoutOfNew(t *testing.T) {
 	}
 }
 
-// peers P20, P21: saves against a revocation leave nothing behind.
-func TestPeerP21UnrevocableZombies(t *testing.T) {
+// D20, D21: saves against a revocation leave nothing behind.
+func TestPeerD21UnrevocableZombies(t *testing.T) {
 	g := newSite(t)
 	paths := []string{"append?v=x", "renew", "user", "set?k=a"}
 	const rounds = 3000 / 4

@@ -1,6 +1,6 @@
 package sojourn_test
 
-// Defects of other libraries, numbered P1 to P36, done to this one.
+// Defects of other libraries, D15 and below, done to this one; docs/promises.md says what each is.
 
 import (
 	"context"
@@ -18,8 +18,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// peers P1, P10, P15, P28; promise 2; P4
-func TestPeerP01LostUpdate(t *testing.T) {
+// D1, D10, D15, D28; P4
+func TestPeerD01LostUpdate(t *testing.T) {
 	for _, second := range []string{"set?k=b", "append?v=b", "renew", "user"} {
 		g := newSite(t)
 		b := g.signedIn("ada")
@@ -37,8 +37,8 @@ func TestPeerP01LostUpdate(t *testing.T) {
 	}
 }
 
-// peers P2, P11, P15, P20, P28; promise 1; R12
-func TestPeerP02Zombie(t *testing.T) {
+// D2, D11, D15, D20, D28; R12
+func TestPeerD02Zombie(t *testing.T) {
 	for _, slow := range []string{"set?k=a", "append?v=a", "user", "none", "get?k=a"} {
 		t.Run(slow, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -60,8 +60,8 @@ func TestPeerP02Zombie(t *testing.T) {
 	}
 }
 
-// peers P4; P4
-func TestPeerP04NoGraceAfterRenewal(t *testing.T) {
+// D4; P4
+func TestPeerD04NoGraceAfterRenewal(t *testing.T) {
 	t.Run("renewal", func(t *testing.T) {
 		g := newSite(t)
 		b := g.signedIn("ada")
@@ -97,8 +97,8 @@ func TestPeerP04NoGraceAfterRenewal(t *testing.T) {
 	}
 }
 
-// peers P5; R23
-func TestPeerP05RevokeAllWithHashedTokens(t *testing.T) {
+// D5; R23
+func TestPeerD05RevokeAllWithHashedTokens(t *testing.T) {
 	g := newSite(t)
 	a, b, eve := g.signedIn("ada"), g.signedIn("ada"), g.signedIn("eve")
 	if n, err := g.RevokeUser(t.Context(), "ada"); n != 2 || err != nil {
@@ -113,8 +113,8 @@ func TestPeerP05RevokeAllWithHashedTokens(t *testing.T) {
 	eve.wants("user", "")
 }
 
-// peers P6, P16; R48
-func TestPeerP06FlushFirst(t *testing.T) {
+// D6, D16; R48
+func TestPeerD06FlushFirst(t *testing.T) {
 	flush := map[string]func(w http.ResponseWriter) error{
 		"controller": func(w http.ResponseWriter) error { return http.NewResponseController(w).Flush() },
 		"flusher":    func(w http.ResponseWriter) error { w.(http.Flusher).Flush(); return nil },
@@ -150,8 +150,8 @@ func TestPeerP06FlushFirst(t *testing.T) {
 	}
 }
 
-// peers P6: an informational status is not the response.
-func TestPeerP06Informational(t *testing.T) {
+// D6: an informational status is not the response.
+func TestPeerD06Informational(t *testing.T) {
 	g := newSite(t)
 	g.mux.HandleFunc("/early", func(w http.ResponseWriter, r *http.Request) {
 		s := must(g.Load(r))
@@ -167,8 +167,8 @@ func TestPeerP06Informational(t *testing.T) {
 	}
 }
 
-// peers P7; P9
-func TestPeerP07ClientGone(t *testing.T) {
+// D7; P9
+func TestPeerD07ClientGone(t *testing.T) {
 	for path, check := range map[string]struct{ path, want string }{
 		"set?k=a&v=x": {"get?k=a", "x"}, "logout": {"user", ""}, "others": {"user", ""}, "login?user=ada": {"user", ""},
 	} {
@@ -194,8 +194,8 @@ func TestPeerP07ClientGone(t *testing.T) {
 	}
 }
 
-// peers P7b; R48, P7
-func TestPeerP07bFailedCommitSendsNoPage(t *testing.T) {
+// D7b; R48, P7
+func TestPeerD07bFailedCommitSendsNoPage(t *testing.T) {
 	g := newSite(t)
 	b := g.signedIn("ada")
 	g.mux.HandleFunc("/page", func(w http.ResponseWriter, r *http.Request) {
@@ -218,7 +218,7 @@ func TestPeerP07bFailedCommitSendsNoPage(t *testing.T) {
 }
 
 // A commit that failed is not made up for after the client was told so.
-func TestPeerP07bFailedCommitStaysFailed(t *testing.T) {
+func TestPeerD07bFailedCommitStaysFailed(t *testing.T) {
 	for _, lost := range []bool{false, true} {
 		g := newSite(t)
 		b := g.signedIn("ada")
@@ -234,8 +234,8 @@ func TestPeerP07bFailedCommitStaysFailed(t *testing.T) {
 	}
 }
 
-// peers P11
-func TestPeerP11IDNotReusedAfterLogout(t *testing.T) {
+// D11
+func TestPeerD11IDNotReusedAfterLogout(t *testing.T) {
 	g := newSite(t)
 	b := g.signedIn("ada")
 	dead := b.copy()
@@ -257,8 +257,8 @@ func TestPeerP11IDNotReusedAfterLogout(t *testing.T) {
 	}
 }
 
-// peers P12: what does not fit the cookie fits the store.
-func TestPeerP12LargeData(t *testing.T) {
+// D12: what does not fit the cookie fits the store.
+func TestPeerD12LargeData(t *testing.T) {
 	g := newSite(t)
 	b := g.browser()
 	g.onLoaded("large", func(s *sojourn.Session, _ *http.Request) (string, error) {
@@ -273,8 +273,8 @@ func TestPeerP12LargeData(t *testing.T) {
 	}
 }
 
-// peers P13, P31: a life set for one session holds on the server, in the cookie and at the next requests.
-func TestPeerP13RememberedLifetime(t *testing.T) {
+// D13, D31: a life set for one session holds on the server, in the cookie and at the next requests.
+func TestPeerD13RememberedLifetime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newSite(t)
 		g.on("remember", func(s *sojourn.Session, r *http.Request) (string, error) {
@@ -297,8 +297,8 @@ func TestPeerP13RememberedLifetime(t *testing.T) {
 	})
 }
 
-// peers P14, P19, P32: two managers in one request, with one key, are two.
-func TestPeerP14TwoManagers(t *testing.T) {
+// D14, D19, D32: two managers in one request, with one key, are two.
+func TestPeerD14TwoManagers(t *testing.T) {
 	ring := must(sojourn.NewKeyRing(sojourn.NewKey()))
 	one := newSite(t, func(o *sojourn.Options) { o.Keys = ring })
 	two := newSite(t, func(o *sojourn.Options) {

@@ -43,7 +43,7 @@ func problemOf(err error) problem {
 		return newProblem(http.StatusConflict, "ErrEnded", "Your session ended while this request ran. Please sign in and try again.")
 	case outage(err), errors.Is(err, ErrFull), errors.Is(err, ErrCorrupt):
 		return newProblem(http.StatusServiceUnavailable, "ErrUnavailable",
-			"Your session cannot be reached just now. You are still signed in; please try again shortly.")
+			"Your session cannot be reached just now. If you were signed in, you still are. Please try again shortly.")
 	case errors.Is(err, ErrConflict):
 		return newProblem(http.StatusConflict, "ErrConflict", "Your session was changed by another request. Please try again.")
 	case errors.Is(err, ErrLimit):

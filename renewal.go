@@ -19,12 +19,13 @@ const (
 	atOnce    grace = false // it leads nowhere
 )
 
-// A mark is a tail that leads nowhere, which an end leaves at the key of a session: the token is
-// dead, but a request that was sent with it, before the answer came, shall not begin a visitor's
-// session, whose cookie would take the place of a newer one.
+// A mark is a tail that leads nowhere, which an end or a rotation at once leaves at the key of a
+// session: the token is dead, but a request that was sent with it, before the answer came, shall not
+// begin a visitor's session, whose cookie would take the place of a newer one.
 var (
-	markReplaced  = []byte{0} // by a sign-in
-	markSignedOut = []byte{1}
+	markReplaced  = []byte{0} // the session ended by a sign-in
+	markSignedOut = []byte{1} // it ended by a sign-out
+	markReissued  = []byte{2} // it goes on, under a token that nobody finds from here
 )
 
 // reuseWindow is how long, after it has ceased to lead on, a renewed token is remembered to tell
@@ -119,7 +120,7 @@ func (s *Session) rotate(ctx context.Context, rec store.Record, mt meta.Meta, g 
 	if leads {
 		s.turn(turnRenewed)
 	} else {
-		s.turn(turnIssued)
+		s.turn(turnReissued)
 	}
 	s.event(ctx, SessionRenewed, "", nil)
 	return err
@@ -130,7 +131,7 @@ func (s *Session) succeed(leads bool) (ticket, *store.Record) {
 	if !leads {
 		c := token.New("")
 		c.Tag = s.rec.Key.Tag
-		return newTicket(c), s.mark(markReplaced)
+		return newTicket(c), s.mark(markReissued)
 	}
 	nonce := token.New("").Secret
 	tail := s.tail(nonce[:], s.m.opts.RenewGraceMost+max(reuseWindow, s.m.opts.LongestRequest))
@@ -202,8 +203,8 @@ func (s *Session) resolve(ctx context.Context, lost error, old store.Key, rec, t
 	return fmt.Errorf("%w: %w", ErrIndeterminate, store.ErrNotFound) // applied, perhaps, and ended since
 }
 
-// verify makes sure, before the response names a token that other requests can reach, that it still
-// is the session's: another may have replaced it since.
+// verify makes sure, before the response names a token, that it still is the session's: others may have
+// replaced it since, or ended the session.
 func (s *Session) verify(ctx context.Context) {
 	err := s.refind(ctx)
 	if err != nil && !errors.Is(err, ErrEnded) {

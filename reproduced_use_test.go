@@ -291,8 +291,8 @@ func TestOneDamagedMeta(t *testing.T) {
 			rigOK(t, g.Revoke(t.Context(), "ada", in.Handle))
 		}
 	}
-	if damaged != 1 || g.log.count(sojourn.StoreFailed) == 0 {
-		t.Errorf("%d damaged, %d events", damaged, g.log.count(sojourn.StoreFailed))
+	if damaged != 1 || g.log.count(sojourn.SessionDamaged) == 0 {
+		t.Errorf("%d damaged, %d events", damaged, g.log.count(sojourn.SessionDamaged))
 	}
 	one, two := good.get("user").Body.String(), bad.get("user").Body.String()
 	if one+two != "ada" {

@@ -106,7 +106,6 @@ func TestRequireOutage(t *testing.T) {
 		for _, cause := range []error{
 			fmt.Errorf("%w: dial postgres://root:hunter2@db", store.ErrUnavailable),
 			fmt.Errorf("%w: hunter2", store.ErrIndeterminate),
-			fmt.Errorf("%w: hunter2", store.ErrCorrupt),
 			errors.New("pq: hunter2"), // a store that knows no outcomes
 			context.Canceled, context.DeadlineExceeded,
 		} {

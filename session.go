@@ -57,6 +57,7 @@ type reading struct {
 	past   renewal     // that the request's token met last
 	alive  *time.Timer // see keepAlive
 	form   *formID     // of the visitor's forms in this response
+	named  store.Key   // of the record whose token the header has, see told; zero for its removal
 	st     store.Store // the manager's, or this request's sealed record
 	first  call.Context
 	held

@@ -46,7 +46,8 @@ func TestOpenFullDisk(t *testing.T) {
 	}
 }
 
-// TestNoReserve lets the disk fill up under bbolt: what does not fit is refused as such, and all else goes on.
+// TestNoReserve lets the disk fill up under bbolt: what does not fit is refused as such, and all
+// else goes on.
 func TestNoReserve(t *testing.T) {
 	st, err := Open(kvtest.SmallDisk(t, 16), &Options{Full: func() bool { return false }})
 	if err != nil {
@@ -100,7 +101,8 @@ func TestClosed(t *testing.T) {
 	}
 }
 
-// TestWaiting does random things to the engine and to a model of one, which has no operations that wait.
+// TestWaiting does random things to the engine and to a model of one, which has no operations that
+// wait.
 func TestWaiting(t *testing.T) {
 	db, err := bbolt.Open(filepath.Join(t.TempDir(), "sessions.db"), 0o600, nil)
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// BenchmarkStore compares the store with bare bbolt; KVTEST_LONG=1 adds a sweep beside a million sessions.
+// BenchmarkStore compares the store with bare bbolt; KVTEST_LONG=1 adds a sweep beside a million
+// sessions.
 func BenchmarkStore(b *testing.B) {
 	kvtest.Bench(b, os.Getenv("KVTEST_LONG") != "", func(dir string) (store.Store, kvtest.Bare, func() error, error) {
 		db, err := bbolt.Open(filepath.Join(dir, "sessions.db"), 0o600, &bbolt.Options{FreelistType: bbolt.FreelistMapType})

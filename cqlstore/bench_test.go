@@ -86,8 +86,9 @@ func (e *bare) write(i int) error {
 	return e.session.Query("UPDATE "+e.table+" SET row=? WHERE tag=? AND id=?", make([]byte, benchRow), tag, id).Consistency(gocql.LocalQuorum).Exec()
 }
 
-// BenchmarkOfBare compares the store with the bare driver, in turns, so that what else the machine does hurts both: a read, and
-// a read with a conditional write. The third line has a plain write, which keeps no promise, for scale.
+// BenchmarkOfBare compares the store with the bare driver, in turns, so that what else the machine
+// does hurts both: a read, and a read with a conditional write. The third line has a plain write,
+// which keeps no promise, for scale.
 func BenchmarkOfBare(b *testing.B) {
 	db := open(b, clusters[0].variable, clusters[0].copies)
 	ctx := b.Context()

@@ -56,7 +56,7 @@ func (b *between) trips(t *testing.T, what string, reads, writes int32, f func()
 	}
 }
 
-// behind gives a store over the driver of the run's session, with something between.
+// behind returns a store over the driver of the run's session, with something between.
 func (db *database) behind(t *testing.T) (*cqlstore.Store, *between) {
 	b := &between{Driver: cqlstore.DriverOf(db.session)}
 	st, err := cql.New(b, &cqlstore.Options{Keyspace: db.keyspace, Consistency: cqlstore.Quorum, ClockSkew: 200 * time.Millisecond})
@@ -106,8 +106,9 @@ func TestRoundTrips(t *testing.T) {
 	})
 }
 
-// TestKnown changes a password in one request: it ends all of the user's sessions and signs the user in again, although the
-// nodes' clocks may differ by far more than the moment between. Another's revocation a moment later counts all the same.
+// TestKnown changes a password in one request: it ends all of the user's sessions and signs the
+// user in again, although the nodes' clocks may differ by far more than the moment between.
+// Another's revocation a moment later counts all the same.
 func TestKnown(t *testing.T) {
 	db := open(t, clusters[0].variable, clusters[0].copies)
 	st, other := db.store(t, &cqlstore.Options{ClockSkew: time.Minute}), db.store(t, nil)
@@ -211,7 +212,8 @@ func TestUnknownOutcomes(t *testing.T) {
 	if err := st.Update(short, rec, 1); !errors.Is(err, store.ErrIndeterminate) {
 		t.Errorf("an Update whose context ends after a lost sending: %v, want ErrIndeterminate", err)
 	}
-	// Applied, its answer lost, and changed by somebody else before it is sent again: nobody can tell any more.
+	// Applied, its answer lost, and changed by somebody else before it is sent again: nobody can
+	// tell any more.
 	b.before.Store(0)
 	b.after.Store(1)
 	other := db.store(t, nil)

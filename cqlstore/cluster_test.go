@@ -21,7 +21,7 @@ func writer() (w store.Writer) {
 	return w
 }
 
-// record gives a new record of the user, who may be nobody.
+// record returns a new record of the user, who may be nobody.
 func record(user string) store.Record {
 	rec := store.Record{User: user, Writer: writer(), Idle: 30 * time.Minute, Lifetime: 12 * time.Hour, Meta: []byte("meta"), Data: []byte("data")}
 	rec.Key.Tag = store.TagOf(user)
@@ -50,8 +50,8 @@ func add(t testing.TB, st store.Store, rec store.Record) store.Record {
 	return get(t, st, rec.Key)
 }
 
-// spread sends each call to one of several stores, as balanced processes do: what their locks serialise within
-// one process the engine must serialise here.
+// spread sends each call to one of several stores, as balanced processes do: what their locks
+// serialise within one process the engine must serialise here.
 type spread []store.Store
 
 func (s spread) any() store.Store { return s[mathrand.IntN(len(s))] }

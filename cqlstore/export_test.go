@@ -6,5 +6,5 @@ import (
 	"github.com/sojourn-go/sojourn/cqlstore/cql"
 )
 
-// DriverOf gives what New puts under a store, for tests that stand between.
+// DriverOf returns what New puts under a store, for tests that stand between.
 func DriverOf(session *gocql.Session) cql.Driver { return driver{session} }

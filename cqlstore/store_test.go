@@ -18,7 +18,8 @@ import (
 	"github.com/sojourn-go/sojourn/store/storetest"
 )
 
-// clusters are the variables that hold the addresses of the test servers, with the number of copies of a keyspace there.
+// clusters are the variables that hold the addresses of the test servers, with the number of copies
+// of a keyspace there.
 var clusters = []struct {
 	variable string
 	copies   int
@@ -56,7 +57,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// open gives the run's keyspace on a cluster: making one takes seconds.
+// open returns the run's keyspace on a cluster: making one takes seconds.
 func open(t testing.TB, variable string, copies int) *database {
 	address := os.Getenv(variable)
 	if address == "" {
@@ -91,7 +92,7 @@ func connect(t testing.TB, address string) *gocql.Session {
 	return session
 }
 
-// store gives a store in the run's table, or where the options say.
+// store returns a store in the run's table, or where the options say.
 func (db *database) store(t testing.TB, opts *cqlstore.Options) *cqlstore.Store {
 	t.Helper()
 	o := cqlstore.Options{ClockSkew: 200 * time.Millisecond} // the nodes share a machine
@@ -114,8 +115,8 @@ func (db *database) store(t testing.TB, opts *cqlstore.Options) *cqlstore.Store 
 	return st
 }
 
-// kit runs the conformance kit on a store. Three nodes on one machine need more time, and are given fewer
-// clauses at once.
+// kit runs the conformance kit on a store. Three nodes on one machine need more time, and are given
+// fewer clauses at once.
 func (db *database) kit(t *testing.T, st store.Store) {
 	unit, slots := 4*time.Second, make(chan struct{}, 16)
 	if db.copies > 1 {
@@ -128,7 +129,8 @@ func (db *database) kit(t *testing.T, st store.Store) {
 	}, &storetest.Options{Networked: true, Tick: time.Millisecond, Unit: unit})
 }
 
-// TestKit runs the kit on one store and one node, and on three nodes and three stores that know nothing of each other.
+// TestKit runs the kit on one store and one node, and on three nodes and three stores that know
+// nothing of each other.
 func TestKit(t *testing.T) {
 	onEach(t, func(t *testing.T, db *database) {
 		if db.copies == 1 {
@@ -139,7 +141,8 @@ func TestKit(t *testing.T) {
 	})
 }
 
-// TestKitBoundClock runs the kit with the statements for engines without arithmetic in CQL, and at the other serial level.
+// TestKitBoundClock runs the kit with the statements for engines without arithmetic in CQL, and at
+// the other serial level.
 func TestKitBoundClock(t *testing.T) {
 	db := open(t, clusters[0].variable, clusters[0].copies)
 	db.kit(t, db.store(t, &cqlstore.Options{BoundClock: true, SerialConsistency: cqlstore.LocalSerial, ClockSkew: 200 * time.Millisecond}))

@@ -14,7 +14,7 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// sample gives a new record, with 1 KiB of Data.
+// sample returns a new record, with 1 KiB of Data.
 func sample(user string) store.Record {
 	rec := store.Record{User: user, Idle: 30 * time.Minute, Meta: []byte("meta"), Data: make([]byte, 1024)}
 	rec.Key.Tag = store.TagOf(user)

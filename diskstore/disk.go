@@ -35,7 +35,7 @@ type disk interface {
 
 // dir is one open directory of files.
 type dir interface {
-	// read gives the first bytes of a file, at most so many.
+	// read returns the first bytes of a file, at most so many.
 	read(name string, most int) (b []byte, f fileInfo, err error)
 	readAt(name string, off int64, most int) ([]byte, error)
 	exists(name string) (bool, error)

@@ -183,7 +183,7 @@ func ours(top dir) error {
 			continue
 		}
 		if !parse(shard[:], name) {
-			return errors.New("the directory holds something else")
+			return errors.New("the directory is not empty and holds no session store")
 		}
 	}
 	return err
@@ -222,7 +222,7 @@ func open(d disk, opts *Options, boot string) (*Store, error) {
 	return &Store{embedded.New(name, s), s}, nil
 }
 
-// swept tells whether a Sweep has been through everything since the machine was started, or the
+// swept reports whether a Sweep has been through everything since the machine was started, or the
 // store was made since.
 func (s *engine) swept() bool {
 	b, _, err := s.disk.top().read(bootName, 100)

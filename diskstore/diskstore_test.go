@@ -8,7 +8,7 @@ import (
 	"github.com/sojourn-go/sojourn/store/storetest"
 )
 
-// memoryDir gives a directory whose syncs cost nothing, where the system has one: most
+// memoryDir returns a directory whose syncs cost nothing, where the system has one: most
 // tests are about what is in the files, and not about the disk below. SOJOURN_DISK names another
 // directory to make it in, on a file system that shall be tested.
 func memoryDir(t testing.TB) string {

@@ -13,7 +13,7 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// TestNames gives users and keys that would like to be paths, and wants to find nothing outside,
+// TestNames makes users and keys that would like to be paths, and wants to find nothing outside,
 // and nothing inside but names and modes that the store makes.
 func TestNames(t *testing.T) {
 	t.Parallel()

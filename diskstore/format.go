@@ -74,7 +74,7 @@ func sum(parts ...[]byte) (crc uint32) {
 	return crc
 }
 
-// encode gives the bytes of rec's file.
+// encode returns the bytes of rec's file.
 func encode(rec *store.Record) []byte {
 	b := make([]byte, headSize, headSize+len(rec.User)+len(rec.Meta)+len(rec.Data))
 	be := binary.BigEndian
@@ -112,7 +112,7 @@ func decode(b []byte, size int64, whole bool) (rec store.Record, err error) {
 		return rec, damaged("wrong length")
 	}
 	if be.Uint32(b[132:]) != sum(b[:132], b[headSize:head]) {
-		return rec, damaged("wrong sum of its head")
+		return rec, damaged("the head does not match its checksum")
 	}
 	rec = store.Record{
 		User:     string(b[headSize : headSize+user]),
@@ -145,10 +145,10 @@ func decode(b []byte, size int64, whole bool) (rec store.Record, err error) {
 func damaged(what string) error { return fmt.Errorf("%w: %s", store.ErrCorrupt, what) }
 
 func damagedData(h store.Handle) error {
-	return fmt.Errorf("%w: wrong sum of the data of session %v", store.ErrCorrupt, h)
+	return fmt.Errorf("%w: the data of session %v do not match their checksum", store.ErrCorrupt, h)
 }
 
-// stamp gives the bytes of a guard or a clock.
+// stamp returns the bytes of a guard or a clock.
 func stamp(magic string, at int64) []byte {
 	b := binary.BigEndian.AppendUint64([]byte(magic), uint64(at))
 	return binary.BigEndian.AppendUint32(b, sum(b))
@@ -163,7 +163,7 @@ func readStamp(magic string, b []byte) (at int64, err error) {
 
 func instant(ns int64) time.Time { return time.Unix(0, ns).UTC() }
 
-// ends gives the instant at which rec ends, or never. What ends after the year 2262
+// ends returns the instant at which rec ends, or never. What ends after the year 2262
 // counts as never here; who judges a life asks rec itself.
 func ends(rec *store.Record) int64 {
 	e := rec.Expires()

@@ -79,7 +79,7 @@ var widths = [...]struct {
 // takenPrefix names a file that Sweep reads for the last time.
 const takenPrefix = "x"
 
-// bucketOf gives the file for an end after now.
+// bucketOf returns the file for an end after now.
 func bucketOf(end, now int64) (b bucket) {
 	for _, w := range widths {
 		from := end - (end%w.width+w.width)%w.width

@@ -88,7 +88,7 @@ func (s *engine) read(d dir, key store.Key, most int) (store.Record, error) {
 		return store.Record{}, err
 	}
 	if rec.Key.ID != key.ID || rec.Key.Tag != key.Tag {
-		return store.Record{}, fmt.Errorf("%w: the file of session %v under another's name", store.ErrCorrupt, rec.Handle)
+		return store.Record{}, fmt.Errorf("%w: the file of session %v has another session's name", store.ErrCorrupt, rec.Handle)
 	}
 	s.clock.observe(max(rec.Created.UnixNano(), rec.Seen.UnixNano()))
 	if info.mtime > rec.Seen.UnixNano() && info.mtime > 0 {
@@ -97,7 +97,7 @@ func (s *engine) read(d dir, key store.Key, most int) (store.Record, error) {
 	return rec, nil
 }
 
-// mtimeOf gives the modification time for rec's file. 1970 says nothing: not every file system has
+// mtimeOf returns the modification time for rec's file. 1970 says nothing: not every file system has
 // earlier times.
 func mtimeOf(rec *store.Record) int64 { return max(rec.Seen.UnixNano(), 0) }
 
@@ -124,7 +124,7 @@ func (h *hold) ensure() error {
 	return err
 }
 
-// put writes one file in place of what its name had. done tells whether it may be there.
+// put writes one file in place of what its name had. done reports whether it may be there.
 func (h *hold) put(name string, b []byte, mtime int64) (done bool, err error) {
 	if err := h.dir.write(newName, b, mtime); err != nil {
 		return false, err

@@ -110,7 +110,7 @@ func decodeJournal(b []byte) (c change, err error) {
 	return c, nil
 }
 
-// commit does steps 1 to 4. done tells whether the commit may have happened: then the change
+// commit does steps 1 to 4. done reports whether the commit may have happened: then the change
 // is there, or will be, even if there is an error.
 func (h *hold) commit(c *change) (done bool, err error) {
 	for i, p := range c.puts {

@@ -62,7 +62,7 @@ func openReal(root *os.Root, name string) (*os.Root, error) {
 		return nil, bare(err)
 	}
 	if !fi.IsDir() {
-		return nil, damaged("a directory's place is taken")
+		return nil, damaged("a file stands where a directory should be")
 	}
 	r, err := root.OpenRoot(name)
 	return r, bare(err)

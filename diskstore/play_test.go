@@ -69,7 +69,7 @@ func (p *play) put(rec *store.Record, version uint64) {
 	}
 }
 
-// some gives a session that is live, if there is one.
+// some returns a session that is live, if there is one.
 func (p *play) some() (key store.Key, version uint64, ok bool) {
 	var keys []store.Key
 	for k := range p.after.data {

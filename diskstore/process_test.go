@@ -138,7 +138,7 @@ type alone struct{ testing.TB }
 func (alone) Context() context.Context { return context.Background() }
 func (alone) Error(args ...any)        { panic(fmt.Sprint(args...)) }
 
-// TestKill kills a process that works on a directory, at a random moment, more than a hundred times.
+// TestKill (P12) kills a process that works on a directory, at a random moment, more than a hundred times.
 func TestKill(t *testing.T) {
 	const lanes, rounds = 3, 36
 	for lane := range lanes {

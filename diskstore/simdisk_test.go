@@ -99,7 +99,7 @@ func (e simEntry) applyTo(names map[string]*simNode) {
 	}
 }
 
-// cut gives the disk as it may be after the power was cut. loss is the chance of each thing
+// cut returns the disk as it may be after the power was cut. loss is the chance of each thing
 // that was not synced to be lost: 0 keeps all, 1 loses all, and what lies between also
 // tears writes, and loses changes of names without regard to their order.
 func (d *simDisk) cut(r *rand.Rand, loss float64) *simDisk {

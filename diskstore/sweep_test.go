@@ -36,7 +36,7 @@ func (d fastDir) write(name string, b []byte, mtime int64) error {
 	return d.touch(name, mtime)
 }
 
-// filled gives a store with so many sessions, ten of each user, that live for an hour to a month, and
+// filled returns a store with so many sessions, ten of each user, that live for an hour to a month, and
 // some that expire within the next second.
 func filled(t testing.TB, dir string, stored, expired int) *Store {
 	t.Helper()
@@ -56,7 +56,7 @@ func filled(t testing.TB, dir string, stored, expired int) *Store {
 	return s
 }
 
-// sweepCosts gives the time that it takes to sweep so many, and to sweep nothing.
+// sweepCosts returns the time that it takes to sweep so many, and to sweep nothing.
 func sweepCosts(t testing.TB, stored, expired int) (some, none time.Duration) {
 	dir := memoryDir(t)
 	s := filled(t, dir, stored, expired)

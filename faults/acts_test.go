@@ -52,7 +52,7 @@ type act struct {
 	tag  store.Tag
 	// do may be called several times: it is then the same call sent again.
 	do func(ctx context.Context, s store.Store) error
-	// done tells whether what do asks for was carried out, as an error if it cannot be.
+	// done reports whether what do asks for was carried out, as an error if it cannot be.
 	done func(ctx context.Context, s store.Store) (bool, error)
 }
 

@@ -23,7 +23,7 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// The clock of the application is 90 s behind the server's, or before it: nothing but a server whose own clock is moved shows that
+// R19, P11: the clock of the application is 90 s behind the server's, or before it: nothing but a server whose own clock is moved shows that
 // honestly, since a Go program's cannot be. Every life is as long as it should be, and visitors notice nothing.
 func TestSkewedClock(t *testing.T) {
 	lib := skewLib(t)
@@ -229,7 +229,7 @@ func endsAfter(ctx context.Context, s store.Store, rec store.Record, life time.D
 	}
 }
 
-// Lives of 90 and of 400 days are kept as they are, on every engine.
+// R15: lives of 90 and of 400 days are kept as they are, on every engine.
 func TestLongLives(t *testing.T) {
 	const day = 24 * time.Hour
 	for _, name := range every {

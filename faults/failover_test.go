@@ -98,7 +98,7 @@ func failover(t *testing.T, m *machine, what string, wait bool, hurt func(*serve
 	}
 }
 
-// master gives a node that is a master now, and has a replica.
+// master returns a node that is a master now, and has a replica.
 func master(t *testing.T, m *machine) *servers.Server {
 	t.Helper()
 	for _, s := range m.nodes {
@@ -110,7 +110,7 @@ func master(t *testing.T, m *machine) *servers.Server {
 	return nil
 }
 
-// succeeded tells whether others than old have taken over all that it had.
+// succeeded reports whether others than old have taken over all that it had.
 func succeeded(m *machine, old *servers.Server) bool {
 	found := 0
 	for _, s := range m.nodes {

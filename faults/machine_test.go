@@ -21,7 +21,7 @@ type machine struct {
 	nodes   []*servers.Server
 	cluster *servers.Cluster           // that they form, or nil
 	all     interface{ Close() error } // takes the servers down
-	// connect gives a store whose connections go through the network.
+	// connect returns a store whose connections go through the network.
 	connect func(t testing.TB, m *machine, n *wire.Network) store.Store
 
 	migrate sync.Once
@@ -37,7 +37,7 @@ var running struct {
 	errs     map[string]error
 }
 
-// start gives the engine's machine, which all tests share. Whoever breaks it repairs it.
+// start returns the engine's machine, which all tests share. Whoever breaks it repairs it.
 func start(t testing.TB, name string) *machine {
 	t.Helper()
 	skip(t, name)
@@ -94,14 +94,14 @@ func closeMachines() {
 	}
 }
 
-// network gives a network that the test closes.
+// network returns a network that the test closes.
 func network(t testing.TB) *wire.Network {
 	n := wire.New()
 	t.Cleanup(func() { n.Close() })
 	return n
 }
 
-// open gives a store of the machine, with connections of its own.
+// open returns a store of the machine, with connections of its own.
 func (m *machine) open(t testing.TB, n *wire.Network) store.Store {
 	t.Helper()
 	s := m.connect(t, m, n)

@@ -92,7 +92,7 @@ func alive(t *testing.T, s store.Store, user string) (n int) {
 	return n
 }
 
-// signIn gives a site's sign-in, above the store: it returns what Login does.
+// signIn returns a site's sign-in, above the store: it returns what Login does.
 func signIn(t *testing.T, s store.Store, limit int) func(user string) error {
 	t.Helper()
 	keys, err := sojourn.NewKeyRing(sojourn.NewKey())

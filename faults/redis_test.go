@@ -123,7 +123,7 @@ func moveSlot(t *testing.T, m *machine, user string) {
 	ok(ids[from], "CLUSTER", "SETSLOT", slot, "NODE", to)
 }
 
-// owns tells whether the node answers for the slot.
+// owns reports whether the node answers for the slot.
 func owns(s *servers.Server, slot string) bool {
 	var n int
 	fmt.Sscan(slot, &n)
@@ -218,7 +218,7 @@ func TestOutOfMemory(t *testing.T) {
 	report(r)
 }
 
-// A session that was revoked on another node is not served from this node's cache for longer than the store says; not when the
+// P13: a session that was revoked on another node is not served from this node's cache for longer than the store says; not when the
 // server hangs either.
 func TestCachedReads(t *testing.T) {
 	const keep = 2 * time.Second
@@ -231,7 +231,7 @@ func TestCachedReads(t *testing.T) {
 	if lag > keep+time.Second {
 		t.Errorf("lag %v", lag)
 	}
-	// served tells how long after now a read could begin that still served the session.
+	// served returns how long after now a read could begin that still served the session.
 	served := func(rec store.Record) (last time.Duration) {
 		for from := time.Now(); ; time.Sleep(100 * time.Microsecond) {
 			begins := time.Since(from)

@@ -24,7 +24,7 @@ type storm struct {
 	timeout time.Duration
 	// strike is what happens. It must leave the machine such that it recovers.
 	strike func()
-	// settle gives the store that is read afterwards, when the machine is whole again; nil stands for the first.
+	// settle returns the store that is read afterwards, when the machine is whole again; nil stands for the first.
 	settle func() store.Store
 }
 
@@ -145,7 +145,7 @@ func (m *machine) stores(t *testing.T) (all []store.Store) {
 	return all
 }
 
-// A server that is killed under load keeps all that it acknowledged, and nothing that it ended.
+// P12: a server that is killed under load keeps all that it acknowledged, and nothing that it ended.
 func TestKilledServer(t *testing.T) {
 	for _, name := range single {
 		t.Run(name, func(t *testing.T) {

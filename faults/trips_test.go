@@ -18,7 +18,7 @@ import (
 // trips says how many round trips each act may take, when its connection is warm: docs/engines.md, section 2.
 type trips map[string]int
 
-// most gives the bound of an act: that of its whole name, else of its first word, else 1.
+// most returns the bound of an act: that of its whole name, else of its first word, else 1.
 func (b trips) most(act string) int {
 	word, _, _ := strings.Cut(act, " ")
 	word = strings.TrimSuffix(word, ",")
@@ -90,7 +90,7 @@ var began int
 // before says that what was done so far is no part of the act.
 func before(n *wire.Network) { began = n.Turns() }
 
-// turns gives the round trips of an act: the median of several, for a driver may talk to its server meanwhile.
+// turns returns the round trips of an act: the median of several, for a driver may talk to its server meanwhile.
 func turns(n *wire.Network, once func()) int {
 	const times = 9
 	var counts []int

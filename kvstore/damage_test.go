@@ -2,7 +2,9 @@ package kvstore_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,6 +13,7 @@ import (
 	"github.com/sojourn-go/sojourn/kvstore"
 	"github.com/sojourn-go/sojourn/kvstore/kvtest"
 	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/driver"
 )
 
 // flip changes a byte of a value.
@@ -103,21 +106,93 @@ func TestDamaged(t *testing.T) {
 		if _, err := s.Create(bg, fresh("a"), store.Admission{Max: 2}); err != nil {
 			t.Errorf("a damaged record counts in a limit: %v", err)
 		}
-		time.Sleep(2 * time.Hour)
-		if n, err := s.Sweep(bg, 100); n != 3 || !errors.Is(err, store.ErrCorrupt) {
-			t.Errorf("swept %d of 3, and %v", n, err)
-		}
-		if n, err := s.Sweep(bg, 100); n != 0 || err != nil {
-			t.Errorf("a second sweep: %d, %v", n, err)
-		}
-		if r, err := s.Revoke(bg, "a", store.Selection{Only: []store.Handle{good.Handle}}); r.N != 0 || err != nil {
+		if r, err := s.Revoke(bg, "a", store.Selection{Only: []store.Handle{good.Handle}}); r.N != 1 || err != nil {
 			t.Errorf("revoke: %d, %v", r.N, err)
 		}
 		if _, _, err := s.Get(bg, bad.Key); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("after a revoke a damaged record is still there: %v", err)
 		}
-		if alive(t, s, stranger.Key) {
-			t.Error("not swept")
+		if !alive(t, s, stranger.Key) {
+			t.Error("another user's is gone")
+		}
+	})
+}
+
+// TestSweptDamage has a damaged record go in its time, and not before; it is told once.
+func TestSweptDamage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, size := range []int{0, 2000} {
+			db := new(kvtest.Memory)
+			s := over(t, db, nil)
+			rec, good := fresh("a"), add(t, s, fresh("b"))
+			rec.Data = make([]byte, size)
+			bad := add(t, s, rec)
+			flip(t, db, append([]byte("\x00s"), append(bad.Key.Tag[:], bad.Key.ID[:]...)...), 60)
+			if n, err := s.Sweep(bg, 100); n != 0 || err != nil {
+				t.Errorf("swept %d before its time, and %v", n, err)
+			}
+			time.Sleep(2 * time.Hour)
+			if n, err := s.Sweep(bg, 100); n != 2 || !errors.Is(err, store.ErrCorrupt) {
+				t.Errorf("swept %d of 2, and %v", n, err)
+			}
+			for _, key := range []store.Key{bad.Key, good.Key} {
+				if _, _, err := s.Get(bg, key); !errors.Is(err, store.ErrNotFound) {
+					t.Error(err)
+				}
+			}
+			if keys := append(db.Keys("\x00s"), append(db.Keys("\x00d"), db.Keys("\x00e")...)...); len(keys) > 0 {
+				t.Errorf("left: %q", keys)
+			}
+			if n, err := s.Sweep(bg, 100); n != 0 || err != nil {
+				t.Errorf("a second sweep: %d, %v", n, err)
+			}
+		}
+	})
+}
+
+// TestOtherVersion has a record that another version has written: it is an outage for whoever asks
+// for it, and stays, whatever is asked.
+func TestOtherVersion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := new(kvtest.Memory)
+		s := over(t, db, nil)
+		old := add(t, s, fresh("a"))
+		stranger := add(t, s, fresh("b"))
+		key := append([]byte("\x00s"), append(old.Key.Tag[:], old.Key.ID[:]...)...)
+		v, _, _ := db.Get(key)
+		v[0] = 2
+		c := crc32.MakeTable(crc32.Castagnoli)
+		binary.BigEndian.PutUint32(v[5:], crc32.Update(crc32.Update(crc32.Checksum(key[1:], c), c, v[:5]), c, v[9:]))
+		db.Apply([]kvstore.Op{{Key: key, Value: v}}, true)
+
+		_, _, got := s.Get(bg, old.Key)
+		_, created := s.Create(bg, old, store.Admission{})
+		_, revoked := s.Revoke(bg, "a", store.Selection{})
+		var user, all error
+		for _, user = range s.User(bg, "a") {
+		}
+		n := 0
+		for _, all = range s.All(bg) {
+			n++
+		}
+		if n != 2 {
+			t.Errorf("All yields %d of one record and an error", n)
+		}
+		time.Sleep(2 * time.Hour)
+		swept, sweep := s.Sweep(bg, 100)
+		if swept != 1 || alive(t, s, stranger.Key) {
+			t.Errorf("%d of 1 swept", swept)
+		}
+		for what, err := range map[string]error{
+			"get": got, "create": created, "update": s.Update(bg, old, 1), "touch": s.Touch(bg, old, 0), "revoke": revoked,
+			"user": user, "all": all, "sweep": sweep,
+		} {
+			if !errors.Is(err, driver.ErrVersion) || !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrCorrupt) {
+				t.Errorf("%s: %v, want ErrUnavailable", what, err)
+			}
+		}
+		if now, found, _ := db.Get(key); !found || !bytes.Equal(now, v) {
+			t.Error("it is gone, or changed")
 		}
 	})
 }

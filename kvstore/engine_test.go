@@ -15,7 +15,7 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// TestPowerCut drops batches that were not synced.
+// TestPowerCut (P3, P12) drops batches that were not synced.
 func TestPowerCut(t *testing.T) { kvtest.PowerCut(t, 40, kvtest.NewMachine(nil)) }
 
 // TestSync says of each method how many batches it writes, and that those are synced which must be.

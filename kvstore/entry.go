@@ -15,7 +15,7 @@ import (
 const inlineMax = 1 << 10
 
 // Offsets of an entry's fields. Numbers are big-endian. The checksum is over the key without the
-// store's prefix, and over all of the value but itself.
+// store's prefix, and over all of the value but itself; that stays so in every format.
 const (
 	atFormat   = 0 // format
 	atApart    = 1 // 1: Data lies apart; else 0
@@ -80,7 +80,7 @@ func sum(key, value []byte, at int) uint32 {
 	return crc32.Update(c, castagnoli, value[at+4:])
 }
 
-// encode gives the entry's value. key is the engine's key without the store's prefix.
+// encode returns the entry's value. key is the engine's key without the store's prefix.
 func (e *entry) encode(key []byte) []byte {
 	n := headerLen + len(e.user) + len(e.meta)
 	if !e.apart {
@@ -109,14 +109,20 @@ func (e *entry) encode(key []byte) []byte {
 }
 
 // decode reads into an empty entry what encode wrote for that key, and nothing else. Of what is
-// damaged it gives the key only.
+// damaged it gives the key only. Errors: [store.ErrCorrupt], [driver.ErrVersion].
 func (e *entry) decode(key, b []byte) error {
 	if len(key) != 1+len(e.key.Tag)+len(e.key.ID) {
 		return corrupt(b)
 	}
 	copy(e.key.Tag[:], key[1:])
 	copy(e.key.ID[:], key[1+len(e.key.Tag):])
-	if len(b) < headerLen || binary.BigEndian.Uint32(b[atSum:]) != sum(key, b, atSum) {
+	if len(b) < atHandle || binary.BigEndian.Uint32(b[atSum:]) != sum(key, b, atSum) {
+		return corrupt(b)
+	}
+	if b[atFormat] != format {
+		return driver.ErrVersion
+	}
+	if len(b) < headerLen {
 		return corrupt(b)
 	}
 	user := headerLen + int(b[atUserLen])
@@ -128,7 +134,7 @@ func (e *entry) decode(key, b []byte) error {
 	e.created, e.seen, e.idle, e.lifetime, e.slot = num(atCreated), num(atSeen), num(atIdle), num(atLifetime), num(atSlot)
 	e.apart = b[atApart] == 1
 	switch {
-	case b[atFormat] != format, b[atApart] > 1, meta > len(b), meta-user > store.MaxMeta,
+	case b[atApart] > 1, meta > len(b), meta-user > store.MaxMeta,
 		e.idle < 0, e.lifetime < 0, e.slot < 0, e.idle > int64(store.MaxLife), e.lifetime > int64(store.MaxLife),
 		e.apart && len(b) > meta, len(b)-meta > inlineMax:
 		return corrupt(b)
@@ -145,7 +151,7 @@ func corrupt(b []byte) error {
 	return driver.Corrupt(store.Handle(b[atHandle:atWriter]))
 }
 
-// record gives what the store hands out, but for the bytes that it owns: Meta and Data share the
+// record returns what the store hands out, but for the bytes that it owns: Meta and Data share the
 // entry's memory.
 func (e *entry) record() store.Record {
 	return store.Record{
@@ -173,10 +179,10 @@ func (e *entry) encodeData(key []byte) []byte {
 	return b
 }
 
-// decodeData tells whether b is whole, and whether it belongs to this version of the entry.
+// decodeData reports whether b is whole, and whether it belongs to this version of the entry.
 func (e *entry) decodeData(key, b []byte) (data []byte, mine bool, err error) {
 	if len(b) < dataHeaderLen || binary.BigEndian.Uint32(b) != sum(key, b, 0) || len(b)-dataHeaderLen > store.MaxData {
-		return nil, false, fmt.Errorf("%w: session %v: data", store.ErrCorrupt, e.handle)
+		return nil, false, fmt.Errorf("%w: the data of session %v do not match their checksum", store.ErrCorrupt, e.handle)
 	}
 	mine = binary.BigEndian.Uint64(b[atDataVersion:]) == e.version && store.Writer(b[atDataWriter:dataHeaderLen]) == e.writer
 	return b[dataHeaderLen:len(b):len(b)], mine, nil

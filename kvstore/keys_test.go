@@ -19,7 +19,7 @@ import (
 
 var bg = context.Background()
 
-// fresh gives a new record of the user.
+// fresh returns a new record of the user.
 func fresh(user string) store.Record {
 	r := store.Record{User: user, Idle: time.Hour, Meta: []byte("meta"), Data: []byte("data")}
 	rand.Read(r.Key.Tag[:])

@@ -38,8 +38,11 @@
 // at its key; User and All yield all others first and the error last. It counts in no limit. Delete
 // and Revoke remove it: nobody can use it, and a sign-out must not fail for it; so Revoke removes
 // all damaged records under the user's tag, whose handles cannot be trusted, and does not count
-// them. Sweep keeps it, and reports it once a day. No checksum finds an entry that the engine lost
-// whole.
+// them. Sweep removes it when the end has come that it was filed with, and reports it. No copy is
+// kept. No checksum finds an entry that the engine lost whole.
+//
+// A record with a right checksum in a format that is not known here is [store.ErrUnavailable], for
+// Revoke too, and stays. Where a walk meets damage of the database itself, it is the same.
 package kvstore
 
 import (

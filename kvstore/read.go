@@ -2,10 +2,13 @@ package kvstore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/driver"
 )
 
 // Read is part of [embedded.Driver]. It waits for no writer, unless Data that lies apart is being
@@ -76,7 +79,7 @@ func (e *engine) guard(tag *store.Tag) (at int64, found bool, err error) {
 	}
 	at, ok := decodeInstant(key[len(e.root):], b)
 	if !ok {
-		return 0, false, fmt.Errorf("%w: the instant of a revocation", store.ErrCorrupt)
+		return 0, false, fmt.Errorf("%w: the stored instant of a revocation", store.ErrCorrupt)
 	}
 	return at, true, nil
 }
@@ -85,12 +88,28 @@ func (e *engine) guard(tag *store.Tag) (at int64, found bool, err error) {
 // that it is damaged, and then only its key is known.
 func (e *engine) ofTag(tag *store.Tag, f func(en *entry, err error)) error {
 	from, to := e.span(kindRecord, tag[:])
-	err := e.db.Walk(from, to, func(key, value []byte) bool {
+	var other error
+	err := e.walk(from, to, func(key, value []byte) bool {
 		var en entry
-		f(&en, en.decode(key[len(e.root):], value))
+		err := en.decode(key[len(e.root):], value)
+		if errors.Is(err, driver.ErrVersion) {
+			other = err
+			return false
+		}
+		f(&en, err)
 		return true
 	})
-	return class(err, store.ErrUnavailable)
+	return cmp.Or(err, other)
+}
+
+// walk is the database's. Where that meets damage of its own it breaks off, and nobody knows what lies
+// behind: an outage, and not a damaged record.
+func (e *engine) walk(from, to []byte, f func(key, value []byte) bool) error {
+	err := class(e.db.Walk(from, to, f), store.ErrUnavailable)
+	if errors.Is(err, store.ErrCorrupt) {
+		err = fmt.Errorf("%w: %v", store.ErrUnavailable, err)
+	}
+	return err
 }
 
 // page is how many records List copies before it lets go of the database's iterator, and how many
@@ -100,7 +119,12 @@ const page = 256
 // List is part of [embedded.Driver].
 func (e *engine) List(_ context.Context, user string, f func(*store.Record, error) bool) error {
 	var some []listed
+	var other error
 	note := func(en *entry, err error) {
+		if errors.Is(err, driver.ErrVersion) {
+			other = err // told last
+			return
+		}
 		l := listed{err: err}
 		if err == nil {
 			l.rec = en.record()
@@ -118,7 +142,7 @@ func (e *engine) List(_ context.Context, user string, f func(*store.Record, erro
 	for from != nil {
 		var next []byte
 		some = some[:0]
-		err := e.db.Walk(from, to, func(key, value []byte) bool {
+		err := e.walk(from, to, func(key, value []byte) bool {
 			var en entry
 			note(&en, en.decode(key[len(e.root):], value))
 			if len(some) == page {
@@ -127,14 +151,14 @@ func (e *engine) List(_ context.Context, user string, f func(*store.Record, erro
 			return len(some) < page
 		})
 		if err != nil {
-			return class(err, store.ErrUnavailable)
+			return err
 		}
 		if !give(some, f) {
 			return nil
 		}
 		from = next
 	}
-	return nil
+	return other
 }
 
 // listed is a record for List, or the error of a damaged one.

@@ -8,16 +8,15 @@ import (
 	"errors"
 
 	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/driver"
 )
 
-const (
-	minute = int64(60e9)
-	day    = 24 * 60 * minute
-)
+const minute = int64(60e9)
 
 // Sweep is part of [embedded.Driver]. It looks at what is due in the expiry index only, holds one
-// lock at a time, and syncs once, at the end. Errors: [store.ErrCorrupt], after all else, where it
-// met damaged records.
+// lock at a time, and syncs once, at the end. A damaged record goes in its time: when the end has come
+// that it was filed with. Errors: after all else, [store.ErrCorrupt] where it met damaged records, and
+// [driver.ErrVersion].
 func (e *engine) Sweep(ctx context.Context, limit int) (int, error) {
 	s := sweep{engine: e, ctx: ctx, limit: limit}
 	err := s.run()
@@ -34,7 +33,7 @@ type sweep struct {
 	limit int
 	n     int   // records deleted
 	began bool  // whether anything was deleted
-	bad   error // the last damaged record
+	bad   error // the last record that could not be read
 }
 
 func (s *sweep) run() error {
@@ -66,14 +65,14 @@ func (s *sweep) run() error {
 
 // page gathers some keys of the expiry index and returns the key to go on from, nil at the end.
 func (s *sweep) page(from, to []byte) (due [][]byte, next []byte, err error) {
-	err = s.db.Walk(from, to, func(key, _ []byte) bool {
+	err = s.walk(from, to, func(key, _ []byte) bool {
 		due = append(due, bytes.Clone(key))
 		if len(due) == page {
 			next = append(bytes.Clone(key), 0)
 		}
 		return len(due) < page
 	})
-	return due, next, class(err, store.ErrUnavailable)
+	return due, next, err
 }
 
 const (
@@ -105,14 +104,17 @@ func (s *sweep) visit(key []byte) error {
 func (s *sweep) record(w *write, key []byte, k *store.Key, slot int64) error {
 	e, err := s.read(k)
 	switch {
-	case err != nil && !errors.Is(err, store.ErrCorrupt):
-		return err
-	case err != nil:
-		// Its life cannot be read. It does no harm, and somebody may want to look at it.
+	case errors.Is(err, driver.ErrVersion):
+		s.bad = err // its own version sweeps it
+		return nil
+	case errors.Is(err, store.ErrCorrupt):
 		s.bad = err
 		w.del(key)
-		w.set(s.expiryKey(w.now+day, k), nil)
-		return s.commit(w, 0)
+		w.del(s.dataKey(k))
+		w.del(s.recordKey(k))
+		return s.commit(w, 1)
+	case err != nil:
+		return err
 	}
 	if e == nil || e.slot != slot {
 		w.del(key)

@@ -12,7 +12,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// BenchmarkStore compares the store with bare goleveldb; KVTEST_LONG=1 adds a sweep beside a million sessions.
+// BenchmarkStore compares the store with bare goleveldb; KVTEST_LONG=1 adds a sweep beside a
+// million sessions.
 func BenchmarkStore(b *testing.B) {
 	kvtest.Bench(b, os.Getenv("KVTEST_LONG") != "", func(dir string) (store.Store, kvtest.Bare, func() error, error) {
 		db, err := leveldb.OpenFile(dir, &opt.Options{Filter: filter.NewBloomFilter(10)})

@@ -45,7 +45,8 @@ func used(t *testing.T, dir string) (n int64) {
 	return n
 }
 
-// smallDisk is a storage that takes so many bytes, and the first part of the write that is too much.
+// smallDisk is a storage that takes so many bytes, and the first part of the write that is too
+// much.
 type smallDisk struct {
 	storage.Storage
 	room atomic.Int64
@@ -77,8 +78,8 @@ func (f *file) Sync() error {
 	return f.Writer.Sync()
 }
 
-// TestNoReserve lets the disk fail under goleveldb: nothing works then but reading, and nothing that
-// was refused is there after the database was opened again.
+// TestNoReserve lets the disk fail under goleveldb: nothing works then but reading, and nothing
+// that was refused is there after the database was opened again.
 func TestNoReserve(t *testing.T) {
 	failures := map[string]struct {
 		begin, end func(*smallDisk)

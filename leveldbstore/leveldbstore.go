@@ -124,7 +124,7 @@ func (e *engine) Apply(ops []kvstore.Op, sync bool) error {
 	return readError(err)
 }
 
-// torn tells whether err means that the disk was full in the middle of the batch, which is then
+// torn reports whether err means that the disk was full in the middle of the batch, which is then
 // surely not applied: a batch that lacks its end is dropped at the next opening. An error that came
 // later, of a sync or of making room for the next batch, proves nothing.
 func (e *engine) torn(ops []kvstore.Op, err error) bool {

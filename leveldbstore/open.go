@@ -21,8 +21,8 @@ type Store = kvstore.Store
 const reserve = 96 << 20
 
 // Open opens a database for sessions alone in dir, which it makes if need be, with a bloom filter
-// and, unless opts sets Full, 96 MiB of the disk kept free for sign-outs. Close the Store when it is
-// no longer used. Errors: [store.ErrUnavailable] if dir is open already, here or in another
+// and, unless opts sets Full, 96 MiB of the disk kept free for sign-outs. Close the Store when it
+// is no longer used. Errors: [store.ErrUnavailable] if dir is open already, here or in another
 // process; those of the system, and of [New].
 //
 // [store.ErrUnavailable]: https://pkg.go.dev/github.com/sojourn-go/sojourn/store#ErrUnavailable

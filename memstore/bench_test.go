@@ -46,7 +46,7 @@ func (f *floor) set(id store.ID, b []byte) {
 	sh.mu.Unlock()
 }
 
-// key gives the i-th key: like a real one, of random bytes.
+// key returns the i-th key: like a real one, of random bytes.
 func key(i int) (k store.Key) {
 	h := sha256.Sum256(binary.AppendUvarint(nil, uint64(i)))
 	k.ID = sha256.Sum256(h[:])
@@ -72,7 +72,7 @@ func keysOf(n int) []store.Key {
 	return ks
 }
 
-func filled(tb testing.TB, s *Store, n int) {
+func filled(tb testing.TB, s store.Store, n int) {
 	for i := range n {
 		if _, err := s.Create(bg, session(i), store.Admission{}); err != nil {
 			tb.Fatal(err)
@@ -114,13 +114,19 @@ func BenchmarkGet(b *testing.B) {
 			})
 		}
 		run("floor", func(k *store.Key) int { return len(f.get(&k.ID)) })
-		run("store", func(k *store.Key) int {
-			rec, _, err := s.Get(bg, *k)
-			if err != nil {
-				return 0
+		length := func(s store.Store) func(k *store.Key) int {
+			return func(k *store.Key) int {
+				rec, _, err := s.Get(bg, *k)
+				if err != nil {
+					return 0
+				}
+				return len(rec.Data)
 			}
-			return len(rec.Data)
-		})
+		}
+		run("store", length(s))
+		p := newPlain()
+		filled(b, p, n)
+		run("plain", length(p))
 	}
 }
 
@@ -135,8 +141,14 @@ func BenchmarkWrite(b *testing.B) {
 			f.set(ks[i%n].ID, payload)
 		}
 	})
-	b.Run("touch", func(b *testing.B) {
-		s := New(nil)
+	benchWrite(b, "store/", func() store.Store { return New(nil) }, ks)
+	benchWrite(b, "plain/", newPlain, ks)
+}
+
+func benchWrite(b *testing.B, name string, open func() store.Store, ks []store.Key) {
+	n := len(ks)
+	b.Run(name+"touch", func(b *testing.B) {
+		s := open()
 		filled(b, s, n)
 		b.ReportAllocs()
 		for i := 0; b.Loop(); i++ {
@@ -145,8 +157,8 @@ func BenchmarkWrite(b *testing.B) {
 			}
 		}
 	})
-	b.Run("update", func(b *testing.B) {
-		s := New(nil)
+	b.Run(name+"update", func(b *testing.B) {
+		s := open()
 		filled(b, s, n)
 		rec := session(0)
 		b.ReportAllocs()
@@ -157,8 +169,8 @@ func BenchmarkWrite(b *testing.B) {
 			}
 		}
 	})
-	b.Run("create+delete", func(b *testing.B) {
-		s := New(nil)
+	b.Run(name+"create+delete", func(b *testing.B) {
+		s := open()
 		filled(b, s, n)
 		rec := session(0)
 		b.ReportAllocs()
@@ -174,7 +186,7 @@ func BenchmarkWrite(b *testing.B) {
 	})
 }
 
-func heap() float64 {
+func heapInUse() float64 {
 	var m runtime.MemStats
 	runtime.GC()
 	runtime.GC()
@@ -187,17 +199,17 @@ func heap() float64 {
 func BenchmarkHeap(b *testing.B) {
 	const n = 1e6
 	report := func(b *testing.B, before float64, end func(from, to int)) {
-		full := heap() - before
+		full := heapInUse() - before
 		b.ReportMetric(full/n, "B/session")
 		end(0, n/2)
-		b.ReportMetric((heap()-before)/full*100, "%left-of-half")
+		b.ReportMetric((heapInUse()-before)/full*100, "%left-of-half")
 		end(n/2, n*9/10)
-		b.ReportMetric((heap()-before)/full*100, "%left-of-tenth")
+		b.ReportMetric((heapInUse()-before)/full*100, "%left-of-tenth")
 		b.ReportMetric(0, "ns/op")
 	}
 	b.Run("floor", func(b *testing.B) {
 		for range b.N {
-			before := heap()
+			before := heapInUse()
 			f := newFloor()
 			for i := range int(n) {
 				f.set(key(i).ID, payload)
@@ -211,20 +223,22 @@ func BenchmarkHeap(b *testing.B) {
 			runtime.KeepAlive(f)
 		}
 	})
-	b.Run("store", func(b *testing.B) {
-		for range b.N {
-			before := heap()
-			s := New(nil)
-			filled(b, s, n)
-			report(b, before, func(from, to int) {
-				for ; from < to; from++ {
-					s.Delete(bg, key(from))
-				}
-				s.Sweep(bg, n)
-			})
-			runtime.KeepAlive(s)
-		}
-	})
+	for name, open := range map[string]func() store.Store{"store": func() store.Store { return New(nil) }, "plain": newPlain} {
+		b.Run(name, func(b *testing.B) {
+			for range b.N {
+				before := heapInUse()
+				s := open()
+				filled(b, s, n)
+				report(b, before, func(from, to int) {
+					for ; from < to; from++ {
+						s.Delete(bg, key(from))
+					}
+					s.Sweep(bg, n)
+				})
+				runtime.KeepAlive(s)
+			}
+		})
+	}
 }
 
 // BenchmarkStall tells the longest read, of a reader that never rests, while half of a million

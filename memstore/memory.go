@@ -100,8 +100,8 @@ func (m *memory) Touch(_ context.Context, key store.Key, every time.Duration) er
 	return nil
 }
 
-// Write makes room where a change finds none, and copies much data with no lock held; then it
-// tries again.
+// Write makes room where a change finds none, and copies much data with no lock held; then it tries
+// again.
 func (m *memory) Write(ctx context.Context, tag store.Tag, decide func(embedded.View) (embedded.Change, error)) error {
 	var c claim
 	defer func() { m.limits.give(c.got) }()
@@ -121,8 +121,8 @@ func (m *memory) Write(ctx context.Context, tag store.Tag, decide func(embedded.
 // large is how many bytes of data are not copied under a lock.
 const large = 16 << 10
 
-// try decides and changes under the lock. If it names a record that wants something, it has
-// changed nothing: room, if there is an error, and else its bytes in c.
+// try decides and changes under the lock. If it names a record that wants something, it has changed
+// nothing: room, if there is an error, and else its bytes in c.
 func (m *memory) try(tag *store.Tag, decide func(embedded.View) (embedded.Change, error), c *claim) (wants *store.Record, err error) {
 	sh, hash := m.locate(tag)
 	sh.mu.Lock()

@@ -39,7 +39,7 @@ func (sh *shard) file(i uint32) {
 	w.push(sh, byTime, uint32(level<<digit|int(d)), i)
 }
 
-// earliest gives the first bucket after cur that has slots, and its start.
+// earliest returns the first bucket after cur that has slots, and its start.
 func (w *wheel) earliest() (b uint32, start int64) {
 	for level := range w.set {
 		for w.set[level] != 0 {
@@ -55,7 +55,7 @@ func (w *wheel) earliest() (b uint32, start int64) {
 	return 0, never
 }
 
-// due gives a slot that may have ended, or 0 if none has.
+// due returns a slot that may have ended, or 0 if none has.
 func (sh *shard) due(now int64) uint32 {
 	w := &sh.wheel
 	if w.heads == nil {

@@ -39,8 +39,9 @@ func benchRecord(i int) store.Record {
 	return rec
 }
 
-// bench is a store and, in the same database and with as many connections, a table with the key and one column of bytes,
-// used through the driver alone: naively, where database/sql prepares for each call, and with statements prepared once.
+// bench is a store and, in the same database and with as many connections, a table with the key and
+// one column of bytes, used through the driver alone: naively, where database/sql prepares for each
+// call, and with statements prepared once.
 type bench struct {
 	store    *mysqlstore.Store
 	db       *sql.DB
@@ -107,8 +108,8 @@ func newBench(b *testing.B, address string) *bench {
 // A work does one call for row i, which no other goroutine uses.
 type work func(ctx context.Context, i int) error
 
-// compare lets 64 goroutines do each work in turns of a quarter of a second, so that what else the machine does
-// hurts all, and reports how many times as often the first was done as each other.
+// compare lets 64 goroutines do each work in turns of a quarter of a second, so that what else the
+// machine does hurts all, and reports how many times as often the first was done as each other.
 func compare(b *testing.B, first work, others map[string]work) {
 	names := []string{""}
 	works := []work{first}

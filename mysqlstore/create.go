@@ -86,7 +86,7 @@ func (e *engine) guarded(ctx context.Context, tag store.Tag, r *store.Record, na
 			return a, first(err)
 		}
 	}
-	return a, fmt.Errorf("%w: the guards that the store makes do not stay", store.ErrUnavailable)
+	return a, fmt.Errorf("%w: the row of the user's guard vanishes each time it is inserted", store.ErrUnavailable)
 }
 
 // guardLife is how long an idle guard is kept, in µs. A user whose guard is gone gets a new one,

@@ -256,7 +256,7 @@ func meaning(n uint16) (hint string, class error) {
 	case 1044, 1045, 1142, 1143, 1227:
 		return "access is denied", store.ErrUnavailable
 	case 1021, 1114, 3675, 1041, 1037, 1038:
-		return "no room", store.ErrFull
+		return "the server has no room left", store.ErrFull
 	case 1026, 1180, 1598:
 		return "the server failed while it committed", nil
 	}

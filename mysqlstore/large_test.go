@@ -9,8 +9,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// TestLarge grows and shrinks a record over the size from which its data has a table of its own, moves and ends it
-// there, and looks that nothing stays behind.
+// TestLarge grows and shrinks a record over the size from which its data has a table of its own,
+// moves and ends it there, and looks that nothing stays behind.
 func TestLarge(t *testing.T) {
 	eachServer(t, func(t *testing.T, address string) {
 		s, table := openWith(t, address, nil)

@@ -66,7 +66,7 @@ func parse(address string) (*mysql.Config, error) {
 	// spelled.
 	cfg, err := mysql.ParseDSN("/?" + u.RawQuery)
 	if err != nil {
-		return nil, fmt.Errorf("%w: its parameters are refused", bad)
+		return nil, fmt.Errorf("%w: the driver refuses its parameters", bad)
 	}
 	port := u.Port()
 	if port == "" {

@@ -13,10 +13,10 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// TestP33 has what an older library's MySQL store got wrong: a second save of the same data within a
-// second failed, a life of 90 days could not be saved, only the first table was pruned, and it needed
-// rights over the whole server.
-func TestP33(t *testing.T) {
+// TestSavedTwice is D33, an older library's MySQL store got wrong: a second save of the same data
+// within a second failed, a life of 90 days could not be saved, only the first table was pruned,
+// and it needed rights over the whole server.
+func TestSavedTwice(t *testing.T) {
 	eachServer(t, func(t *testing.T, address string) {
 		user, db := unprivileged(t, address)
 		u, err := url.Parse(address)
@@ -78,7 +78,8 @@ func TestP33(t *testing.T) {
 	})
 }
 
-// unprivileged makes a user with the least rights, whose password an address must escape, and a database for it.
+// unprivileged makes a user with the least rights, whose password an address must escape, and a
+// database for it.
 func unprivileged(t *testing.T, address string) (user, db string) {
 	name := tableName()
 	exec := func(text string) {
@@ -97,7 +98,8 @@ func unprivileged(t *testing.T, address string) (user, db string) {
 	return name, name
 }
 
-// TestZones uses one table through connections of far zones: the same instants, and the same moment's now.
+// TestZones uses one table through connections of far zones: the same instants, and the same
+// moment's now.
 func TestZones(t *testing.T) {
 	eachServer(t, func(t *testing.T, address string) {
 		s, table := openWith(t, address, map[string]string{"time_zone": "'-11:00'", "parseTime": "true", "loc": "America/New_York"})

@@ -53,8 +53,8 @@ func live(t *testing.T, s store.Store, user string) (recs []store.Record) {
 	return recs
 }
 
-// TestFirstLogins signs users in for the first time from many places at once, where there is no guard yet and
-// the table is empty: the limit holds, and nobody is refused who has room.
+// TestFirstLogins signs users in for the first time from many places at once, where there is no
+// guard yet and the table is empty: the limit holds, and nobody is refused who has room.
 func TestFirstLogins(t *testing.T) {
 	const users, logins, most = 12, 12, 3
 	eachLevel(t, func(t *testing.T, s *mysqlstore.Store) {
@@ -86,8 +86,8 @@ func TestFirstLogins(t *testing.T) {
 	})
 }
 
-// TestFarClock has a store that is wrong about the server's clock by more than an answer can tell: the first Create asks,
-// and from then on it is right.
+// TestFarClock has a store that is wrong about the server's clock by more than an answer can tell:
+// the first Create asks, and from then on it is right.
 func TestFarClock(t *testing.T) {
 	eachServer(t, func(t *testing.T, address string) {
 		s := openAt(t, address, nil)
@@ -120,8 +120,8 @@ func TestFarClock(t *testing.T) {
 	})
 }
 
-// TestRevokeRaces renews and signs in while all of the user's sessions are ended, again and again: what was acknowledged
-// before a Revoke was called is dead when it returns, under whatever key.
+// TestRevokeRaces renews and signs in while all of the user's sessions are ended, again and again:
+// what was acknowledged before a Revoke was called is dead when it returns, under whatever key.
 func TestRevokeRaces(t *testing.T) {
 	const users, devices, rounds = 4, 3, 15
 	eachLevel(t, func(t *testing.T, s *mysqlstore.Store) {

@@ -13,8 +13,8 @@ import (
 	"github.com/sojourn-go/sojourn/store/storetest"
 )
 
-// settings are parameters of connections on which nothing may depend, with a level of isolation each, and the servers that
-// they are tried on: each takes a kit's time.
+// settings are parameters of connections on which nothing may depend, with a level of isolation
+// each, and the servers that they are tried on: each takes a kit's time.
 var settings = []struct {
 	name   string
 	on     string
@@ -80,7 +80,8 @@ func version(t testing.TB, address string) (v string) {
 	return v
 }
 
-// TestSettings is the kit once more, under settings that programs may have and at three levels of isolation.
+// TestSettings is the kit once more, under settings that programs may have and at three levels of
+// isolation.
 func TestSettings(t *testing.T) {
 	eachServer(t, func(t *testing.T, address string) {
 		for _, c := range settings {

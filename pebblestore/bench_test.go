@@ -11,7 +11,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// BenchmarkStore compares the store with bare Pebble; KVTEST_LONG=1 adds a sweep beside a million sessions.
+// BenchmarkStore compares the store with bare Pebble; KVTEST_LONG=1 adds a sweep beside a million
+// sessions.
 func BenchmarkStore(b *testing.B) {
 	kvtest.Bench(b, os.Getenv("KVTEST_LONG") != "", func(dir string) (store.Store, kvtest.Bare, func() error, error) {
 		db, err := pebble.Open(dir, withFilters(&pebble.Options{Logger: quiet{}}))

@@ -25,6 +25,7 @@ func openDir(dir string) (store.Store, func() error, error) {
 	return s, db.Close, err
 }
 
+// TestKill kills a process at work and opens what it left: P12.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	kvtest.Kill(t, 100, openDir)

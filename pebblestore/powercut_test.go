@@ -13,8 +13,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// TestPowerCut drops what was not synced: none of it, some blocks of it, or the end of
-// the log from any byte on.
+// TestPowerCut (P12) drops what was not synced: none of it, some blocks of it, or the end of the
+// log from any byte on.
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
 	kvtest.PowerCut(t, 50, &machine{t: t, disk: vfs.NewCrashableMem()})
@@ -45,8 +45,8 @@ func (m *machine) Cut() {
 		m.disk = m.on.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: rand.IntN(100), RNG: rand.New(rand.NewPCG(rand.Uint64(), 1))})
 		return
 	}
-	// Both images are of one instant only if nobody writes between, and so the one with all
-	// data comes second: what it has beyond the first was not synced when that was made.
+	// Both images are of one instant only if nobody writes between, and so the one with all data
+	// comes second: what it has beyond the first was not synced when that was made.
 	m.disk = m.on.CrashClone(vfs.CrashCloneCfg{})
 	all := m.on.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 1))})
 	names, err := m.disk.List("db")
@@ -60,7 +60,7 @@ func (m *machine) Cut() {
 	}
 }
 
-// tear gives a log a part of its unsynced end.
+// tear takes from a log a part of its unsynced end.
 func (m *machine) tear(name string, all *vfs.MemFS) {
 	synced, written := m.read(m.disk, name), m.read(all, name)
 	if len(written) <= len(synced) {

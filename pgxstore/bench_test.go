@@ -77,7 +77,8 @@ func storeSide(b *testing.B, s store.Store) side {
 	}
 }
 
-// bareSide is the driver as a program uses it that needs no library: a table with the key and one column of bytes.
+// bareSide is the driver as a program uses it that needs no library: a table with the key and one
+// column of bytes.
 func bareSide(b *testing.B, p *pgxpool.Pool) side {
 	ctx, name := b.Context(), table(b)
 	if _, err := p.Exec(ctx, "CREATE TABLE "+name+" (tag bytea, id bytea, row bytea, PRIMARY KEY (tag, id)) WITH (fillfactor = 80)"); err != nil {
@@ -113,8 +114,8 @@ func bareSide(b *testing.B, p *pgxpool.Pool) side {
 	}
 }
 
-// pair lets goroutines work on one side, then on the other, and so on, so that what else the machine does hurts both. It reports
-// how much of the bare driver's rate the store has.
+// pair lets goroutines work on one side, then on the other, and so on, so that what else the
+// machine does hurts both. It reports how much of the bare driver's rate the store has.
 func pair(b *testing.B, goroutines int, sides [2]func(context.Context, int) error) {
 	const each = 5 // requests of a goroutine in a turn
 	ctx := context.Background()
@@ -145,7 +146,8 @@ func pair(b *testing.B, goroutines int, sides [2]func(context.Context, int) erro
 	b.ReportMetric(n/took[1].Seconds(), "store/s")
 }
 
-// BenchmarkPair compares with one SELECT by primary key a request, and with that and one UPDATE of the same bytes.
+// BenchmarkPair compares with one SELECT by primary key a request, and with that and one UPDATE of
+// the same bytes.
 func BenchmarkPair(b *testing.B) {
 	c := config(b, server(b, "SOJOURN_POSTGRES"))
 	p := pool(b, c)

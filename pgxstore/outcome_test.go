@@ -118,7 +118,8 @@ func TestPlans(t *testing.T) {
 	}
 }
 
-// held starts call, which cannot go on until the returned function is called, for the whole table is locked.
+// held starts call, which cannot go on until the returned function is called, for the whole table
+// is locked.
 func held(t *testing.T, p *pgxpool.Pool, name string, n *counter, call func()) (release func()) {
 	tx, err := p.Begin(t.Context())
 	if err != nil {
@@ -141,7 +142,8 @@ func held(t *testing.T, p *pgxpool.Pool, name string, n *counter, call func()) (
 	}
 }
 
-// TestShared has calls that wait for one lane: they share a statement, and each has its own outcome.
+// TestShared has calls that wait for one lane: they share a statement, and each has its own
+// outcome.
 func TestShared(t *testing.T) {
 	name := table(t)
 	s, other, n := counted(t, pgxstore.Options{Table: name, Lanes: 1})

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// server gives the address in an environment variable.
+// server returns the address in an environment variable.
 func server(t testing.TB, name string) string {
 	url := os.Getenv(name)
 	if url == "" {
@@ -36,7 +36,8 @@ func server(t testing.TB, name string) string {
 	return url
 }
 
-// config has as many connections as a program might have; bare and store are compared with them too.
+// config has as many connections as a program might have; bare and store are compared with them
+// too.
 func config(t testing.TB, url string) *pgxpool.Config {
 	t.Helper()
 	c, err := pgxpool.ParseConfig(url)
@@ -57,7 +58,7 @@ func pool(t testing.TB, c *pgxpool.Config) *pgxpool.Pool {
 	return p
 }
 
-// table gives a name of its own and drops the tables in the end.
+// table returns a name of its own and drops the tables in the end.
 func table(t testing.TB) string {
 	var b [6]byte
 	rand.Read(b[:])
@@ -103,8 +104,8 @@ func open(t testing.TB, p *pgxpool.Pool, opts *pgxstore.Options) *pgxstore.Store
 	return migrated(t, s, err)
 }
 
-// kit runs the whole kit, all clauses on one store, with a connection for each that runs at once. A long unit is for
-// machines that do much else.
+// kit runs the whole kit, all clauses on one store, with a connection for each that runs at once. A
+// long unit is for machines that do much else.
 func kit(t *testing.T, s store.Store) {
 	storetest.Run(t, func(testing.TB) store.Store { return s }, &storetest.Options{Networked: true, Tick: time.Microsecond, Unit: 3 * time.Second})
 }

@@ -30,8 +30,8 @@ func (k *knots) TraceQueryEnd(_ context.Context, _ *pgx.Conn, data pgx.TraceQuer
 	}
 }
 
-// TestStorm has all methods at once on the records of a few users, in two processes' stores: the limit holds, nothing ended comes back,
-// and no two statements wait for each other.
+// TestStorm has all methods at once on the records of a few users, in two processes' stores: the
+// limit holds, nothing ended comes back, and no two statements wait for each other.
 func TestStorm(t *testing.T) {
 	const limit = 3
 	name := table(t)

@@ -79,7 +79,8 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// TestZones writes in one zone and reads in another, with lives that a month, a year and a change of clocks lie in.
+// TestZones writes in one zone and reads in another, with lives that a month, a year and a change
+// of clocks lie in.
 func TestZones(t *testing.T) {
 	name := table(t)
 	in := func(zone string) store.Store {

@@ -50,7 +50,7 @@ func outcome(word []byte) error {
 	return errAnswer
 }
 
-var errAnswer = errors.New("an answer that no statement gives")
+var errAnswer = errors.New("the server's answer is not of this statement's form")
 
 // ask runs a statement until it loses no race, and returns what scan makes of the rows of its
 // answer.
@@ -64,7 +64,7 @@ func ask[T any](ctx context.Context, e *engine, name string, args []any, scan fu
 			return rows, e.judge(err)
 		}
 		if time.Since(began) >= e.opts.Wait {
-			return nil, driver.Fault(store.ErrUnavailable, fmt.Sprintf("others were faster for %v", e.opts.Wait), err)
+			return nil, driver.Fault(store.ErrUnavailable, fmt.Sprintf("other writers kept changing this user's sessions for %v", e.opts.Wait), err)
 		}
 		if err := pause(ctx, rand.N(time.Duration(min(try, 20))*time.Millisecond)); err != nil {
 			return nil, err
@@ -157,7 +157,7 @@ func meaning(code string) (hint string, class error) {
 	case "57P03", "57014":
 		return "", store.ErrUnavailable
 	case "XX001", "XX002":
-		return "the server found damage", store.ErrCorrupt
+		return "the server found damage", store.ErrUnavailable // of a page: who knows what else lies there
 	}
 	switch code[:min(2, len(code))] {
 	case "08", "57", "58":

@@ -118,7 +118,7 @@ func TestStatements(t *testing.T) {
 	}
 }
 
-// FuzzRow gives rows as somebody else may have written them: read as they are, or corrupt.
+// FuzzRow reads rows as somebody else may have written them: read as they are, or corrupt.
 func FuzzRow(f *testing.F) {
 	half := make([]byte, 16)
 	f.Add([]byte("ada"), half, half[:8], []byte("meta"), int64(1))

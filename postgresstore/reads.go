@@ -59,7 +59,7 @@ func (e *engine) list(ctx context.Context, name string, args ...any) ([]listed, 
 			copy(key.ID[:], r.id)
 			l.rec, l.err = r.record(key)
 		} else {
-			l.err = fmt.Errorf("%w: a row whose key is none", store.ErrCorrupt)
+			l.err = fmt.Errorf("%w: the key of a row has the wrong length", store.ErrCorrupt)
 		}
 		return l, nil
 	})

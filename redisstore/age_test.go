@@ -12,8 +12,9 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// TestOvertaken has a revocation between the sending of a Create and its script, which came after the sign-in began. Its age
-// at the call cannot show that; the answer does, also where the Create is sent again.
+// TestOvertaken has a revocation between the sending of a Create and its script, which came after
+// the sign-in began. Its age at the call cannot show that; the answer does, also where the Create
+// is sent again.
 func TestOvertaken(t *testing.T) {
 	c := dial(t, option(t, "SOJOURN_REDIS"))
 	for what, answer := range map[string]error{"sent again": &redisstore.ServerError{Text: "TRYAGAIN"}, "on the way": nil} {
@@ -47,8 +48,8 @@ func TestOvertaken(t *testing.T) {
 	}
 }
 
-// TestInstants ends a user's sessions many times within a millisecond: each time has an instant of its own, so that a sign-in
-// which knows of one is refused for the next.
+// TestInstants ends a user's sessions many times within a millisecond: each time has an instant of
+// its own, so that a sign-in which knows of one is refused for the next.
 func TestInstants(t *testing.T) {
 	each(t, func(t *testing.T, c rueidis.Client) {
 		s := open(t, c, redisstore.Options{})
@@ -74,7 +75,8 @@ func TestInstants(t *testing.T) {
 	})
 }
 
-// TestClockSkew signs in after a revocation. Where another server's clock may count, that is refused for so long.
+// TestClockSkew signs in after a revocation. Where another server's clock may count, that is
+// refused for so long.
 func TestClockSkew(t *testing.T) {
 	each(t, func(t *testing.T, c rueidis.Client) {
 		for _, skew := range []time.Duration{0, time.Minute} {
@@ -99,7 +101,8 @@ func TestClockSkew(t *testing.T) {
 	})
 }
 
-// TestSlowGet has an answer that comes when the time, known at the start, is too old: now is not the past.
+// TestSlowGet has an answer that comes when the time, known at the start, is too old: now is not
+// the past.
 func TestSlowGet(t *testing.T) {
 	c := dial(t, option(t, "SOJOURN_REDIS"))
 	s, p := spied(t, c, redisstore.Options{})

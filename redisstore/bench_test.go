@@ -86,7 +86,8 @@ func (e *bench) GetUpdate(ctx context.Context, u, i int) error {
 	return e.s.Update(ctx, r, r.Version)
 }
 
-// turns lets 64 goroutines do each in turns, so that what else the machine does hurts all, and gives their times.
+// turns lets 64 goroutines do each in turns, so that what else the machine does hurts all, and
+// gives their times.
 func turns(b *testing.B, acts ...func(ctx context.Context, u, i int) error) []time.Duration {
 	took := make([]time.Duration, len(acts))
 	ctx := b.Context()
@@ -111,8 +112,8 @@ func turns(b *testing.B, acts ...func(ctx context.Context, u, i int) error) []ti
 	return took
 }
 
-// BenchmarkReadPair compares Get with a bare GET of the same bytes through the same client; package goredis
-// compares both with go-redis.
+// BenchmarkReadPair compares Get with a bare GET of the same bytes through the same client; package
+// goredis compares both with go-redis.
 func BenchmarkReadPair(b *testing.B) {
 	e := newBench(b, redisstore.Options{})
 	took := turns(b, e.get, e.Get)

@@ -23,8 +23,9 @@ func TestCachedStore(t *testing.T) {
 	}
 }
 
-// TestRevocationLag ends a session behind a cache whose server never tells of changes, which is the worst that
-// can happen to one: a copy is served until the stated time is over, and not a moment longer.
+// TestRevocationLag (P13, P14) ends a session behind a cache whose server never tells of changes,
+// which is the worst that can happen to one: a copy is served until the stated time is over, and
+// not a moment longer.
 func TestRevocationLag(t *testing.T) {
 	const lag = 2 * time.Second
 	for _, variable := range servers {
@@ -66,8 +67,8 @@ func TestRevocationLag(t *testing.T) {
 	}
 }
 
-// TestInvalidation ends a session in another process, of which the server tells this one. It polls, for no time is
-// promised but the lag.
+// TestInvalidation ends a session in another process, of which the server tells this one. It polls,
+// for no time is promised but the lag.
 func TestInvalidation(t *testing.T) {
 	each(t, func(t *testing.T, c rueidis.Client) {
 		p := prefix()
@@ -97,8 +98,8 @@ func TestInvalidation(t *testing.T) {
 	})
 }
 
-// TestCacheWriter changes what another store has changed, through a cache that does not learn of it: the
-// conflict shows the new state, or the writer would never get on.
+// TestCacheWriter changes what another store has changed, through a cache that does not learn of
+// it: the conflict shows the new state, or the writer would never get on.
 func TestCacheWriter(t *testing.T) {
 	o := option(t, "SOJOURN_REDIS")
 	o.ClientTrackingOptions = []string{"PREFIX", "no-key-begins-like-this", "BCAST"}

@@ -48,8 +48,8 @@ func (e *engine) check(ctx context.Context) (warnings []string, err error) {
 	return slices.Compact(warnings), nil // masters mostly have the same
 }
 
-// judgeInfo tells what a server with that INFO could lose. fsync is empty where the server does not
-// tell.
+// judgeInfo returns what a server with that INFO could lose. fsync is empty where the server does
+// not tell.
 func judgeInfo(info map[string]string, fsync string, wait int) (warnings []string) {
 	warn := func(format string, args ...any) { warnings = append(warnings, fmt.Sprintf(format, args...)) }
 	if p := info["maxmemory_policy"]; p != "noeviction" {

@@ -12,8 +12,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// TestDamage puts other things at a record's key: every method but the ends says ErrCorrupt, with the handle where it can
-// be read, and the ends end it.
+// TestDamage puts other things at a record's key: every method but the ends says ErrCorrupt, with
+// the handle where it can be read, and the ends end it.
 func TestDamage(t *testing.T) {
 	spoil := map[string]func(t *testing.T, k raw) (named bool){
 		"cut in the handle":    func(t *testing.T, k raw) bool { k.cut(t, 60); return false },
@@ -91,7 +91,8 @@ func damaged(t *testing.T, s *redisstore.Store, r store.Record, named bool) {
 	}
 }
 
-// TestDamagedIndex has something else where the user's index should be. Nothing passes for revoked then.
+// TestDamagedIndex has something else where the user's index should be. Nothing passes for revoked
+// then.
 func TestDamagedIndex(t *testing.T) {
 	each(t, func(t *testing.T, c rueidis.Client) {
 		p := prefix()

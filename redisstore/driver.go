@@ -22,7 +22,7 @@ type Driver interface {
 	// replicas. It also tells how many have acknowledged.
 	DoWait(ctx context.Context, cmd Command, replicas int, timeout time.Duration) ([]byte, int, error)
 
-	// Masters gives the nodes that together hold all keys.
+	// Masters returns the nodes that together hold all keys.
 	Masters(ctx context.Context) ([]Node, error)
 }
 
@@ -85,5 +85,5 @@ type NotSentError struct {
 // Error tells nothing of the cause, which may quote addresses or arguments.
 func (e *NotSentError) Error() string { return "redis: not sent" }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *NotSentError) Unwrap() error { return e.Cause }

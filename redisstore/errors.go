@@ -70,9 +70,9 @@ func meaning(code string) (hint string, class error) {
 	return "Redis 7.0 or later is needed; see Store.Check", nil
 }
 
-var errAnswer = errors.New("redisstore: an answer that no script gives")
+var errAnswer = errors.New("redisstore: the answer is not of the script's form")
 
-// codeOf gives the server's code, or "".
+// codeOf returns the server's code, or "".
 func codeOf(err error) string {
 	var answer *ServerError
 	if errors.As(err, &answer) {

@@ -52,7 +52,7 @@ func (e *engine) read(ctx context.Context, key string, cached bool) ([]byte, err
 	return e.client.Do(ctx, Command{Name: "GET", Keys: []string{key}})
 }
 
-// latest gives now, or what the record shows to be past already.
+// latest returns now, or what the record shows to be past already.
 func latest(rec *store.Record, now int64) time.Time {
 	t := milli.Time(now)
 	for _, seen := range [...]time.Time{rec.Created, rec.Seen} {
@@ -80,8 +80,8 @@ func (e *engine) ask(ctx context.Context, key store.Key) (rec store.Record, now 
 
 type freshKey struct{}
 
-// Fresh gives a context in which Get does not use the cache. Put it around what must not be served
-// to an ended session, before anything loads the session:
+// Fresh returns a context in which Get does not use the cache. Put it around what must not be
+// served to an ended session, before anything loads the session:
 //
 //	mux.Handle("/payout", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 //		payout.ServeHTTP(w, r.WithContext(redisstore.Fresh(r.Context())))

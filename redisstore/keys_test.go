@@ -23,7 +23,7 @@ func each(t *testing.T, f func(t *testing.T, c rueidis.Client)) {
 	}
 }
 
-// record gives a new one of the user.
+// record returns a new one of the user.
 func record(user string) store.Record {
 	r := store.Record{User: user, Lifetime: time.Hour, Meta: []byte("meta"), Data: []byte("data")}
 	r.Key.Tag = store.TagOf(user)
@@ -93,7 +93,7 @@ func (k raw) do(t testing.TB, key, name string, args ...string) rueidis.RedisRes
 	return r
 }
 
-// left gives a key's time-to-live: -1 without, -2 without a key.
+// left returns a key's time-to-live: -1 without, -2 without a key.
 func (k raw) left(t testing.TB, key string) time.Duration {
 	t.Helper()
 	n, err := k.do(t, key, "PTTL").AsInt64()
@@ -108,8 +108,8 @@ func (k raw) left(t testing.TB, key string) time.Duration {
 
 func prefix() string { return "test-" + rand.Text() + ":" }
 
-// TestIndexOutlives lets the index's own time-to-live be pushed by each kind of write, and by none be shortened: an index
-// that vanished before its members would hide them from Revoke.
+// TestIndexOutlives lets the index's own time-to-live be pushed by each kind of write, and by none
+// be shortened: an index that vanished before its members would hide them from Revoke.
 func TestIndexOutlives(t *testing.T) {
 	each(t, func(t *testing.T, c rueidis.Client) {
 		p := prefix()
@@ -250,8 +250,8 @@ func TestDatabases(t *testing.T) {
 	}
 }
 
-// TestStaleMembers leaves members of ended records in the index, as a time-to-live does: they are no sessions, and do
-// not pile up.
+// TestStaleMembers leaves members of ended records in the index, as a time-to-live does: they are
+// no sessions, and do not pile up.
 func TestStaleMembers(t *testing.T) {
 	each(t, func(t *testing.T, c rueidis.Client) {
 		p := prefix()

@@ -49,7 +49,7 @@ func isMaster(ctx context.Context, n Node) (bool, error) {
 	return false, errRole
 }
 
-// complete tells whether nodes are all that hold slots of their cluster, as each of them sees it.
+// complete reports whether nodes are all that hold slots of their cluster, as each of them sees it.
 func complete(ctx context.Context, nodes []Node) bool {
 	reached, known := 0, 0
 	for _, n := range nodes {

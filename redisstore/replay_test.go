@@ -15,8 +15,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// spy stands between a store and its driver. It counts commands, may send each twice, as some clients do when an answer
-// is lost, and may answer itself.
+// spy stands between a store and its driver. It counts commands, may send each twice, as some
+// clients do when an answer is lost, and may answer itself.
 type spy struct {
 	redisstore.Cacher
 	twice  bool
@@ -65,7 +65,7 @@ func (s *spy) Cached(ctx context.Context, key string, ttl time.Duration) ([]byte
 	return s.Cacher.Cached(ctx, key, ttl)
 }
 
-// spied gives a store over a spy.
+// spied returns a store over a spy.
 func spied(t testing.TB, c rueidis.Client, opts redisstore.Options) (*redisstore.Store, *spy) {
 	t.Helper()
 	p := &spy{Cacher: redisstore.NewDriver(c)}
@@ -79,7 +79,8 @@ func spied(t testing.TB, c rueidis.Client, opts redisstore.Options) (*redisstore
 	return s, p
 }
 
-// TestSentTwice has a client that sends every command twice. Each write is applied once and answered as such.
+// TestSentTwice has a client that sends every command twice. Each write is applied once and
+// answered as such.
 func TestSentTwice(t *testing.T) {
 	each(t, func(t *testing.T, c rueidis.Client) {
 		s, p := spied(t, c, redisstore.Options{})
@@ -172,7 +173,8 @@ func TestForgottenScripts(t *testing.T) {
 	})
 }
 
-// TestPassingRefusals has a server that is not ready at first: that is waited for within bounds, and named when it lasts.
+// TestPassingRefusals has a server that is not ready at first: that is waited for within bounds,
+// and named when it lasts.
 func TestPassingRefusals(t *testing.T) {
 	c := dial(t, option(t, "SOJOURN_REDIS"))
 	for _, text := range []string{"TRYAGAIN Multiple keys request during rehashing of slot", "LOADING Redis is loading", "CLUSTERDOWN The cluster is down",

@@ -58,7 +58,7 @@ func newScript(flags, text string) *script {
 	return &script{text, hex.EncodeToString(sum[:])}
 }
 
-// command gives the call of the script by its name, and byText that which also teaches it to the
+// command returns the call of the script by its name, and byText that which also teaches it to the
 // server.
 func (s *script) command(keys, args []string) Command {
 	return Command{Name: "EVALSHA", Before: []string{s.sha, strconv.Itoa(len(keys))}, Keys: keys, After: args}

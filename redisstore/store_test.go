@@ -17,8 +17,8 @@ import (
 	"github.com/sojourn-go/sojourn/store/storetest"
 )
 
-// servers are the variables that hold the addresses of real servers. Whoever runs the tests without the servers
-// command sets them himself.
+// servers are the variables that hold the addresses of real servers. Whoever runs the tests without
+// the servers command sets them himself.
 var servers = []string{"SOJOURN_REDIS", "SOJOURN_VALKEY", "SOJOURN_REDIS_CLUSTER", "SOJOURN_REDIS_SENTINEL"}
 
 // option reads an address.
@@ -43,7 +43,7 @@ func option(t testing.TB, variable string) rueidis.ClientOption {
 	return o
 }
 
-// dial gives a client that the test closes.
+// dial returns a client that the test closes.
 func dial(t testing.TB, o rueidis.ClientOption) rueidis.Client {
 	t.Helper()
 	c, err := rueidis.NewClient(o)
@@ -54,7 +54,7 @@ func dial(t testing.TB, o rueidis.ClientOption) rueidis.Client {
 	return c
 }
 
-// open gives a store whose keys no other test has.
+// open returns a store whose keys no other test has.
 func open(t testing.TB, c rueidis.Client, opts redisstore.Options) *redisstore.Store {
 	t.Helper()
 	if opts.Prefix == "" {
@@ -67,7 +67,8 @@ func open(t testing.TB, c rueidis.Client, opts redisstore.Options) *redisstore.S
 	return s
 }
 
-// kit has lives long enough for a busy machine. The clauses mostly sleep, so many of them run at once.
+// kit has lives long enough for a busy machine. The clauses mostly sleep, so many of them run at
+// once.
 var kit = &storetest.Options{Networked: true, Tick: time.Millisecond, Unit: 4 * time.Second}
 
 func TestMain(m *testing.M) {

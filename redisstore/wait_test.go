@@ -27,8 +27,9 @@ func TestWaitingStore(t *testing.T) {
 	}
 }
 
-// TestWaitUnmet asks for more replicas than there are. A try that finds nothing left to end still writes something, or its WAIT, on
-// a connection that wrote nothing, would not wait for what an earlier try wrote.
+// TestWaitUnmet asks for more replicas than there are. A try that finds nothing left to end still
+// writes something, or its WAIT, on a connection that wrote nothing, would not wait for what an
+// earlier try wrote.
 func TestWaitUnmet(t *testing.T) {
 	for _, variable := range replicated {
 		t.Run(variable, func(t *testing.T) {
@@ -73,7 +74,8 @@ func TestWaitUnmet(t *testing.T) {
 	}
 }
 
-// TestWaitContext has no connection free for an end that waits for replicas: the call keeps its context, and nothing is sent later.
+// TestWaitContext has no connection free for an end that waits for replicas: the call keeps its
+// context, and nothing is sent later.
 func TestWaitContext(t *testing.T) {
 	o := option(t, "SOJOURN_REDIS")
 	o.BlockingPoolSize = 1

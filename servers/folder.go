@@ -12,7 +12,7 @@ import (
 
 const folderPrefix = "sojourn-servers-"
 
-// A folder holds the data of one server. A lock tells whether the process that made it still lives.
+// A folder holds the data of one server. A lock says whether the process that made it still lives.
 type folder struct {
 	path string
 	lock *os.File

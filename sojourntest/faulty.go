@@ -64,7 +64,7 @@ func (f *Faulty) Heal() {
 	f.before, f.after = nil, nil
 }
 
-// Calls tells how often ops, or all operations if none is named, were called: for tests that a page costs nothing.
+// Calls returns how often ops, or all operations if none is named, were called: for tests that a page costs nothing.
 func (f *Faulty) Calls(ops ...Op) (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -107,7 +107,7 @@ func (f sender) takes(s http.SameSite) bool {
 	return !f.crossSite || f.navigates || s == http.SameSiteNoneMode
 }
 
-// siteOf tells what a page's origin is to a URL, in the words of Sec-Fetch-Site.
+// siteOf returns what a page's origin is to a URL, in the words of Sec-Fetch-Site.
 func siteOf(origin string, to *url.URL) string {
 	from, err := url.Parse(origin)
 	switch {
@@ -174,7 +174,7 @@ func (j *jar) sameSiteOf(c *http.Cookie) http.SameSite {
 	return j.sameSite[c.Name+"="+c.Value]
 }
 
-// acceptable tells whether a browser would take the cookie from u.
+// acceptable reports whether a browser would take the cookie from u.
 func acceptable(u *url.URL, c *http.Cookie) bool {
 	if len(c.Name)+len(c.Value) > 4096 || c.Secure && u.Scheme != "https" {
 		return false

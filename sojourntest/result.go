@@ -41,7 +41,7 @@ type Outcome struct {
 	Session *sojourn.Session
 }
 
-// Result tells what a response of m's handler did. resp.Request is the request that it answers: [Serve] and
+// Result is what a response of m's handler did. resp.Request is the request that it answers: [Serve] and
 // [Client] set it; without one, the response is taken for a visitor's first. The session is opened as the next request would open
 // it, which m's observer sees. A store that fails ends the test.
 func Result(t testing.TB, m *sojourn.Manager, resp *http.Response) Outcome {
@@ -98,7 +98,7 @@ func after(t testing.TB, r *http.Request, cookies map[string]string) *http.Reque
 	return next
 }
 
-// removes tells whether one of the removed cookies is m's: then m takes it away, too, from a client whose
+// removes reports whether one of the removed cookies is m's: then m takes it away, too, from a client whose
 // token it does not know.
 func removes(t testing.TB, m *sojourn.Manager, r *http.Request, names []string) bool {
 	t.Helper()

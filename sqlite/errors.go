@@ -77,11 +77,11 @@ func classOf(code string) (hint string, class error) {
 		return "the file cannot be opened or written", store.ErrUnavailable
 	case 10:
 		if n == 522 { // short read
-			return "the file is cut off", store.ErrCorrupt
+			return "the file is cut off", store.ErrUnavailable
 		}
 		return "reading or writing the file failed", store.ErrUnavailable
 	case 11, 26:
-		return "the file is damaged", store.ErrCorrupt
+		return "the file is damaged", store.ErrUnavailable
 	case 13:
 		return "no room on the disk, or as many pages as allowed", store.ErrFull
 	}

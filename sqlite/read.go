@@ -72,8 +72,8 @@ func (e *engine) Read(_ context.Context, key store.Key, data bool) (store.Record
 	switch {
 	case err != nil:
 		return store.Record{}, e.judge(err)
-	case r.damaged:
-		return store.Record{}, r.corrupt()
+	case r.bad != nil:
+		return store.Record{}, r.bad
 	}
 	// Another process of this machine may be a moment ahead.
 	e.clock.seen(max(micro.Instant(r.Created), micro.Instant(r.Seen)))
@@ -103,12 +103,12 @@ func (e *engine) List(_ context.Context, user string, f func(*store.Record, erro
 		before := from
 		// A damaged key may stand anywhere and lead anywhere: only sound ones lead on, and onwards.
 		for i := range rows {
-			if r := &rows[i]; !r.damaged && (from == nil || less(from, &r.Key)) {
+			if r := &rows[i]; r.bad == nil && (from == nil || less(from, &r.Key)) {
 				from = &r.Key
 			}
 		}
 		if from == before {
-			return fmt.Errorf("%w: nothing sound to go on from", store.ErrCorrupt)
+			return fmt.Errorf("%w: all rows of a page are damaged, and the list cannot go on", store.ErrUnavailable)
 		}
 		rows, err = e.rows(&e.q.readPage, from.Tag[:], from.ID[:], int64(pageSize))
 	}
@@ -133,8 +133,8 @@ func (e *engine) rows(q *query, args ...any) (all []row, err error) {
 func give(rows []row, f func(*store.Record, error) bool) bool {
 	for i := range rows {
 		r, err := &rows[i].Record, error(nil)
-		if rows[i].damaged {
-			r, err = nil, rows[i].corrupt()
+		if rows[i].bad != nil {
+			r, err = nil, rows[i].bad
 		}
 		if !f(r, err) {
 			return false

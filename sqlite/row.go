@@ -18,10 +18,8 @@ const micro = ticks.Micro
 type row struct {
 	store.Record
 	dataSum uint32 // of Data, known even where that was not read
-	damaged bool   // the bytes do not fit their sum; only Key and Handle are as stored
+	bad     error  // why it cannot be read: store.ErrCorrupt or driver.ErrVersion; only Key is as stored
 }
-
-func (r *row) corrupt() error { return driver.Corrupt(r.Handle) }
 
 // exp is when the record ends.
 func (r *row) exp() int64 {
@@ -41,7 +39,7 @@ func slotOf(exp int64) int64 { return exp >> 26 }
 
 // headLen is the length of the packed columns: version, writer, handle, created, seen, idle, life,
 // checksum of data, and checksum of all else. SQLite has no checksums of its pages, so each row has
-// these two.
+// these two. A later form has another length, and the last checksum as this one has it.
 const headLen = 8 + 8 + 16 + 8 + 8 + 8 + 8 + 4 + 4
 
 func (r *row) head() []byte {
@@ -53,7 +51,9 @@ func (r *row) head() []byte {
 		b = binary.BigEndian.AppendUint64(b, uint64(n))
 	}
 	b = binary.BigEndian.AppendUint32(b, r.dataSum)
-	return binary.BigEndian.AppendUint32(b, sumOf(&r.Key, []byte(r.User), b, r.Meta))
+	b = append(b, 0, 0, 0, 0)
+	binary.BigEndian.PutUint32(b[headLen-4:], sumOf(&r.Key, []byte(r.User), b, r.Meta))
+	return b
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -62,7 +62,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 func sumOf(k *store.Key, user, head, meta []byte) uint32 {
 	var b [16 + 32 + 1 + headLen]byte
 	p := append(append(b[:0], k.Tag[:]...), k.ID[:]...)
-	p = append(append(p, byte(len(user))), head[:headLen-4]...)
+	p = append(append(p, byte(len(user))), head[:len(head)-4]...)
 	return crc32.Update(crc32.Update(crc32.Checksum(p, castagnoli), castagnoli, user), castagnoli, meta)
 }
 
@@ -107,21 +107,25 @@ func read(rows *sql.Rows, key *store.Key, data bool) (r row, err error) {
 	usr, head, meta := s.cols[2], s.cols[3], s.cols[4]
 	if key == nil {
 		if len(s.cols[0]) != len(r.Key.Tag) || len(s.cols[1]) != len(r.Key.ID) {
-			r.damaged = true
+			r.bad = driver.Corrupt(store.Handle{})
 			return r, nil
 		}
 		copy(r.Key.Tag[:], s.cols[0])
 		copy(r.Key.ID[:], s.cols[1])
 	}
-	if len(head) != headLen || len(usr) > store.MaxUser {
-		r.damaged = true
-		return r, nil
+	if len(head) == headLen {
+		r.Handle = store.Handle(head[16:32])
+		r.dataSum = binary.BigEndian.Uint32(head[64:])
 	}
-	r.Handle = store.Handle(head[16:32])
-	r.dataSum = binary.BigEndian.Uint32(head[64:])
-	if binary.BigEndian.Uint32(head[68:]) != sumOf(&r.Key, usr, head, meta) ||
-		data && crc32.Checksum(s.cols[5], castagnoli) != r.dataSum {
-		r.damaged = true
+	switch {
+	case len(head) < 4, binary.BigEndian.Uint32(head[len(head)-4:]) != sumOf(&r.Key, usr, head, meta):
+		r.bad = driver.Corrupt(r.Handle)
+		return r, nil
+	case len(head) != headLen:
+		r.bad = driver.ErrVersion
+		return r, nil
+	case len(usr) > store.MaxUser, data && crc32.Checksum(s.cols[5], castagnoli) != r.dataSum:
+		r.bad = driver.Corrupt(r.Handle)
 		return r, nil
 	}
 	n := func(at int) int64 { return int64(binary.BigEndian.Uint64(head[at:])) }

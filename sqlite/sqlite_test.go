@@ -15,7 +15,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// nothing is a driver that fails in every way; what needs an engine is tested in package sqlitestore.
+// nothing is a driver that fails in every way; what needs an engine is tested in package
+// sqlitestore.
 type nothing struct{}
 
 func (nothing) Open(string) (driver.Conn, error)               { return nil, errors.New("secret") }
@@ -92,9 +93,9 @@ func TestErrorCodes(t *testing.T) {
 	for code, want := range map[int][2]error{ // before COMMIT, and of it
 		1: {store.ErrUnavailable, store.ErrIndeterminate}, 5: {store.ErrUnavailable, store.ErrUnavailable},
 		261: {store.ErrUnavailable, store.ErrUnavailable}, 10: {store.ErrUnavailable, store.ErrIndeterminate},
-		522: {store.ErrCorrupt, store.ErrIndeterminate}, 11: {store.ErrCorrupt, store.ErrIndeterminate},
+		522: {store.ErrUnavailable, store.ErrIndeterminate}, 11: {store.ErrUnavailable, store.ErrIndeterminate},
 		13: {store.ErrFull, store.ErrFull}, 14: {store.ErrUnavailable, store.ErrIndeterminate},
-		26: {store.ErrCorrupt, store.ErrIndeterminate}, 999: {store.ErrUnavailable, store.ErrIndeterminate},
+		26: {store.ErrUnavailable, store.ErrIndeterminate}, 999: {store.ErrUnavailable, store.ErrIndeterminate},
 	} {
 		e := new(engine)
 		for i, err := range []error{e.judge(numbered(code)), e.judgeCommit(numbered(code))} {

@@ -20,7 +20,7 @@ type tx struct {
 // somebody has seen expired since.
 func (t *tx) now() int64 { return max(t.clock.now(), t.mark) }
 
-// stmt gives a statement for this transaction; begin has prepared it.
+// stmt returns a statement for this transaction; begin has prepared it.
 func (t *tx) stmt(q *query) *sql.Stmt { return t.sql.StmtContext(background, q.stmt) }
 
 // exec runs a statement and tells how many rows it changed.
@@ -39,7 +39,7 @@ func (t *tx) each(q *query, f func(*sql.Rows) error, args ...any) error {
 	return each(t.stmt(q), f, args...)
 }
 
-// begin gives a transaction that holds the lock, or busy if somebody else does. To be sure of the
+// begin returns a transaction that holds the lock, or busy if somebody else does. To be sure of the
 // lock whatever the driver's BEGIN means, the first statement is one that writes.
 func (e *engine) begin() (t *tx, err error) {
 	// First: within a transaction, a pool of one connection has none left to prepare on.

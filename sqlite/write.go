@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/driver"
 	"github.com/sojourn-go/sojourn/store/embedded"
 )
 
@@ -52,8 +53,8 @@ func (v *view) Find(id store.ID, rec *store.Record) (found bool, err error) {
 	key := store.Key{Tag: v.tag, ID: id}
 	err = v.each(&v.q.head, func(rows *sql.Rows) error {
 		r, err := read(rows, &key, false)
-		if err == nil && r.damaged {
-			err = r.corrupt()
+		if err == nil {
+			err = r.bad
 		}
 		v.found = append(v.found, r)
 		*rec, found = r.Record, err == nil
@@ -69,10 +70,10 @@ func (v *view) Each(_ string, f func(*store.Record, error)) error {
 		switch {
 		case err != nil:
 			return err
-		case r.damaged:
-			f(&r.Record, r.corrupt())
+		case errors.Is(r.bad, driver.ErrVersion):
+			return r.bad
 		default:
-			f(&r.Record, nil)
+			f(&r.Record, r.bad)
 		}
 		return nil
 	}, v.tag[:])
@@ -169,7 +170,8 @@ func (t *tx) sweep(limit int) (n int, more bool, err error) {
 	for i := range rows {
 		r := &rows[i]
 		switch {
-		case !r.damaged && r.exp() > now: // it was prolonged since it was filed
+		case errors.Is(r.bad, driver.ErrVersion): // its own version sweeps it
+		case r.bad == nil && r.exp() > now: // it was prolonged since it was filed
 			moved++
 			_, err = t.exec(&t.q.refile, r.exp(), slotOf(r.exp()), r.Key.Tag[:], r.Key.ID[:])
 		case n == limit:

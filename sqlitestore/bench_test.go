@@ -115,8 +115,8 @@ func BenchmarkRead(b *testing.B) {
 	})
 }
 
-// BenchmarkReadPair reads in turns, so that what else the machine does hurts both, and reports how much of
-// the bare engine's rate the store has.
+// BenchmarkReadPair reads in turns, so that what else the machine does hurts both, and reports how
+// much of the bare engine's rate the store has.
 func BenchmarkReadPair(b *testing.B) {
 	ctx := context.Background()
 	eng, st := newBare(b), benchStore(b)

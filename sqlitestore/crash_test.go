@@ -84,7 +84,7 @@ type step struct {
 
 const crashMax = 3
 
-// apply gives the records after the step.
+// apply returns the records after the step.
 func (s step) apply(m model) model {
 	m = m.clone()
 	i := slices.IndexFunc(m.live, func(o session) bool { return o.serial == s.serial })
@@ -209,8 +209,8 @@ func (b *book) read(r io.Reader) {
 	}
 }
 
-// settle compares the file with the book. A step under way when the child was killed is
-// wholly there or not at all; from then on it is what was found.
+// settle compares the file with the book. A step under way when the child was killed is wholly
+// there or not at all; from then on it is what was found.
 func (b *book) settle(t *testing.T, st *sqlitestore.Store) {
 	found := map[string]map[store.ID]store.Record{}
 	byTag := map[store.Tag]string{}
@@ -279,8 +279,8 @@ func (m model) differs(user string, recs map[store.ID]store.Record) string {
 	return ""
 }
 
-// TestCrash kills a process in the middle of its writes, again and again. What a kill cannot show is
-// whether the disk kept what it was told to: that rests on synchronous=FULL.
+// TestCrash (P12) kills a process in the middle of its writes, again and again. What a kill cannot
+// show is whether the disk kept what it was told to: that rests on synchronous=FULL.
 func TestCrash(t *testing.T) {
 	t.Parallel()
 	const kills = 100

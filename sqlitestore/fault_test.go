@@ -73,8 +73,8 @@ func (t *faultyTx) Commit() error {
 	return errors.Join(f.err, err)
 }
 
-// plain gives a store on one pool with nothing set but what waiting needs (and no durability, for speed): its
-// BEGIN is deferred, and it may open any number of connections.
+// plain returns a store on one pool with nothing set but what waiting needs (and no durability, for
+// speed): its BEGIN is deferred, and it may open any number of connections.
 func plain(t testing.TB) (*sqlite.Store, *atomic.Pointer[commitFault]) {
 	db, err := sql.Open("sqlite", "")
 	if err != nil {

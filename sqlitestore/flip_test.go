@@ -2,8 +2,11 @@ package sqlitestore_test
 
 import (
 	"bytes"
+	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -13,6 +16,7 @@ import (
 
 	"github.com/sojourn-go/sojourn/sqlitestore"
 	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/driver"
 )
 
 // flipped writes a file of some sessions with bytes changed, and opens it.
@@ -35,7 +39,7 @@ func flipped(t *testing.T, path string, image []byte, at ...int) *sqlitestore.St
 	return st
 }
 
-// image gives the file of some sessions, and these.
+// image returns the file of some sessions, and these.
 func image(t *testing.T, path string, n int) ([]byte, []store.Record) {
 	st := openAt(t, path, &sqlitestore.Options{NoReserve: true})
 	recs := make([]store.Record, n)
@@ -171,4 +175,84 @@ func TestFlippedFile(t *testing.T) {
 		st.Close()
 	}
 	t.Logf("%d flips, %d reads: %v", rounds, rounds*len(recs), kinds)
+}
+
+// TestOtherVersion has a row that another version has written: an outage for whoever asks for it. It
+// stays, whatever is asked.
+func TestOtherVersion(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sessions.db")
+	_, recs := image(t, path, 3)
+	rec := recs[1]
+	db, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var table string
+	var usr, head, meta []byte
+	if err := db.QueryRow("SELECT name FROM sqlite_schema WHERE sql LIKE '%head BLOB%'").Scan(&table); err != nil {
+		t.Fatal(err)
+	}
+	row := db.QueryRow("SELECT usr, head, meta FROM "+table+" WHERE id = ?", rec.Key.ID[:])
+	if err := row.Scan(&usr, &head, &meta); err != nil {
+		t.Fatal(err)
+	}
+	head = append(head[:len(head)-4], "more"...)
+	sum := crc32.Checksum(slices.Concat(rec.Key.Tag[:], rec.Key.ID[:], []byte{byte(len(usr))}, head, usr, meta), crc32.MakeTable(crc32.Castagnoli))
+	head = binary.BigEndian.AppendUint32(head, sum)
+	if _, err := db.Exec("UPDATE "+table+" SET head = ?, exp = 0, slot = 0 WHERE id = ?", head, rec.Key.ID[:]); err != nil {
+		t.Fatal(err)
+	}
+
+	st := openAt(t, path, &sqlitestore.Options{NoReserve: true})
+	defer st.Close()
+	ctx := t.Context()
+	_, _, got := st.Get(ctx, rec.Key)
+	_, created := st.Create(ctx, rec, store.Admission{})
+	_, revoked := st.Revoke(ctx, rec.User, store.Selection{})
+	var all error
+	for _, all = range st.All(ctx) {
+	}
+	for what, err := range map[string]error{
+		"get": got, "create": created, "update": st.Update(ctx, rec, 1), "touch": st.Touch(ctx, rec, 0), "revoke": revoked, "all": all,
+	} {
+		if !errors.Is(err, driver.ErrVersion) || errors.Is(err, store.ErrCorrupt) {
+			t.Errorf("%s: %v, want ErrUnavailable", what, err)
+		}
+	}
+	if n, err := st.Sweep(ctx, 10); n != 0 || err != nil {
+		t.Errorf("swept %d, %v", n, err)
+	}
+	var now []byte
+	if err := db.QueryRow("SELECT head FROM "+table+" WHERE id = ?", rec.Key.ID[:]).Scan(&now); err != nil || !bytes.Equal(now, head) {
+		t.Errorf("it is gone, or changed: %v", err)
+	}
+}
+
+// TestSweptDamage has a damaged row go in its time.
+func TestSweptDamage(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sessions.db")
+	_, recs := image(t, path, 3)
+	db, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var table string
+	if err := db.QueryRow("SELECT name FROM sqlite_schema WHERE sql LIKE '%head BLOB%'").Scan(&table); err != nil {
+		t.Fatal(err)
+	}
+	st := openAt(t, path, &sqlitestore.Options{NoReserve: true})
+	defer st.Close()
+	for i, want := range []int{0, 1} {
+		if _, err := db.Exec("UPDATE "+table+" SET meta = 'x', exp = exp * ?, slot = slot * ? WHERE id = ?", 1-i, 1-i, recs[1].Key.ID[:]); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := st.Sweep(t.Context(), 10); n != want || err != nil {
+			t.Errorf("swept %d, want %d, %v", n, want, err)
+		}
+	}
+	if _, _, err := st.Get(t.Context(), recs[1].Key); !errors.Is(err, store.ErrNotFound) {
+		t.Error(err)
+	}
 }

@@ -96,8 +96,8 @@ func Open(path string, opts *Options) (*Store, error) {
 	return s, nil
 }
 
-// writing gives the parameters of the connection that writes. The store waits for the lock itself,
-// where it heeds contexts, so SQLite need not wait long.
+// writing returns the parameters of the connection that writes. The store waits for the lock
+// itself, where it heeds contexts, so SQLite need not wait long.
 func writing(o *Options) url.Values {
 	v := url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(5)", "synchronous(FULL)", "wal_autocheckpoint(500)"}}
 	if o.MaxBytes > 0 {
@@ -106,7 +106,7 @@ func writing(o *Options) url.Values {
 	return v
 }
 
-// pool gives n connections, which stay.
+// pool returns n connections, which stay.
 func pool(path string, n int, params url.Values) (*sql.DB, error) {
 	path = "/" + strings.TrimPrefix(filepath.ToSlash(path), "/") // C:/… on Windows
 	u := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: params.Encode()}

@@ -17,7 +17,7 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// crowd gives a store with n live records of 256 bytes, made without waiting for the disk.
+// crowd returns a store with n live records of 256 bytes, made without waiting for the disk.
 func crowd(t testing.TB, n int) *sqlite.Store {
 	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "crowd.db")+"?_pragma=busy_timeout(5000)&_pragma=synchronous(OFF)")
@@ -83,7 +83,8 @@ func TestSweepCost(t *testing.T) {
 	}
 }
 
-// BenchmarkSweep deletes 100 expired records among many live ones. SOJOURN_CROWD=1000000 adds a size.
+// BenchmarkSweep deletes 100 expired records among many live ones. SOJOURN_CROWD=1000000 adds a
+// size.
 func BenchmarkSweep(b *testing.B) {
 	sizes := []int{10_000, 100_000}
 	if n, err := strconv.Atoi(os.Getenv("SOJOURN_CROWD")); err == nil {
@@ -104,8 +105,8 @@ func BenchmarkSweep(b *testing.B) {
 	}
 }
 
-// TestClockSetBack opens a file whose instants lie in the future, as after the machine's clock was set back:
-// time in a bubble begins in the year 2000.
+// TestClockSetBack opens a file whose instants lie in the future, as after the machine's clock was
+// set back: time in a bubble begins in the year 2000.
 func TestClockSetBack(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sessions.db")
 	st, err := sqlitestore.Open(path, nil)

@@ -9,20 +9,19 @@ import (
 	"time"
 )
 
-// Tag is the routing tag: all records of a user share it, so that one
-// partition of any engine holds them all.
+// Tag is the routing tag: all records of a user share it, so that one partition of any engine holds
+// them all.
 type Tag [16]byte
 
-// ID addresses a record within its tag. It is the SHA-256 of a secret that only
-// the client has, so nothing a store holds can be sent as a token.
+// ID addresses a record within its tag. It is the SHA-256 of a secret that only the client has, so
+// nothing a store holds can be sent as a token.
 type ID [32]byte
 
-// Handle is the public name of a session: stable while the session lives, also
-// when its key changes. It opens nothing and may be listed and logged.
+// Handle is the public name of a session: stable while the session lives, also when its key
+// changes. It opens nothing and may be listed and logged.
 type Handle [16]byte
 
-// Writer is a random nonce that identifies one write, so that a write sent
-// twice is recognised.
+// Writer is a random nonce that identifies one write, so that a write sent twice is recognised.
 type Writer [8]byte
 
 // Key addresses a record. It prints as its tag only.
@@ -33,12 +32,11 @@ type Key struct {
 
 // Record is what a store keeps for one session.
 //
-// Durations are handed in, instants come back: Created and Seen are in the
-// store's clock. In a record handed to a write, a zero Created or Seen means "now".
-// A Created that is not zero is kept as given (a renewed or moved session keeps
-// its age). A Seen that is not zero moves the stored one forward only; where a record is
-// inserted it is taken as given. Both are clamped to the store's now, so that no caller's
-// clock can lengthen a life.
+// Durations are handed in, instants come back: Created and Seen are in the store's clock. In a
+// record handed to a write, a zero Created or Seen means "now". A Created that is not zero is kept
+// as given (a renewed or moved session keeps its age). A Seen that is not zero moves the stored one
+// forward only; where a record is inserted it is taken as given. Both are clamped to the store's
+// now, so that no caller's clock can lengthen a life.
 type Record struct {
 	Key     Key
 	Handle  Handle
@@ -60,13 +58,13 @@ const (
 	MaxUser = 255     // bytes
 	MaxMeta = 1 << 10 // bytes
 	MaxData = 1 << 20 // bytes
-	// MaxLife bounds Idle and Lifetime (and Created+Lifetime stays within
-	// what every engine's time types hold).
+	// MaxLife bounds Idle and Lifetime (and Created+Lifetime stays within what every engine's time
+	// types hold).
 	MaxLife = 100 * 365 * 24 * time.Hour
 )
 
-// TagOf gives the routing tag of a user: the first half of a domain-separated
-// SHA-256. It needs no key: clients never see it, because tokens are sealed.
+// TagOf returns the routing tag of a user: the first half of a domain-separated SHA-256. It needs
+// no key: clients never see it, because tokens are sealed.
 func TagOf(user string) Tag {
 	const domain = "sojourn tag v1\x00"
 	var buf [len(domain) + MaxUser]byte // on the stack: every sign-in comes here
@@ -74,11 +72,11 @@ func TagOf(user string) Tag {
 	return Tag(sum[:16])
 }
 
-// IDOf gives the ID of the record that belongs to a client's secret.
+// IDOf returns the ID of the record that belongs to a client's secret.
 func IDOf(secret *[32]byte) ID { return sha256.Sum256(secret[:]) }
 
-// Expires tells when the record ends if it is not touched, in the store's
-// clock. The zero time means never.
+// Expires returns when the record ends if it is not touched, in the store's clock. The zero time
+// means never.
 func (r *Record) Expires() time.Time {
 	var t time.Time
 	if r.Idle > 0 {
@@ -92,15 +90,15 @@ func (r *Record) Expires() time.Time {
 	return t
 }
 
-// Live tells whether the record is unexpired at now: it is, up to but not including the
-// instant that Expires gives.
+// Live reports whether the record is unexpired at now: it is, up to but not including the instant
+// that Expires returns.
 func (r *Record) Live(now time.Time) bool {
 	e := r.Expires()
 	return e.IsZero() || now.Before(e)
 }
 
-// Check refuses what no store may accept, before any I/O: stores call it on each
-// record handed in. Errors: [ErrInvalid].
+// Check refuses what no store may accept, before any I/O: stores call it on each record handed in.
+// Errors: [ErrInvalid].
 func Check(r *Record) error {
 	switch {
 	case len(r.User) > MaxUser:
@@ -119,9 +117,9 @@ func Check(r *Record) error {
 	return nil
 }
 
-// CheckCreate is Check for what Create is given. It also refuses a negative Max or Age with [ErrInvalid] and an
-// Age over [GuardFor] with [ErrRevoked] (the store cannot know of revocations that old), and clears the
-// conditions for an anonymous record, which has none.
+// CheckCreate is Check for what Create is given. It also refuses a negative Max or Age with
+// [ErrInvalid] and an Age over [GuardFor] with [ErrRevoked] (the store cannot know of revocations
+// that old), and clears the conditions for an anonymous record, which has none.
 func CheckCreate(rec *Record, adm *Admission) error {
 	if err := Check(rec); err != nil {
 		return err
@@ -134,13 +132,13 @@ func CheckCreate(rec *Record, adm *Admission) error {
 		return fmt.Errorf("%w: admission with max %d, age %v", ErrInvalid, adm.Max, age)
 	}
 	if age > GuardFor {
-		return fmt.Errorf("%w: it took %v, at most %v", ErrRevoked, age, GuardFor)
+		return fmt.Errorf("%w: the sign-in took %v, at most %v", ErrRevoked, age, GuardFor)
 	}
 	return nil
 }
 
-// CheckRotate refuses a rotation whose keys, users or tail do not fit together.
-// Errors: [ErrInvalid].
+// CheckRotate refuses a rotation whose keys, users or tail do not fit together. Errors:
+// [ErrInvalid].
 func CheckRotate(old Key, rec, tail *Record) error {
 	if err := Check(rec); err != nil {
 		return err
@@ -173,7 +171,7 @@ func CheckUser(user string) error {
 	return nil
 }
 
-// Picks tells whether the selection takes the record with handle h.
+// Picks reports whether the selection takes the record with handle h.
 func (s Selection) Picks(h Handle) bool {
 	if len(s.Only) > 0 {
 		return contains(s.Only, h)
@@ -190,7 +188,7 @@ func contains(hs []Handle, h Handle) bool {
 	return false
 }
 
-// String gives the handle's public spelling: 22 characters of base64url.
+// String returns the handle's public spelling: 22 characters of base64url.
 func (h Handle) String() string { return base64.RawURLEncoding.EncodeToString(h[:]) }
 
 // MarshalText is String as bytes.

@@ -11,8 +11,8 @@ import (
 // the context's error; what else each may return is said beside it. A method that an engine cannot
 // offer at all returns [errors.ErrUnsupported]; the stores of this project offer all but Watch.
 //
-// Every method is required, so a wrapper that embeds a Store forwards all of them. The package
-// comment is the checklist behind this interface.
+// Every method is required, so a wrapper that embeds a Store forwards all of them. The comment of
+// package driver is the checklist behind this interface.
 type Store interface {
 	// Traits says what is special about the store. It is the same at every call.
 	Traits() Traits
@@ -79,7 +79,7 @@ type Store interface {
 	// [Traits] says no Push.
 	Watch(ctx context.Context, f func(Ending)) error
 
-	// Sweep deletes at most limit expired records and tells how many; fewer than limit means that
+	// Sweep deletes at most limit expired records and returns how many; fewer than limit means that
 	// none is left. Its cost grows with what is expired, not with what is stored. Engines that
 	// expire by themselves return 0.
 	Sweep(ctx context.Context, limit int) (int, error)
@@ -102,8 +102,8 @@ type Traits struct {
 	// Skew is how far the clocks of the engine may differ from each other: that of a cluster whose
 	// nodes each have their own. 0 means one clock.
 	Skew time.Duration
-	// Local says that the store acts in this process, so that it judges how long ago a sign-in began
-	// at the very act: nothing can overtake the sign-in on its way.
+	// Local says that the store acts in this process, so that it judges how long ago a sign-in
+	// began at the very act: nothing can overtake the sign-in on its way.
 	Local bool
 	// Push says that Watch works.
 	Push bool
@@ -119,14 +119,14 @@ type Admission struct {
 	Evict bool
 	// Began is when the sign-in began, at most [GuardFor] ago, by the clock of this process (with
 	// time.Now's monotonic reading). A Revoke (without Only) since then makes Create fail with
-	// [ErrRevoked]. Zero asks for no such check. A store turns it into an age by [Admission.Age] when
-	// it is called or later, and its engine refuses where the last Revoke is at or after now-Age. An
-	// engine with several clocks adds their skew: it may refuse too much, never too little. What
-	// overtakes the call on its way shows in [Admitted].
+	// [ErrRevoked]. Zero asks for no such check. A store turns it into an age by [Admission.Age]
+	// when it is called or later, and its engine refuses where the last Revoke is at or after
+	// now-Age. An engine with several clocks adds their skew: it may refuse too much, never too
+	// little. What overtakes the call on its way shows in [Admitted].
 	Began time.Time
-	// Known is the instant, as [Revoked] gave it, of a revocation that the sign-in knows of: it and
-	// those before it do not count for Began. Zero means none. It is for a program that ends all of a
-	// user's sessions and signs the user in again, such as after a change of the password.
+	// Known is the instant, as [Revoked] has it, of a revocation that the sign-in knows of: it and
+	// those before it do not count for Began. Zero means none. It is for a program that ends all of
+	// a user's sessions and signs the user in again, such as after a change of the password.
 	Known time.Time
 }
 
@@ -166,7 +166,7 @@ type Selection struct {
 	Except []Handle // all but these
 }
 
-// Ending is a Revoke that Watch tells of.
+// Ending is a Revoke as Watch reports it.
 type Ending struct {
 	User      string // whose sessions ended
 	Selection        // which of them, as given to Revoke

@@ -19,8 +19,7 @@ import (
 	"github.com/sojourn-go/sojourn/sojourntest"
 )
 
-// What the older library did wrong, re-enacted. The numbers are those of the comparison of session
-// libraries that this project began with; letters count what it names under one number.
+// What the older library did wrong, re-enacted. docs/promises.md says what the numbers are.
 
 // slow is a request that has loaded its session and waits.
 type slow struct{ reached, release, done chan struct{} }
@@ -55,7 +54,7 @@ func request(v visitor) *http.Request {
 	return r
 }
 
-// P15a: two overlapping requests on one session, one sets a, the other b: both are kept.
+// D15: two overlapping requests on one session, one sets a, the other b: both are kept.
 func TestP15aOverlap(t *testing.T) {
 	on(t, storers, func(t *testing.T, o Overseer, s Storer) {
 		v := visit(t, o)
@@ -89,7 +88,7 @@ func TestP15aOverlap(t *testing.T) {
 	})
 }
 
-// P15b: a session that somebody ended during a slow request is not back afterwards.
+// D15: a session that somebody ended during a slow request is not back afterwards.
 func TestP15bEnded(t *testing.T) {
 	on(t, storers, func(t *testing.T, o Overseer, s Storer) {
 		for name, act := range map[string]http.HandlerFunc{
@@ -111,7 +110,7 @@ func TestP15bEnded(t *testing.T) {
 	})
 }
 
-// P16a: a handler that sets a value and writes no body.
+// D16: a handler that sets a value and writes no body.
 func TestP16aNoBody(t *testing.T) {
 	on(t, everywhere, func(t *testing.T, o Overseer, _ Storer) {
 		c := sojourntest.NewClient(t, NewOverseeingMiddleware(o).Wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { Set(w, "k", "1") })))
@@ -124,7 +123,7 @@ func TestP16aNoBody(t *testing.T) {
 	})
 }
 
-// P16b: a value set after the first byte is kept where there is a session, and reported where there
+// D16: a value set after the first byte is kept where there is a session, and reported where there
 // is none.
 func TestP16bLate(t *testing.T) {
 	for _, name := range []string{"memory", "disk"} {
@@ -165,7 +164,7 @@ func TestP16bLate(t *testing.T) {
 	}
 }
 
-// P16c: what a request has set, it reads.
+// D16: what a request has set, it reads.
 func TestP16cReadOwn(t *testing.T) {
 	on(t, everywhere, func(t *testing.T, o Overseer, _ Storer) {
 		sojourntest.NewClient(t, NewOverseeingMiddleware(o).Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -188,7 +187,7 @@ func TestP16cReadOwn(t *testing.T) {
 	})
 }
 
-// P16d: flushing works, in every way, and the cookie is out before the first byte; so does
+// D16: flushing works, in every way, and the cookie is out before the first byte; so does
 // hijacking.
 func TestP16dFlush(t *testing.T) {
 	on(t, everywhere, func(t *testing.T, o Overseer, _ Storer) {
@@ -230,7 +229,7 @@ func TestP16dFlush(t *testing.T) {
 	})
 }
 
-// P16e: hits without a cookie on a handler that never touches the session leave nothing, nor do
+// D16: hits without a cookie on a handler that never touches the session leave nothing, nor do
 // forged and old cookies.
 func TestP16eVisitors(t *testing.T) {
 	on(t, everywhere, func(t *testing.T, o Overseer, s Storer) {
@@ -252,7 +251,7 @@ func TestP16eVisitors(t *testing.T) {
 	})
 }
 
-// P16f: an expired session is not served, cleaner or not.
+// D16: an expired session is not served, cleaner or not.
 func TestP16fExpired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := must(NewMemoryStorer(time.Hour, 10*time.Minute))
@@ -273,7 +272,7 @@ func TestP16fExpired(t *testing.T) {
 	})
 }
 
-// P16g: the cleaner runs until it is stopped, and not once only. Stopping one that never ran is
+// D16: the cleaner runs until it is stopped, and not once only. Stopping one that never ran is
 // nothing, nor is starting twice.
 func TestP16gCleaner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -305,7 +304,7 @@ func TestP16gCleaner(t *testing.T) {
 	})
 }
 
-// P16h: ResetExpiry, Get, Set, All and Clean at the same time, under the race detector.
+// D16: ResetExpiry, Get, Set, All and Clean at the same time, under the race detector.
 func TestP16hParallel(t *testing.T) {
 	on(t, storers, func(t *testing.T, o Overseer, s Storer) {
 		v := visit(t, o)
@@ -340,7 +339,7 @@ func TestP16hParallel(t *testing.T) {
 	})
 }
 
-// P16i: DiskStorer.Clean leaves what is not its own, however old and whatever its name.
+// D16: DiskStorer.Clean leaves what is not its own, however old and whatever its name.
 func TestP16iCleanOnlyOurs(t *testing.T) {
 	d := newDisk(t, time.Second)
 	folder := d.faces.root.Name()
@@ -358,7 +357,7 @@ func TestP16iCleanOnlyOurs(t *testing.T) {
 	}
 }
 
-// P16j: the default storer's folder is one of its own.
+// D16: the default storer's folder is one of its own.
 func TestP16jDefaultFolder(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	for _, name := range []string{"", "shop"} {

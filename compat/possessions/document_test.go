@@ -234,7 +234,7 @@ func TestCookieRoom(t *testing.T) {
 	}
 }
 
-// P19, as far as it is possessions': a cookie of one overseer opens no session of another on the
+// D19, as far as it is possessions': a cookie of one overseer opens no session of another on the
 // same storer or key, and no ID, handle or stored text opens anything.
 func TestP19Crossover(t *testing.T) {
 	key, m := randomKey(), must(NewDefaultMemoryStorer())

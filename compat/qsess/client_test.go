@@ -97,7 +97,7 @@ func TestGetSessionByCookie(t *testing.T) {
 }
 
 // TestClientHangsUp: the request's context bounds reading, and a client that has gone cancels no
-// write (P34: there were no contexts).
+// write (D34: there were no contexts).
 func TestClientHangsUp(t *testing.T) {
 	st := newMap(t)
 	cookie, token := save(t, st.NewSession([]byte("ada")))

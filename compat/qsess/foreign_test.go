@@ -125,7 +125,7 @@ func TestOwnBackEnd(t *testing.T) {
 	}
 }
 
-// TestOwnBackEndTokens is P19 as far as a back-end without a name allows: a token is bound to key,
+// TestOwnBackEndTokens is D19 as far as a back-end without a name allows: a token is bound to key,
 // AuthType and cookie name. Where all three are the same another back-end's token opens what has
 // the same id, as NewStore says.
 func TestOwnBackEndTokens(t *testing.T) {

@@ -63,7 +63,7 @@ func TestOneTable(t *testing.T) {
 	wantNone(t, web, cookie)
 }
 
-// TestHooks: a matching pair round-trips (P22: Decrypt used to get another text), and the keys do
+// TestHooks: a matching pair round-trips (D22: Decrypt used to get another text), and the keys do
 // not count.
 func TestHooks(t *testing.T) {
 	disk, err := diskstore.Open(t.TempDir(), nil)

@@ -337,7 +337,7 @@ func TestRefreshMeetsRevocation(t *testing.T) {
 	wantNone(t, st, token)
 }
 
-// TestOutage is P23 on the map, with each call failing.
+// TestOutage is D23 on the map, with each call failing.
 func TestOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, kind := range []error{store.ErrUnavailable, store.ErrIndeterminate} {

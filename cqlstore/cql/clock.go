@@ -93,7 +93,7 @@ const (
 	longestTTL = 20*365*86400 - 1   // s
 )
 
-// seconds gives a time to live of at least ms, or 0, which is none.
+// seconds returns a time to live of at least ms, or 0, which is none.
 func (e *engine) seconds(ms, spare, now int64) int64 {
 	ttl := (max(ms, 0) + 999 + spare) / 1000
 	if ms >= ticks.Never/2 || ttl > longestTTL || now/1000+ttl > lastExpiry {

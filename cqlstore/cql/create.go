@@ -95,7 +95,7 @@ func (a *attempt) add(r *row, adm store.Admission) (got store.Admitted, err erro
 	}
 }
 
-// rowAt gives the answered row with the ID if there is a record in it, live or not.
+// rowAt returns the answered row with the ID if there is a record in it, live or not.
 func rowAt(rows []cells, id store.ID) *cells {
 	for i := range rows {
 		if string(rows[i].id) == string(id[:]) && (rows[i].ver != nil || rows[i].seen != nil || rows[i].writer != nil) {
@@ -226,7 +226,7 @@ func (a *attempt) partition(tag store.Tag, level Consistency) (p *partition, err
 	return p, err
 }
 
-// of gives the user's records, ended ones too; damaged are those that nobody can use.
+// of returns the user's records, ended ones too; damaged are those that nobody can use.
 func (p *partition) of(user string) (mine, damaged []*row) {
 	for i := range p.rows {
 		c := &p.rows[i]

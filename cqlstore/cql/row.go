@@ -21,7 +21,7 @@ type row struct {
 	data   []byte
 }
 
-// newRow gives what a caller hands in. Its bytes are the caller's: they are sent before the call
+// newRow returns what a caller hands in. Its bytes are the caller's: they are sent before the call
 // returns.
 func newRow(r *store.Record, version int64) *row {
 	return &row{
@@ -40,7 +40,7 @@ func (r *row) settle(now int64) {
 	}
 }
 
-// at gives the lives with now for what is to be now.
+// at returns the lives with now for what is to be now.
 func (l lives) at(now int64) lives {
 	if l.created == ticks.Never {
 		l.created = now
@@ -84,11 +84,11 @@ func (c *cells) named() map[string]any {
 	}
 }
 
-// absent tells whether there is no record: nothing was written, all of it has expired, or only
+// absent reports whether there is no record: nothing was written, all of it has expired, or only
 // cells of a touch are left.
 func (c *cells) absent() bool { return c.ver == nil || c.seen == nil }
 
-// wrote tells whether the row is what the writer's write to the version before left.
+// wrote reports whether the row is what the writer's write to the version before left.
 func (c *cells) wrote(w store.Writer, version int64) bool {
 	return c.ver != nil && *c.ver == version && string(c.writer) == string(w[:])
 }
@@ -112,7 +112,7 @@ func (c *cells) row(key store.Key) (*row, error) {
 	return r, nil
 }
 
-// damaged tells whether the cells are none that a Store writes. The engine's own checksums guard
+// damaged reports whether the cells are none that a Store writes. The engine's own checksums guard
 // their bytes; this finds what other programs wrote.
 func (c *cells) damaged(tag store.Tag) bool {
 	const most = int64(store.MaxLife / time.Millisecond)

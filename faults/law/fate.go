@@ -85,7 +85,7 @@ func (h *history) end() (at, mayFrom int64) {
 	return at, mayFrom
 }
 
-// last gives the keys that the session surely had, and from which nobody tried to move it, with the time since when it had them.
+// last returns the keys that the session surely had, and from which nobody tried to move it, with the time since when it had them.
 func (h *history) last() map[store.ID]int64 {
 	keys := map[store.ID]int64{}
 	for _, o := range h.ops {

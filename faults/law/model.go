@@ -92,7 +92,7 @@ const (
 	ended
 )
 
-// step gives the states that may follow, none if the answer cannot be.
+// step returns the states that may follow, none if the answer cannot be.
 func (l *Log) step(s state, in input, out output) []state {
 	at := s.phase == alive && s.key == in.key
 	switch out.outcome {

@@ -120,7 +120,7 @@ func each(n int, act func(int) error) error {
 	return errors.Join(errs...)
 }
 
-// final reads a session at all of its keys, through the log, and tells whether it lives.
+// final reads a session at all of its keys, through the log, and reports whether it lives.
 func (l *Log) final(ctx context.Context, s store.Store, h *history) (live bool, err error) {
 	w := l.Watch(s)
 	for _, id := range h.ids {

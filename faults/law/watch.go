@@ -67,14 +67,14 @@ func NewLog() *Log {
 		tails: map[store.Writer]bool{}, tailed: map[store.ID]bool{}}
 }
 
-// Counts gives what was done so far.
+// Counts returns what was done so far.
 func (l *Log) Counts() Counts {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.counts
 }
 
-// Watch gives the store with everything that is done through it written into the log.
+// Watch returns the store with everything that is done through it written into the log.
 func (l *Log) Watch(s store.Store) store.Store { return &watched{s, l} }
 
 type watched struct {

@@ -251,7 +251,7 @@ func (w *worker) revoke(at *session) {
 	})
 }
 
-// number gives one from 0 to n-1.
+// number returns one from 0 to n-1.
 func number(n int) int {
 	var b [4]byte
 	rand.Read(b[:])

@@ -21,7 +21,7 @@ type Site struct {
 	acked atomic.Int64
 }
 
-// Acked tells how many changes visitors were told of so far.
+// Acked returns how many changes visitors were told of so far.
 func (s *Site) Acked() int { return int(s.acked.Load()) }
 
 // New makes a site of one node for each store. Tokens are renewed each second and every use is written down after
@@ -89,7 +89,7 @@ func answer(w http.ResponseWriter, r *http.Request, err error) {
 	fmt.Fprintf(w, " (%v)", err)
 }
 
-// load gives the session of somebody who is signed in, or answers.
+// load returns the session of somebody who is signed in, or answers.
 func load(m *sojourn.Manager, w http.ResponseWriter, r *http.Request) *sojourn.Session {
 	s, err := m.Load(r)
 	if err != nil {

@@ -178,7 +178,7 @@ func (v *visitor) end() {
 	}
 }
 
-// insist sends a request until the store answers, or final ends, and tells whether once was not enough.
+// insist sends a request until the store answers, or final ends, and reports whether once was not enough.
 func (v *visitor) insist(method, path string) (w *httptest.ResponseRecorder, again bool) {
 	for ; ; again = true {
 		w = v.send(method, path)

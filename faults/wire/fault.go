@@ -39,7 +39,7 @@ func (n *Network) Disarm() {
 	n.mu.Unlock()
 }
 
-// strike tells whether the armed cut is meant for this request; if so it is used up.
+// strike reports whether the armed cut is meant for this request; if so it is used up.
 func (n *Network) strike(request []byte) (When, bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -28,7 +28,7 @@ type Network struct {
 	done    sync.WaitGroup
 }
 
-// New gives a network without faults. Close it.
+// New returns a network without faults. Close it.
 func New() *Network {
 	flows := make(chan struct{})
 	close(flows)
@@ -45,7 +45,7 @@ type proxy struct {
 // errClosed is the answer of a network after Close.
 var errClosed = errors.New("wire: network is closed")
 
-// Through gives the loopback address that leads to the server at addr ("host:port").
+// Through returns the loopback address that leads to the server at addr ("host:port").
 func (n *Network) Through(addr string) (string, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -90,11 +90,11 @@ func (n *Network) Close() error {
 	return nil
 }
 
-// Turns tells how often a server answered after a client had spoken, on all connections since the
+// Turns returns how often a server answered after a client had spoken, on all connections since the
 // network began: the round trips, as long as requests come one after the other.
 func (n *Network) Turns() int { return int(n.turns.Load()) }
 
-// Conns tells how many connections are open.
+// Conns returns how many connections are open.
 func (n *Network) Conns() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -33,16 +33,19 @@ type edit struct {
 // Both parts of an entry may share memory with the record that they were read from.
 type entry struct{ name, raw []byte }
 
-// Of gives the values in data, which [Check] has accepted. It keeps data and never writes to it.
+// Of returns the values in data, which [Check] has accepted. It keeps data and never writes to it.
 func Of(data []byte) Values { return Values{data: data} }
 
 // Check accepts exactly what Encode makes, so that look-ups need not check again. Errors:
-// [ErrMalformed].
+// [ErrMalformed], [field.ErrVersion].
 func Check(data []byte) error {
 	if len(data) == 0 {
 		return nil
 	}
-	if data[0] != version || len(data) == 1 {
+	if data[0] != version {
+		return field.ErrVersion
+	}
+	if len(data) == 1 {
 		return ErrMalformed
 	}
 	var last []byte

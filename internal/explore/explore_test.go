@@ -28,7 +28,7 @@ var (
 )
 
 // TestExplore explores a fixed number of schedules that cover every call of every pair with every
-// outcome, or, with -explore.all, all that there are.
+// outcome, or, with -explore.all, all that there are. What comes of them is judged by L1 to L9 and P4.
 func TestExplore(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(800)) // runs are small and many
 	switch {

@@ -88,18 +88,19 @@ func (r *run) mustBeOver(q *request, d *deed, f func(*store.Record) bool) {
 // lostTrack reports whether q was told that what a renewal has left is damaged: nothing leads on from there.
 func (q *request) lostTrack() bool {
 	return slices.ContainsFunc(q.calls, func(c *call) bool {
-		rec := q.run.record(c.key, c.at)
+		rec := q.run.record(c.key, c.at-1) // it is gone since
 		return c.said == store.ErrCorrupt && rec != nil && tailOf(rec) != nil
 	})
 }
 
 // heldBy gives the session that q held when the act began, or loaded for it.
 func (q *request) heldBy(d *deed) (word, bool) {
-	if w, ok := q.held(d.began); ok {
+	spent := q.spent() // then it holds nothing but its own, whatever it has seen
+	if w, ok := q.held(d.began); ok && (w.own || !spent) {
 		return w, ok
 	}
 	for _, w := range q.words(d.end) {
-		if w.at > d.began && w.live && !w.own {
+		if w.at > d.began && w.live && !w.own && !spent {
 			return w, true
 		}
 	}
@@ -209,7 +210,7 @@ func (r *run) judgeRevokeOne(q *request, d *deed) {
 // browser has its session, unless somebody ended it on purpose.
 func (r *run) judgeClient() {
 	reached := r.reached(r.end() - 1)
-	damaged := slices.ContainsFunc(r.reqs, (*request).damaged) // and signing in may have deleted the tail that led on
+	damaged := slices.ContainsFunc(r.reqs, (*request).damaged) // perhaps the tail that led on
 	for _, rec := range r.sessions() {
 		q := r.writer(rec.Key)
 		if damaged || reached[rec.Key] || q == nil || q.triedToEnd(word{key: rec.Key}, r.end()) || q.faulted() > 1 || q.diedWith(rec.Key) {
@@ -230,6 +231,22 @@ func (r *run) judgeClient() {
 	if had && r.follow(openToken(r.ring, r.scene.sealed, r.jar), r.end()-1) == nil {
 		r.find("L3", nil, r.end(), "the browser had a session, nobody has ended it, and its cookie opens none")
 	}
+}
+
+// judgeStays applies L7 to the browser: a user who signs in again keeps the session, and so its values.
+func (r *run) judgeStays() {
+	before, now := r.follow(openToken(r.ring, r.scene.sealed, r.jars[len(r.jars)-1]), 0), r.follow(openToken(r.ring, r.scene.sealed, r.jar), r.end()-1)
+	if before == nil || now == nil || before.User == "" || before.Handle == now.Handle {
+		return
+	}
+	for _, q := range r.reqs {
+		if q.damaged() || q.slow || slices.ContainsFunc(q.deeds, func(d *deed) bool {
+			return d.aim == toLogout || d.aim == toRevokeUser || d.aim == toRevokeOne || d.aim == toLogin && d.user != before.User
+		}) {
+			return
+		}
+	}
+	r.find("L7", nil, r.end(), "the browser has a session of its user's that is not the one from before, and nobody has ended that")
 }
 
 // reached gives the keys to which the tokens lead that clients have had, at a tick.
@@ -300,8 +317,8 @@ func (r *run) endedOnPurpose() bool {
 		if q.blind() {
 			return true
 		}
-		if q.slow && r.scene.situation.slow || q.damaged() && slices.ContainsFunc(q.deeds, func(d *deed) bool { return d.aim.identity() }) {
-			return true // it expired; or signing in is the way out of a damaged record
+		if q.slow && r.scene.situation.slow || q.damaged() {
+			return true // it expired, or its record is damaged
 		}
 	}
 	return faults > 1 || others && logins > 0

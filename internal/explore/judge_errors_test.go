@@ -83,7 +83,7 @@ func (r *run) unjustEnd(q *request, f failure) (law, why string) {
 		}
 	}
 	for _, ch := range r.changes {
-		if ch.at <= f.at && (ch.call.method == remove || ch.before != nil && held[ch.before.Handle] && ch.ends()) {
+		if ch.at <= f.at && (ch.call.method == remove || ch.call.method == get || ch.before != nil && held[ch.before.Handle] && ch.ends()) {
 			return "", ""
 		}
 	}
@@ -109,8 +109,8 @@ func (ch *change) ends() bool {
 		d != nil && (d.aim == toLogin || d.aim == toRevokeOthers || d.aim == toLogout)
 }
 
-// unjustConflict: only a value that is taken once, and a sign-in that keeps values which went with another, or
-// with their session's end, cannot be merged.
+// unjustConflict: only a value that is taken once, a new token that is made at once where another one was, and a
+// sign-in that keeps values which went with another, with their session's end or with its damage, cannot be merged.
 func (r *run) unjustConflict(q *request, f failure) (law, why string) {
 	taken := slices.ContainsFunc(q.deeds, func(d *deed) bool { return d.aim == toTake && len(d.got) > 0 && d.end < f.at })
 	takers, signIns := 0, 0
@@ -118,10 +118,18 @@ func (r *run) unjustConflict(q *request, f failure) (law, why string) {
 		takers += min(1, o.count(toTake))
 		signIns += min(1, o.count(toLogin))
 	}
-	if taken && takers > 1 || f.by != nil && f.by.keep && (signIns > 1 || r.heldEnded(q, f) || q.knowsMark(f.at) || q.ownEndLost(f)) || q.confused(f.at) {
+	if taken && takers > 1 || q.forestalled(f) || f.by != nil && f.by.keep && (signIns > 1 || r.heldEnded(q, f) || q.knowsMark(f.at) || q.ownEndLost(f) || slices.ContainsFunc(r.reqs, (*request).damaged)) || q.confused(f.at) {
 		return "", ""
 	}
 	return "L7", "a conflict, where the changes could be merged"
+}
+
+// forestalled reports whether the act that failed was to give the session a new token at once, and met the mark
+// of another such act.
+func (q *request) forestalled(f failure) bool {
+	return f.by != nil && (f.by.aim == toLogin || f.by.aim == toRevokeOthers) && slices.ContainsFunc(q.calls, func(c *call) bool {
+		return c.at < f.at && c.method == get && c.said == nil && slices.Equal(tailOf(c.rec), []byte{2}) && string(metaField(c.rec, 9)) == f.by.user
+	})
 }
 
 // heldEnded reports whether the session that q held when the act began that failed was ended by then, by

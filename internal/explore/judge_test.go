@@ -40,6 +40,7 @@ func (r *run) judge() {
 	r.judgeTokens()
 	r.judgeEnds()
 	r.judgeClient()
+	r.judgeStays()
 	if !r.scene.sealed {
 		r.judgeData()
 	}

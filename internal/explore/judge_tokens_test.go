@@ -98,14 +98,14 @@ func (r *run) judgeSealedVisitor(q *request) {
 }
 
 // replaced gives the request of this browser whose act on identity has replaced or ended the session that
-// q was sent with, before a tick; nil for none. (A damaged record is deleted, and leaves no mark, and so does a revocation; see marksNot.)
+// q was sent with, before a tick; nil for none. (A damaged record leaves no mark, and so does a revocation; see marksNot.)
 func (r *run) replaced(q *request, before int) *request {
 	rec := r.follow(openToken(r.ring, r.scene.sealed, q.cookies), q.sentAt)
 	if rec == nil {
 		return nil
 	}
 	for _, ch := range r.changes {
-		if ch.at < before && ch.call.method == remove && ch.before != nil && ch.before.Handle == rec.Handle {
+		if ch.at < before && (ch.call.method == remove || ch.call.method == get) && ch.before != nil && ch.before.Handle == rec.Handle {
 			return nil
 		}
 	}

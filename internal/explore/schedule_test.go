@@ -19,6 +19,7 @@ type run struct {
 	faults  int // how many faults may still happen
 	reqs    []*request
 	jar     jar        // the browser's, now
+	form    string     // the CSRF token of the form that was rendered last
 	mu      sync.Mutex // of what follows, which a touch beside a handler reads and writes, too
 	trace   []event
 	changes []change

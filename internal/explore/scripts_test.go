@@ -217,6 +217,8 @@ var scripts = []*script{
 	{name: "bob-or-incr", acts: []act{aBob, aIncr}, stubborn: true},
 	{name: "logout-bob", acts: []act{aLogout, aBob}},
 	{name: "bob-logout", acts: []act{aBob, aLogout}},
+	{name: "ada-commit", acts: []act{aAda, aCommit}},
+	{name: "renew-commit", acts: []act{aRenew, aCommit}},
 	{name: "logout-commit-public", acts: []act{aLogout, aCommit, aPublic}},
 	{name: "revoke-ada", acts: []act{aRevokeAda, aAda}},
 
@@ -250,6 +252,9 @@ var scripts = []*script{
 	{name: "read-3min", acts: []act{aRead, aThree}, slow: true},
 	{name: "incr-3min", acts: []act{aRead, aThree, aIncr}, slow: true},
 	{name: "incr-12min", acts: []act{aRead, aSleep, aIncr}, slow: true},
+	{name: "renew-commit-3min", acts: []act{aRenew, aCommit, aThree}, slow: true},
+	{name: "incr-commit-3min", acts: []act{aIncr, aCommit, aThree}, slow: true},
+	{name: "ada-commit-3min", acts: []act{aAda, aCommit, aThree}, slow: true},
 	{name: "renew-incr-12min", acts: []act{aRenew, aSleep, aIncr}, slow: true},
 }
 

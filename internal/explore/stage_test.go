@@ -93,6 +93,8 @@ type call struct {
 	truth  error // what the engine said; of a call that was not applied, the fault's error
 	said   error // what the request was told
 	apply  func() error
+	// destroy takes the record of a Get away, as damage does: nobody can use it from then on.
+	destroy func()
 }
 
 // written reports whether the call has changed the store.
@@ -128,7 +130,7 @@ func (s stage) Get(ctx context.Context, key store.Key) (rec store.Record, now ti
 	err = s.ask(ctx, call{method: get, key: key, rec: &rec, apply: func() (err error) {
 		rec, now, err = s.engine.Get(ctx, key)
 		return err
-	}})
+	}, destroy: func() { _ = s.engine.Delete(ctx, key) }})
 	if err != nil {
 		return store.Record{}, now, err
 	}
@@ -191,6 +193,9 @@ func (c *call) carryOut() {
 	case applied, lost:
 		c.truth = c.apply()
 	default:
+		if c.fault.outcome == corrupt {
+			c.destroy()
+		}
 		c.truth = outcomeErrors[c.fault.outcome]
 	}
 	c.said = c.truth

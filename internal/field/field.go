@@ -2,7 +2,14 @@
 // section 1): a uvarint length in its shortest form, then that many bytes.
 package field
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"errors"
+)
+
+// ErrVersion says that bytes begin with a version that is not known here: another node's, not
+// damage.
+var ErrVersion = errors.New("written by another version of this library")
 
 // Cut cuts one field off b. ok is false if b does not begin with one. f and rest share b's memory;
 // appending to f copies it first.

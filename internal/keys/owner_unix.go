@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// ownerOf gives the user id of a file's owner.
+// ownerOf returns the user id of a file's owner.
 func ownerOf(info fs.FileInfo) (id int, known bool) {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {

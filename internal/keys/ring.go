@@ -32,7 +32,7 @@ type Refused struct{ reason error }
 // Error is the reason.
 func (r *Refused) Error() string { return r.reason.Error() }
 
-// Unwrap gives the reason.
+// Unwrap returns the reason.
 func (r *Refused) Unwrap() error { return r.reason }
 
 func refuse(format string, args ...any) error { return &Refused{fmt.Errorf(format, args...)} }
@@ -76,7 +76,7 @@ func NewKey() []byte {
 	return b
 }
 
-// IDOf gives the id of a key.
+// IDOf returns the id of a key.
 func IDOf(key []byte) (id ID) {
 	sum := sha256.Sum256(append([]byte("sojourn key id v1\x00"), key...))
 	copy(id[:], sum[:])

@@ -132,7 +132,10 @@ func (m *Meta) decode(b []byte, texts bool) error {
 	if len(b) == 0 {
 		return nil
 	}
-	if b[0] != version || len(b) == 1 {
+	if b[0] != version {
+		return field.ErrVersion
+	}
+	if len(b) == 1 {
 		return ErrMalformed
 	}
 	var last byte

@@ -42,7 +42,7 @@ func Sum(text string) [sha256.Size]byte {
 	return sha256.Sum256(buf[:copy(buf[:], text)])
 }
 
-// set gives the place of a hash, which is random enough to pick one by.
+// set returns the place of a hash, which is random enough to pick one by.
 func (c *Cache) set(sum *[sha256.Size]byte) *[ways]atomic.Pointer[known] {
 	t := c.table.Load()
 	if t == nil {

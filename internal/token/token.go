@@ -91,7 +91,7 @@ func AppendDecode(dst []byte, text string) ([]byte, error) {
 	return Encoding.AppendDecode(dst, []byte(text))
 }
 
-// Seal gives the text that the client gets. Errors: the Sealer's.
+// Seal returns the text that the client gets. Errors: the Sealer's.
 func Seal(k Sealer, aad []byte, c *Credential) (string, error) {
 	var plain [plainLen]byte
 	copy(plain[:], c.Secret[:])

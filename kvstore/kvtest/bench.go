@@ -59,7 +59,7 @@ func (b *bench) ok(err error) {
 	}
 }
 
-// sessions gives n records with users of their own, and keys and values for the bare
+// sessions returns n records with users of their own, and keys and values for the bare
 // engine that are as long as the store's: its header, user and data.
 func (b *bench) sessions(n, size int) (recs []store.Record, keys [][]byte, value []byte) {
 	for i := range n {

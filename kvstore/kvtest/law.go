@@ -102,7 +102,7 @@ func (l *law) after() {
 	}
 }
 
-// lives gives what each worker has to go on with.
+// lives returns what each worker has to go on with.
 func (l *law) lives() [][]session {
 	all := make([][]session, len(l.workers))
 	for i := range l.workers {
@@ -210,7 +210,7 @@ func usersOf(worker string) []string {
 	return []string{"user-" + worker, "user-" + worker + "0", "user-" + worker + "\x00"}
 }
 
-// content gives the Data of a write: bytes that no other write has.
+// content returns the Data of a write: bytes that no other write has.
 func content(w store.Writer, size int) []byte {
 	b := make([]byte, size)
 	x := binary.BigEndian.Uint64(w[:])
@@ -221,7 +221,7 @@ func content(w store.Writer, size int) []byte {
 	return b
 }
 
-// below gives a number from 0 to n-1.
+// below returns a number from 0 to n-1.
 func below(n int) int {
 	var b [4]byte
 	rand.Read(b[:])

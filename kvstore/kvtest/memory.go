@@ -34,7 +34,7 @@ type node struct {
 	next       [levels]*node
 }
 
-// Counts gives what the engine was asked for since it was made.
+// Counts returns what the engine was asked for since it was made.
 func (m *Memory) Counts() Counts {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -53,7 +53,7 @@ func (m *Memory) before(key []byte) (path [levels]*node) {
 	return path
 }
 
-// Get gives a copy of a value.
+// Get returns a copy of a value.
 func (m *Memory) Get(key []byte) (value []byte, found bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -131,7 +131,7 @@ func (m *Memory) Walk(from, to []byte, f func(key, value []byte) bool) error {
 	return nil
 }
 
-// Keys gives all keys that begin with prefix.
+// Keys returns all keys that begin with prefix.
 func (m *Memory) Keys(prefix string) (keys [][]byte) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
@@ -141,7 +141,7 @@ func (m *Memory) Keys(prefix string) (keys [][]byte) {
 	return keys
 }
 
-// Cut gives the engine that a power cut now might leave: with all batches that were synced, and
+// Cut returns the engine that a power cut now might leave: with all batches that were synced, and
 // some of those after them.
 func (m *Memory) Cut() *Memory {
 	m.mu.RLock()
@@ -164,7 +164,7 @@ type machine struct {
 	wrap      func(*Memory) kvstore.Driver
 }
 
-// NewMachine gives a machine whose database is a [Memory], seen through wrap if that is not nil.
+// NewMachine returns a machine whose database is a [Memory], seen through wrap if that is not nil.
 func NewMachine(wrap func(*Memory) kvstore.Driver) Machine {
 	if wrap == nil {
 		wrap = func(m *Memory) kvstore.Driver { return m }

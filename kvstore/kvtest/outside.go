@@ -45,7 +45,7 @@ func (o *Outside) Do(f func()) {
 	o.free <- done
 }
 
-// Engine gives db as it may be used within a bubble.
+// Engine returns db as it may be used within a bubble.
 func (o *Outside) Engine(db kvstore.Driver) kvstore.Driver { return outsider{o, db} }
 
 type outsider struct {

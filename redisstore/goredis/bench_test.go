@@ -27,8 +27,9 @@ const (
 // act is one request of a goroutine.
 type act func(ctx context.Context, u, i int) error
 
-// bench is the same bytes as plain strings, which go-redis reads and writes as it is mostly used (a command a request, 20
-// connections), and as records of two stores: through rueidis and through go-redis.
+// bench is the same bytes as plain strings, which go-redis reads and writes as it is mostly used (a
+// command a request, 20 connections), and as records of two stores: through rueidis and through
+// go-redis.
 type bench struct {
 	c                redis.UniversalClient
 	rueidis, goredis *redisstore.Store
@@ -110,8 +111,8 @@ func (e *bench) write(s *redisstore.Store) act {
 	}
 }
 
-// compare lets 64 goroutines do each in turns, so that what else the machine does hurts all. It reports the rate of both stores as
-// shares of the bare driver's.
+// compare lets 64 goroutines do each in turns, so that what else the machine does hurts all. It
+// reports the rate of both stores as shares of the bare driver's.
 func compare(b *testing.B, bare, rueidis, goredis act) {
 	var took [3]time.Duration
 	ctx := b.Context()

@@ -17,7 +17,7 @@ import (
 	"github.com/sojourn-go/sojourn/store/storetest"
 )
 
-// dial gives a client to the server whose address is in the variable; the test closes it.
+// dial returns a client to the server whose address is in the variable; the test closes it.
 func dial(t testing.TB, variable string) redis.UniversalClient {
 	t.Helper()
 	address := os.Getenv(variable)

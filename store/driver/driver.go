@@ -19,7 +19,7 @@
 //
 // It refuses ended contexts and bad arguments before the driver is called, names the store and the
 // operation in errors, gives an error a sentinel where the driver did not, ends walks with their
-// context and tells of a damaged record at the end of a walk.
+// context, and reports a damaged record at the end of a walk.
 //
 // # Checklist
 //
@@ -79,7 +79,7 @@ import (
 //     it returns is unavailable for a read and indeterminate for a write: return
 //     [store.ErrUnavailable], wrapped, where a write was surely not applied;
 //   - need not look at the context between the records of a walk;
-//   - may yield a [store.ErrCorrupt] for a damaged record and go on: the front tells of one of them
+//   - may yield a [store.ErrCorrupt] for a damaged record and go on: the front reports one of them
 //     at the end.
 //
 // Records that are handed in belong to the front and are used again: a driver may change them, and

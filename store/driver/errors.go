@@ -25,10 +25,10 @@ func Known(err error) bool {
 }
 
 // Fault returns an error for what an engine or its client said. It matches class, a sentinel of
-// package store, and cause, which may be nil. Its text is that of class, and text, and of cause what
-// the network, TLS or the operating system said, such as "connection refused"; the rest of cause may
-// quote keys, values or passwords and is not shown. With a nil class the front says what such an
-// error means: unavailable for a read, indeterminate for a write.
+// package store, and cause, which may be nil. Its text is that of class, and text, and of cause
+// what the network, TLS or the operating system said, such as "connection refused"; the rest of
+// cause may quote keys, values or passwords and is not shown. With a nil class the front says what
+// such an error means: unavailable for a read, indeterminate for a write.
 func Fault(class error, text string, cause error) error { return &fault{class, text, cause} }
 
 // Corrupt returns a [store.ErrCorrupt] that names the session, unless its handle is zero, which is
@@ -40,7 +40,12 @@ func Corrupt(h store.Handle) error {
 	return fmt.Errorf("%w: session %v", store.ErrCorrupt, h)
 }
 
-// classed gives an error that matches one sentinel: its own, or else class.
+// ErrVersion says that a record is whole, by its checksum, and in a form that is not known here: a
+// newer process has written it. That is an outage of this one, and no damage: nobody removes such a
+// record unasked. Every later form keeps its checksum where it is, or it would look damaged here.
+var ErrVersion = fmt.Errorf("%w: another version of the store has written the record", store.ErrUnavailable)
+
+// classed returns an error that matches one sentinel: its own, or else class.
 func classed(err, class error) error {
 	if Known(err) {
 		return err

@@ -178,8 +178,8 @@ func (s *Store) All(ctx context.Context) iter.Seq2[store.Record, error] {
 	return s.walk(ctx, "all", func() iter.Seq2[store.Record, error] { return s.d.All(ctx) })
 }
 
-// walk yields what the driver does, until ctx ends or an error comes. A damaged record stops nobody:
-// the first of them is told at the end.
+// walk yields what the driver does, until ctx ends or an error comes. A damaged record stops
+// nobody: the first of them is told at the end.
 func (s *Store) walk(ctx context.Context, op string, begin func() iter.Seq2[store.Record, error]) iter.Seq2[store.Record, error] {
 	return func(yield func(store.Record, error) bool) {
 		if err := store.FromContext(ctx); err != nil {

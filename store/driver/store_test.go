@@ -172,7 +172,8 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestFault wants the driver's words shown and the cause's hidden, with the sentinel of the driver or of the front.
+// TestFault wants the driver's words shown and the cause's hidden, with the sentinel of the driver
+// or of the front.
 func TestFault(t *testing.T) {
 	cause := errors.New("secret")
 	for class, want := range map[error][2]error{

@@ -10,9 +10,9 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// Bench measures each method of a store, serially and in parallel, on records
-// with 256 bytes of data. It shows what the clauses cannot: what a call costs.
-// The two sizes of sweep, which finds nothing expired, should cost about the same.
+// Bench measures each method of a store, serially and in parallel, on records with 256 bytes of
+// data. It shows what the clauses cannot: what a call costs. The two sizes of sweep, which finds
+// nothing expired, should cost about the same.
 func Bench(b *testing.B, open func(testing.TB) store.Store) {
 	for _, m := range marks {
 		b.Run(m.name+"/serial", func(b *testing.B) {
@@ -68,8 +68,8 @@ func (k *kit) sample(user string) store.Record {
 	return rec
 }
 
-// mark is one measured method. start prepares for one goroutine and gives the
-// operation that is measured.
+// mark is one measured method. start prepares for one goroutine and gives the operation that is
+// measured.
 type mark struct {
 	name  string
 	start func(*kit) func() error
@@ -109,8 +109,8 @@ var marks = []mark{
 			return k.s.Rotate(k.ctx, old, version, rec, nil)
 		}
 	}},
-	// A delete and a revoke need something to end, so each is measured together
-	// with the creates before it.
+	// A delete and a revoke need something to end, so each is measured together with the creates
+	// before it.
 	{"create+delete", func(k *kit) func() error {
 		return func() error {
 			rec := k.sample(k.name())

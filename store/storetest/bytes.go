@@ -29,7 +29,7 @@ func scribble(recs ...store.Record) {
 	}
 }
 
-// own gives rec with bytes that nobody else holds.
+// own returns rec with bytes that nobody else holds.
 func own(rec store.Record) store.Record {
 	rec.Meta, rec.Data = bytes.Clone(rec.Meta), bytes.Clone(rec.Data)
 	return rec
@@ -113,8 +113,8 @@ func aliasList(k *kit) {
 	}
 }
 
-// pattern gives n bytes of which none is like its neighbours for long, so that
-// lost, doubled and cut blocks show.
+// pattern returns n bytes of which none is like its neighbours for long, so that lost, doubled and
+// cut blocks show.
 func pattern(n int) []byte {
 	b := make([]byte, n)
 	x := uint32(n) + 1

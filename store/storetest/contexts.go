@@ -68,8 +68,8 @@ type attempt struct {
 	err  error
 }
 
-// provoke gives every refusal that can be had without breaking the engine, and
-// the records whose content no error may hold.
+// provoke returns every refusal that can be had without breaking the engine, and the records whose
+// content no error may hold.
 func (k *kit) provoke() (as []attempt, recs []store.Record) {
 	user := k.name()
 	rec, gone := k.add(k.fresh(user)), k.fresh(user)
@@ -163,8 +163,8 @@ type call struct {
 	call   func(context.Context) error
 }
 
-// calls gives one good call for each method. They go past the kit's wrappers,
-// for the sake of those that judge the raw answer.
+// calls returns one good call for each method. They go past the kit's wrappers, for the sake of
+// those that judge the raw answer.
 func (k *kit) calls(rec store.Record) []call {
 	fresh, next, change := k.fresh(rec.User), k.heir(rec), k.edit(rec)
 	walk := func(ctx context.Context, user bool) error {
@@ -208,8 +208,8 @@ func contextDeadline(k *kit) {
 func (k *kit) refused(ctx context.Context) {
 	rec := k.add(k.fresh(k.name()))
 	k.sleep(k.unit / 10) // so that a touch would show
-	// The Rotate among the calls expects their Update to have been applied, which
-	// it never is; so each call is made for the present version and for the one before.
+	// The Rotate among the calls expects their Update to have been applied, which it never is; so
+	// each call is made for the present version and for the one before.
 	before := rec
 	before.Version--
 	for _, calls := range [][]call{k.calls(rec), k.calls(before)} {

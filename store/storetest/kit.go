@@ -119,8 +119,8 @@ func (k *kit) sweep(limit int) int {
 	return n
 }
 
-// walk gathers what an iterator yields. Clauses never fail inside an
-// iterator's loop: unwinding through the store might leave it locked.
+// walk gathers what an iterator yields. Clauses never fail inside an iterator's loop: unwinding
+// through the store might leave it locked.
 func (k *kit) walk(method string, seq iter.Seq2[store.Record, error]) ([]store.Record, error) {
 	var recs []store.Record
 	var last error
@@ -139,14 +139,14 @@ func (k *kit) walk(method string, seq iter.Seq2[store.Record, error]) ([]store.R
 	return recs, k.answer(method, last)
 }
 
-// list gives the user's live records.
+// list returns the user's live records.
 func (k *kit) list(user string) []store.Record {
 	recs, err := k.walk("User", k.s.User(k.ctx, user))
 	k.ok("list a user", err)
 	return recs
 }
 
-// all gives the live records among those of keys: a shared server has others.
+// all returns the live records among those of keys: a shared server has others.
 func (k *kit) all(keys ...store.Key) []store.Record {
 	recs, err := k.walk("All", k.s.All(k.ctx))
 	k.ok("walk over all", err)
@@ -162,10 +162,10 @@ func (k *kit) revoked(what string, user string, sel store.Selection, want int) {
 	}
 }
 
-// name gives a user that nobody else has.
+// name returns a user that nobody else has.
 func (k *kit) name() string { return "user-" + rand.Text() }
 
-// fresh gives a new record of the user, for Create.
+// fresh returns a new record of the user, for Create.
 func (k *kit) fresh(user string) store.Record {
 	rec := store.Record{
 		User:     user,
@@ -183,7 +183,7 @@ func (k *kit) fresh(user string) store.Record {
 	return rec
 }
 
-// freshN gives n new records of the user.
+// freshN returns n new records of the user.
 func (k *kit) freshN(n int, user string) []store.Record {
 	recs := make([]store.Record, n)
 	for i := range recs {
@@ -192,7 +192,7 @@ func (k *kit) freshN(n int, user string) []store.Record {
 	return recs
 }
 
-// heir gives a record to which rec may be rotated.
+// heir returns a record to which rec may be rotated.
 func (k *kit) heir(rec store.Record) store.Record {
 	rand.Read(rec.Key.ID[:])
 	rec.Writer = writer()
@@ -297,7 +297,7 @@ func (k *kit) differ(a, b store.Record) string {
 
 func near(a, b, tick time.Duration) bool { return (a - b).Abs() < tick }
 
-// find gives the record at key, or nil.
+// find returns the record at key, or nil.
 func find(recs []store.Record, key store.Key) *store.Record {
 	i := slices.IndexFunc(recs, func(r store.Record) bool { return r.Key == key })
 	if i < 0 {
@@ -306,7 +306,7 @@ func find(recs []store.Record, key store.Key) *store.Record {
 	return &recs[i]
 }
 
-// now gives the store's clock.
+// now returns the store's clock.
 func (k *kit) now() time.Time {
 	rec := k.fresh("")
 	k.ok("create", k.insert(rec))
@@ -317,7 +317,7 @@ func (k *kit) now() time.Time {
 
 func (k *kit) sleep(d time.Duration) { time.Sleep(d) }
 
-// rounds tells how often a race is run: a networked store gets fewer.
+// rounds returns how often a race is run: a networked store gets fewer.
 func (k *kit) rounds(n int) int {
 	if k.exact {
 		return n
@@ -325,8 +325,8 @@ func (k *kit) rounds(n int) int {
 	return max(n/5, 3)
 }
 
-// stagger waits for a moment or not at all. Goroutines that never wait tend to run
-// one after the other; where time is fake a sleep lets all others run first.
+// stagger waits for a moment or not at all. Goroutines that never wait tend to run one after the
+// other; where time is fake a sleep lets all others run first.
 func (k *kit) stagger() {
 	switch n := mathrand.IntN(6); n {
 	case 0, 1:
@@ -337,8 +337,8 @@ func (k *kit) stagger() {
 	}
 }
 
-// parallel runs f in n goroutines at once and waits for all of them; the first
-// that ended the clause ends it here.
+// parallel runs f in n goroutines at once and waits for all of them; the first that ended the
+// clause ends it here.
 func (k *kit) parallel(n int, f func(i int)) {
 	var wg sync.WaitGroup
 	gate := make(chan struct{})

@@ -48,8 +48,8 @@ func lifeExact(k *kit) {
 	}
 }
 
-// lifeLong waits for long lives to end where time is fake. A networked store
-// gets records that began long ago.
+// lifeLong waits for long lives to end where time is fake. A networked store gets records that
+// began long ago.
 func lifeLong(k *kit) {
 	const day = 24 * time.Hour
 	for _, life := range []time.Duration{30 * day, 36 * day, 90 * day, 400 * day} {
@@ -111,8 +111,8 @@ func lifeUnlimited(k *kit) {
 	}
 }
 
-// lifeOver does not ask which answer Create gives, for the contract names none;
-// but the record must not live, least of all for ever.
+// lifeOver does not ask which answer Create gives, for the contract names none; but the record must
+// not live, least of all for ever.
 func lifeOver(k *kit) {
 	now := k.now()
 	for _, idle := range []bool{true, false} {

@@ -114,8 +114,8 @@ func raceTouch(k *kit) {
 	}
 }
 
-// ended tells whether err says that the record is gone; any answer but that,
-// nil and a conflict is a failure.
+// ended reports whether err says that the record is gone; any answer but that, nil and a conflict
+// is a failure.
 func (k *kit) ended(what string, err error) bool {
 	k.oneOf(what, err, store.ErrConflict, store.ErrNotFound)
 	return errors.Is(err, store.ErrNotFound)
@@ -208,8 +208,8 @@ func (k *kit) raceEvict(n, most int) {
 	}
 }
 
-// raceUsers signs one user in and out in parallel. An index of the user's
-// records that is read, changed and written back would lose some.
+// raceUsers signs one user in and out in parallel. An index of the user's records that is read,
+// changed and written back would lose some.
 func raceUsers(k *kit) {
 	const n = 12
 	user := k.name()

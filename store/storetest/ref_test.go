@@ -14,8 +14,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// ref is the contract in its plainest form: one map, one mutex. The wrong
-// stores are made from it, by replacing a method or by setting one of the knobs.
+// ref is the contract in its plainest form: one map, one mutex. The wrong stores are made from it,
+// by replacing a method or by setting one of the knobs.
 type ref struct {
 	mu     sync.Mutex
 	recs   map[store.Key]store.Record
@@ -379,7 +379,7 @@ func (s *ref) walk(ctx context.Context, want func(store.Record) bool) iter.Seq2[
 	}
 }
 
-// snapshot gives the live records, in the order of their keys.
+// snapshot returns the live records, in the order of their keys.
 func (s *ref) snapshot(want func(store.Record) bool) (recs []store.Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

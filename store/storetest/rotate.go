@@ -22,7 +22,7 @@ var rotateClauses = []clause{
 	{"rotate-race", "of many Rotates with the same version exactly one is applied, and the others get ErrConflict or ErrNotFound", rotateRace},
 }
 
-// tailOf gives a tail for the rotation of rec.
+// tailOf returns a tail for the rotation of rec.
 func (k *kit) tailOf(rec store.Record) *store.Record {
 	tail := k.fresh("")
 	tail.Key = rec.Key
@@ -227,9 +227,9 @@ func rotateInvalid(k *kit) {
 	k.absent(nobody.Key, "at the new key of a refused rotate")
 }
 
-// rotateStep reads both keys in an order in which one step cannot show a gap
-// or an overlap: whoever finds the old key empty must find the new one live,
-// and whoever finds the new one live must find the old one empty.
+// rotateStep reads both keys in an order in which one step cannot show a gap or an overlap: whoever
+// finds the old key empty must find the new one live, and whoever finds the new one live must find
+// the old one empty.
 func rotateStep(k *kit) {
 	user := k.name()
 	for range k.rounds(30) {

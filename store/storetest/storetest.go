@@ -1,5 +1,5 @@
-// Package storetest proves that a [store.Store] keeps the contract of package
-// store. It needs nothing but the standard library:
+// Package storetest proves that a [store.Store] keeps the contract of package store. It needs
+// nothing but the standard library:
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func(t testing.TB) store.Store {
@@ -7,27 +7,26 @@
 //		}, nil)
 //	}
 //
-// The kit is a table of clauses. Each has a name, the promise it tests and a
-// function that tries to break it on a store of its own, with random keys and
-// users, so that all of them may run at once against one shared server.
+// The kit is a table of clauses. Each has a name, the promise it tests and a function that tries to
+// break it on a store of its own, with random keys and users, so that all of them may run at once
+// against one shared server.
 //
 // # Two kinds of time
 //
-// A store within the process is tested in a [testing/synctest] bubble: time is
-// fake, so that a life of 400 days costs nothing and is proved to the tick. Such a store
-// must take its time from package time. A networked store has a clock of its
-// own; set [Options.Networked], and the clauses sleep, with short lives, and
-// allow for slow answers: they then prove that nothing ends early or stays late by more
-// than the machine's delays, and that what Get returns agrees with the clock it returns.
+// A store within the process is tested in a [testing/synctest] bubble: time is fake, so that a life
+// of 400 days costs nothing and is proved to the tick. Such a store must take its time from package
+// time. A networked store has a clock of its own; set [Options.Networked], and the clauses sleep,
+// with short lives, and allow for slow answers: they then prove that nothing ends early or stays
+// late by more than the machine's delays, and that what Get returns agrees with the clock it
+// returns.
 //
 // # What it cannot show
 //
-// Durability needs a crash, outcomes of a lost connection need a broken
-// network, and a black box does not tell what a method costs: the kit proves that Sweep
-// is exact, and [Bench] shows its cost among many live records. A goroutine that a
-// store leaves behind ends the test with a panic of synctest. A store that
-// deadlocks on a mutex makes the test time out rather than fail; the clause is
-// named in the time-out's list of running tests.
+// Durability needs a crash, outcomes of a lost connection need a broken network, and a black box
+// does not tell what a method costs: the kit proves that Sweep is exact, and [Bench] shows its cost
+// among many live records. A goroutine that a store leaves behind ends the test with a panic of
+// synctest. A store that deadlocks on a mutex makes the test time out rather than fail; the clause
+// is named in the time-out's list of running tests.
 package storetest
 
 import (
@@ -44,26 +43,23 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// Options tells the kit about a store. The zero value, like nil, describes a
-// complete store within the process whose time is exact.
+// Options tells the kit about a store. The zero value, like nil, describes a complete store within
+// the process whose time is exact.
 type Options struct {
 	// Tick is the store's resolution of time. 0 means one nanosecond.
 	Tick time.Duration
 
-	// Networked says that the store has a clock outside the process, perhaps
-	// a server that others use too: clauses really sleep, and expect no exact counts
-	// of what a sweep finds.
+	// Networked says that the store has a clock outside the process, perhaps a server that others
+	// use too: clauses really sleep, and expect no exact counts of what a sweep finds.
 	Networked bool
 
-	// Unit is the short life that clauses give to records of a Networked
-	// store. 0 means 500 ms or ten ticks, whichever is more. A slow or far
-	// server needs a longer one.
+	// Unit is the short life that clauses give to records of a Networked store. 0 means 500 ms or
+	// ten ticks, whichever is more. A slow or far server needs a longer one.
 	Unit time.Duration
 
-	// Unsupported names the methods ("Sweep", "All") that answer
-	// [errors.ErrUnsupported]. From a method that is not named, that answer is a
-	// failure. A clause that comes to a named method ends there, and Run
-	// shows it as skipped.
+	// Unsupported names the methods ("Sweep", "All") that answer [errors.ErrUnsupported]. From a
+	// method that is not named, that answer is a failure. A clause that comes to a named method
+	// ends there, and Run shows it as skipped.
 	Unsupported []string
 }
 
@@ -95,9 +91,8 @@ func clauses() []clause {
 		sweepClauses, walkClauses)
 }
 
-// Check runs all clauses and joins their failures; each is a [*Failure]. A store
-// within the process must be checked inside [synctest.Test]. The stores that
-// open gives are not closed.
+// Check runs all clauses and joins their failures; each is a [*Failure]. A store within the process
+// must be checked inside [synctest.Test]. The stores that open returns are not closed.
 func Check(ctx context.Context, open func() (store.Store, error), opts *Options) error {
 	return check(ctx, open, opts, clauses())
 }
@@ -131,9 +126,9 @@ func check(ctx context.Context, open func() (store.Store, error), opts *Options,
 	return errors.Join(errs...)
 }
 
-// Run runs each clause as a parallel subtest. It calls open once for each, with
-// the subtest's t, so that t.Cleanup may close the store. Clauses for a
-// networked store mostly sleep: go test -parallel 16 makes them fast on few processors.
+// Run runs each clause as a parallel subtest. It calls open once for each, with the subtest's t, so
+// that t.Cleanup may close the store. Clauses for a networked store mostly sleep: go test -parallel
+// 16 makes them fast on few processors.
 func Run(t *testing.T, open func(testing.TB) store.Store, opts *Options) {
 	t.Helper()
 	o, err := opts.resolve()
@@ -193,7 +188,7 @@ func (c clause) failure(err error) error {
 
 var methods = []string{"Create", "Get", "Update", "Touch", "Rotate", "Delete", "User", "Revoke", "Sweep", "All"}
 
-// resolve gives a copy with all defaults filled in.
+// resolve returns a copy with all defaults filled in.
 func (o *Options) resolve() (Options, error) {
 	var r Options
 	if o != nil {
@@ -214,7 +209,7 @@ func (o *Options) resolve() (Options, error) {
 	return r, nil
 }
 
-// bubbled tells whether time is fake: only then is a sleep as long as asked.
+// bubbled reports whether time is fake: only then is a sleep as long as asked.
 func bubbled() bool {
 	for range 3 {
 		start := time.Now()

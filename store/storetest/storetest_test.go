@@ -21,8 +21,8 @@ func BenchmarkReference(b *testing.B) {
 	Bench(b, func(testing.TB) store.Store { return newRef() })
 }
 
-// failing gives the names of the clauses that a store fails. Each clause has a
-// bubble of its own, as in Run.
+// failing returns the names of the clauses that a store fails. Each clause has a bubble of its own,
+// as in Run.
 func failing(t *testing.T, table []clause, open func() (store.Store, error)) map[string]error {
 	fails := map[string]error{}
 	for _, c := range table {
@@ -39,8 +39,11 @@ func failing(t *testing.T, table []clause, open func() (store.Store, error)) map
 	return fails
 }
 
-// TestWrongStores shows that the kit reports each wrong store by the clauses
-// that it breaks.
+// TestWrongStores shows that the kit, which every store runs, reports each wrong store by the
+// clauses that it breaks: P1, P3, P4, P8, P10, P11, R9, R12, R14, R15, R24, R26.
+//
+// Many are what other libraries do: D1, D2, D8, D8b, D8c, D8d, D10, D15 to D18, D20, D25 to D27,
+// D33 to D36.
 func TestWrongStores(t *testing.T) {
 	for _, w := range wrongs {
 		t.Run(w.name, func(t *testing.T) {
@@ -100,8 +103,8 @@ func TestCheckJoins(t *testing.T) {
 	})
 }
 
-// TestNetworked runs the reference store as though it were a server: one store
-// for all clauses, real time with a coarse tick, and answers that take a while.
+// TestNetworked runs the reference store as though it were a server: one store for all clauses,
+// real time with a coarse tick, and answers that take a while.
 func TestNetworked(t *testing.T) {
 	t.Parallel()
 	shared := newRef()
@@ -112,7 +115,7 @@ func TestNetworked(t *testing.T) {
 	}
 }
 
-// slow gives a store whose writes are delayed on both ways.
+// slow returns a store whose writes are delayed on both ways.
 func slow(s *ref) store.Store {
 	wait := func() { time.Sleep(time.Duration(rand.IntN(int(2 * time.Millisecond)))) }
 	a := alter(s)

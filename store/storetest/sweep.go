@@ -10,8 +10,8 @@ var sweepClauses = []clause{
 	{"sweep-moved", "Sweep finds each expired record once, however often its life was moved", sweepMoved},
 }
 
-// swept calls Sweep until it finds less than it may, and gives the sum. A sweep
-// that does must have found all: who calls it relies on that to stop.
+// swept calls Sweep until it finds less than it may, and gives the sum. A sweep that does must have
+// found all: who calls it relies on that to stop.
 func (k *kit) swept(limit int) int {
 	sum := 0
 	for range 1000 {
@@ -31,8 +31,8 @@ func (k *kit) swept(limit int) int {
 	return 0
 }
 
-// counted fails unless a store of its own swept exactly want records. Zero is
-// right for engines that expire by themselves; on a shared server any number may be.
+// counted fails unless a store of its own swept exactly want records. Zero is right for engines
+// that expire by themselves; on a shared server any number may be.
 func (k *kit) counted(got, want int) {
 	if k.exact && got != want && got != 0 {
 		k.failf("sweeps found %d expired records, want %d", got, want)

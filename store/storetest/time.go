@@ -21,13 +21,13 @@ var timeClauses = []clause{
 
 func (k *kit) sleepUntil(t time.Time) { time.Sleep(time.Until(t)) }
 
-// late gives the time after which a record of that life must be absent. Two
-// instants rounded to the tick may seem nearly a tick nearer than they are.
+// late returns the time after which a record of that life must be absent. Two instants rounded to
+// the tick may seem nearly a tick nearer than they are.
 func (k *kit) late(life time.Duration) time.Duration { return life + k.tick - 1 }
 
-// notEarly fails if the record is absent before it may be. began is an instant
-// before the call that began its life; where a networked store answers so late that the
-// life may be over, nothing is proved and nothing fails.
+// notEarly fails if the record is absent before it may be. began is an instant before the call that
+// began its life; where a networked store answers so late that the life may be over, nothing is
+// proved and nothing fails.
 func (k *kit) notEarly(key store.Key, began time.Time, life time.Duration) {
 	_, _, err := k.get(key)
 	passed := time.Since(began)
@@ -39,8 +39,8 @@ func (k *kit) notEarly(key store.Key, began time.Time, life time.Duration) {
 	}
 }
 
-// almost gives the time at which a record of that life is looked at for the
-// last time: a tick before its end, or early enough for slow answers.
+// almost returns the time at which a record of that life is looked at for the last time: a tick
+// before its end, or early enough for slow answers.
 func (k *kit) almost(life time.Duration) time.Duration {
 	if k.exact {
 		return life - k.tick

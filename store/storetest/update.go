@@ -22,7 +22,7 @@ var updateClauses = []clause{
 	{"touch-every", "Touch writes only where Seen is at least every old", touchEvery},
 }
 
-// edit gives rec with new content and a new writer.
+// edit returns rec with new content and a new writer.
 func (k *kit) edit(rec store.Record) store.Record {
 	next := k.fresh(rec.User)
 	rec.Writer, rec.Meta, rec.Data = next.Writer, next.Meta, next.Data

@@ -16,7 +16,7 @@ var userClauses = []clause{
 	{"user-long", "a user id may have 255 bytes, of any kind, and not 256", userLong},
 }
 
-// alike gives users that careless comparing, joining or cutting mixes up.
+// alike returns users that careless comparing, joining or cutting mixes up.
 func (k *kit) alike() []string {
 	base := k.name()
 	return []string{

@@ -17,13 +17,13 @@ var walkClauses = []clause{
 	{"walk-error", "a walk that cannot go on says so, and never passes for a complete one", walkError},
 }
 
-// walks gives both iterators of the user's records.
+// walks returns both iterators of the user's records.
 func (k *kit) walks(ctx context.Context, user string) map[string]iter.Seq2[store.Record, error] {
 	return map[string]iter.Seq2[store.Record, error]{"User": k.s.User(ctx, user), "All": k.s.All(ctx)}
 }
 
-// each walks until f is content, and gives the walk's error. A walk that a deadlock
-// stops is ended by its context, if the store heeds it.
+// each walks until f is content, and gives the walk's error. A walk that a deadlock stops is ended
+// by its context, if the store heeds it.
 func (k *kit) each(user, what string, f func(store.Record) bool) {
 	ctx, cancel := context.WithTimeout(k.ctx, time.Minute+30*k.unit)
 	defer cancel()
@@ -64,8 +64,7 @@ func all(k *kit) {
 	}
 }
 
-// walkChange lets another goroutine delete and create between any two records
-// of the walk.
+// walkChange lets another goroutine delete and create between any two records of the walk.
 func walkChange(k *kit) {
 	for _, what := range []string{"User", "All"} {
 		user := k.name()

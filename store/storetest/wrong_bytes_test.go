@@ -35,7 +35,7 @@ var wrongBytes = []wrong{
 			return got, err
 		}
 	})},
-	{"hands out bytes that change later (P8b)", []string{"alias-out"}, swap(func(a *altered) {
+	{"hands out bytes that change later (D8b)", []string{"alias-out"}, swap(func(a *altered) {
 		var buf []byte
 		a.get = func(ctx context.Context, key store.Key) (store.Record, time.Time, error) {
 			rec, now, err := a.ref.Get(ctx, key)
@@ -44,7 +44,7 @@ var wrongBytes = []wrong{
 			return rec, now, err
 		}
 	})},
-	{"a walk reuses its bytes (P8)", []string{"alias-list"}, swap(func(a *altered) {
+	{"a walk reuses its bytes (D8)", []string{"alias-list"}, swap(func(a *altered) {
 		a.all = func(ctx context.Context) iter.Seq2[store.Record, error] {
 			return func(yield func(store.Record, error) bool) {
 				var buf []byte
@@ -135,7 +135,7 @@ var wrongBytes = []wrong{
 			return nil
 		}
 	})},
-	{"a failed query is not found (P8d)", []string{"context-cancelled", "context-deadline"}, swap(func(a *altered) {
+	{"a failed query is not found (D8d)", []string{"context-cancelled", "context-deadline"}, swap(func(a *altered) {
 		a.get = func(ctx context.Context, key store.Key) (store.Record, time.Time, error) {
 			rec, now, err := a.ref.Get(ctx, key)
 			if err != nil {
@@ -144,7 +144,7 @@ var wrongBytes = []wrong{
 			return rec, now, err
 		}
 	})},
-	{"no contexts (P34)", []string{"context-cancelled", "context-deadline"}, swap(func(a *altered) {
+	{"no contexts (D34)", []string{"context-cancelled", "context-deadline"}, swap(func(a *altered) {
 		a.update = func(_ context.Context, rec store.Record, v uint64) error {
 			return a.ref.Update(context.Background(), rec, v)
 		}

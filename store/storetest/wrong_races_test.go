@@ -67,7 +67,7 @@ var wrongRaces = []wrong{
 			return nil
 		}
 	})},
-	{"touch writes the data that it read (P20)", []string{"race-touch", "race-delete", "race-revoke"}, swap(func(a *altered) {
+	{"touch writes the data that it read (D20)", []string{"race-touch", "race-delete", "race-revoke"}, swap(func(a *altered) {
 		a.touch = func(ctx context.Context, key store.Key, _ time.Duration) error {
 			rec, now, err := a.ref.Get(ctx, key)
 			if err != nil {
@@ -131,7 +131,7 @@ var wrongRaces = []wrong{
 			return store.Revoked{N: len(recs)}, nil
 		}
 	})},
-	{"an index of users beside the records (P25)", []string{"race-users", "race-revoke-create"}, swap(indexed)},
+	{"an index of users beside the records (D25)", []string{"race-users", "race-revoke-create"}, swap(indexed)},
 }
 
 // indexed keeps a list of each user's keys, which it reads, changes and writes back.
@@ -194,7 +194,7 @@ var wrongWalks = []wrong{
 		}
 	})},
 	{"a walk locks the store", []string{"walk-calls"}, swap(locked)},
-	{"a walk left early keeps its cursor (P8)", []string{"walk-break"}, swap(func(a *altered) {
+	{"a walk left early keeps its cursor (D8)", []string{"walk-break"}, swap(func(a *altered) {
 		open := 0
 		a.all = func(ctx context.Context) iter.Seq2[store.Record, error] {
 			return func(yield func(store.Record, error) bool) {
@@ -211,7 +211,7 @@ var wrongWalks = []wrong{
 			}
 		}
 	})},
-	{"a walk breaks off in silence (P17)", []string{"walk-error"}, swap(func(a *altered) {
+	{"a walk breaks off in silence (D17)", []string{"walk-error"}, swap(func(a *altered) {
 		a.user = func(ctx context.Context, user string) iter.Seq2[store.Record, error] {
 			return func(yield func(store.Record, error) bool) {
 				for r, err := range a.ref.User(ctx, user) {
@@ -231,8 +231,8 @@ var wrongWalks = []wrong{
 	})},
 }
 
-// locked holds one lock during a walk and during Touch. The lock heeds the
-// context; a mutex would make the test hang instead of fail.
+// locked holds one lock during a walk and during Touch. The lock heeds the context; a mutex would
+// make the test hang instead of fail.
 func locked(a *altered) {
 	lock := make(chan struct{}, 1)
 	take := func(ctx context.Context) error {

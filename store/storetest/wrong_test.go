@@ -8,8 +8,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// wrong is a store that breaks the contract, and the clauses that must say so.
-// A P number is that of the library's defect in the survey of peers.
+// wrong is a store that breaks the contract, and the clauses that must say so. A D number is a
+// defect of another library; see docs/promises.md.
 type wrong struct {
 	name string
 	want []string
@@ -91,8 +91,8 @@ func (s *ref) raw(key store.Key) (store.Record, bool) {
 	return s.copied(rec), ok
 }
 
-// gap lets every other goroutine of the bubble run as far as it can: what a
-// slow moment does between two statements of a store that is not atomic.
+// gap lets every other goroutine of the bubble run as far as it can: what a slow moment does
+// between two statements of a store that is not atomic.
 func gap() { time.Sleep(time.Nanosecond) }
 
 // turn makes a wrong store by setting knobs.

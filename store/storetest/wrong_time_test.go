@@ -64,12 +64,12 @@ var wrongTimes = []wrong{
 		}
 	})},
 	{"the lifetime slides", []string{"lifetime-stays"}, lasting(func(r *store.Record) { r.Created = r.Seen })},
-	{"lives are cut at 30 days (P27)", []string{"life-long"}, lasting(func(r *store.Record) {
+	{"lives are cut at 30 days (D27)", []string{"life-long"}, lasting(func(r *store.Record) {
 		if r.Lifetime > thirtyDays {
 			r.Lifetime = thirtyDays
 		}
 	})},
-	{"lives over 35 days are refused (P33)", []string{"life-exact", "life-long"}, swap(func(a *altered) {
+	{"lives over 35 days are refused (D33)", []string{"life-exact", "life-long"}, swap(func(a *altered) {
 		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
 			if rec.Lifetime > 35*24*time.Hour {
 				return store.Admitted{}, store.ErrUnavailable
@@ -90,12 +90,12 @@ var wrongTimes = []wrong{
 			r.Lifetime = max(r.Lifetime, time.Second)
 		}
 	})},
-	{"no time to live where it has passed (P8c)", []string{"life-over"}, handedIn(func(r *store.Record) {
+	{"no time to live where it has passed (D8c)", []string{"life-over"}, handedIn(func(r *store.Record) {
 		if !r.Created.IsZero() && !r.Live(time.Now()) {
 			r.Idle, r.Lifetime = 0, 0
 		}
 	})},
-	{"expired records are there until swept (P16, P35)", []string{"ended-expiry", "expiry-idle", "expiry-lifetime", "life-over"}, swap(func(a *altered) {
+	{"expired records are there until swept (D16, D35)", []string{"ended-expiry", "expiry-idle", "expiry-lifetime", "life-over"}, swap(func(a *altered) {
 		a.get = func(ctx context.Context, key store.Key) (store.Record, time.Time, error) {
 			if rec, ok := a.raw(key); ok {
 				return rec, time.Now(), store.FromContext(ctx)
@@ -142,14 +142,14 @@ var wrongTimes = []wrong{
 			return rec, first, err
 		}
 	})},
-	{"instants come back in another zone's time (P34)", []string{"create", "clock"}, swap(func(a *altered) {
+	{"instants come back in another zone's time (D34)", []string{"create", "clock"}, swap(func(a *altered) {
 		a.get = func(ctx context.Context, key store.Key) (store.Record, time.Time, error) {
 			rec, now, err := a.ref.Get(ctx, key)
 			rec.Created, rec.Seen = rec.Created.Add(9*time.Hour), rec.Seen.Add(9*time.Hour)
 			return rec, now, err
 		}
 	})},
-	{"sweep stops after the first (P8)", []string{"sweep"}, swap(func(a *altered) {
+	{"sweep stops after the first (D8)", []string{"sweep"}, swap(func(a *altered) {
 		a.sweep = func(ctx context.Context, limit int) (int, error) { return a.ref.Sweep(ctx, min(limit, 1)) }
 	})},
 	{"sweep exceeds its limit", []string{"sweep"}, swap(func(a *altered) {
@@ -161,7 +161,7 @@ var wrongTimes = []wrong{
 			return min(n, 1), err
 		}
 	})},
-	{"sweep goes by the first expiry (P18)", []string{"sweep-live"}, swap(func(a *altered) {
+	{"sweep goes by the first expiry (D18)", []string{"sweep-live"}, swap(func(a *altered) {
 		ends := map[store.Key]time.Time{}
 		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
 			got, err := a.ref.Create(ctx, rec, adm)
@@ -180,7 +180,7 @@ var wrongTimes = []wrong{
 			return n, store.FromContext(ctx)
 		}
 	})},
-	{"sweep misses what was saved twice within an instant (P18)", []string{"sweep-moved"}, swap(func(a *altered) {
+	{"sweep misses what was saved twice within an instant (D18)", []string{"sweep-moved"}, swap(func(a *altered) {
 		last, missed := map[store.Key]time.Time{}, map[store.Key]bool{}
 		a.update = func(ctx context.Context, rec store.Record, v uint64) error {
 			now := time.Now()

@@ -31,7 +31,7 @@ func cut(user string, n int) string { return user[:min(len(user), n)] }
 
 // Stores that err about users, revocations and limits, one call after another.
 var wrongUsers = []wrong{
-	{"user1 is a prefix of user10 (P17)", []string{"user-others", "user-revoke"},
+	{"user1 is a prefix of user10 (D17)", []string{"user-others", "user-revoke"},
 		owning(func(r store.Record, user string) bool { return strings.HasPrefix(r.User, user) })},
 	{"users without regard to case", []string{"user-others", "user-revoke"},
 		owning(func(r store.Record, user string) bool { return strings.EqualFold(r.User, user) })},
@@ -48,7 +48,7 @@ var wrongUsers = []wrong{
 		owning(func(r store.Record, user string) bool { return r.Key.Tag == store.TagOf(user) })},
 	{"user ids are made UTF-8", []string{"user-others", "user-long"}, naming(func(u string) string { return strings.ToValidUTF8(u, "\ufffd") })},
 	{"user ids are cut at 191 bytes", []string{"user-others", "user-long"}, naming(func(u string) string { return cut(u, 191) })},
-	{"nobody is everybody (P17)", []string{"user-nobody"}, swap(func(a *altered) {
+	{"nobody is everybody (D17)", []string{"user-nobody"}, swap(func(a *altered) {
 		a.revoke = func(ctx context.Context, user string, sel store.Selection) (store.Revoked, error) {
 			if user != "" {
 				return a.ref.Revoke(ctx, user, sel)
@@ -117,7 +117,7 @@ var wrongUsers = []wrong{
 			return r, err
 		}
 	})},
-	{"revoke is undone by a login (P26)", []string{"guard", "guard-time", "guard-only", "race-guard"}, turn(func(s *ref) { s.noGuard = true })},
+	{"revoke is undone by a login (D26)", []string{"guard", "guard-time", "guard-only", "race-guard"}, turn(func(s *ref) { s.noGuard = true })},
 	{"revoke guards only a user who has records", []string{"guard-time"}, swap(func(a *altered) {
 		a.revoke = func(ctx context.Context, user string, sel store.Selection) (store.Revoked, error) {
 			r, err := a.ref.Revoke(ctx, user, sel)

@@ -11,7 +11,7 @@ import (
 
 // Stores that err in what a write does, one call after another.
 var wrongWrites = []wrong{
-	{"upserting update (P2, P15)", []string{"missing", "ended-delete", "ended-revoke", "ended-rotate", "ended-expiry", "race-delete", "race-revoke"},
+	{"upserting update (D2, D15)", []string{"missing", "ended-delete", "ended-revoke", "ended-rotate", "ended-expiry", "race-delete", "race-revoke"},
 		turn(func(s *ref) { s.upsert = true })},
 	{"update does not look at expiry", []string{"ended-expiry", "expiry-idle", "expiry-lifetime"},
 		turn(func(s *ref) { s.updateBlind = true })},
@@ -32,7 +32,7 @@ var wrongWrites = []wrong{
 			return err
 		}
 	})},
-	{"no version check (P1, P10)", []string{"update-conflict", "race-update"}, turn(func(s *ref) { s.noVersion = true })},
+	{"no version check (D1, D10)", []string{"update-conflict", "race-update"}, turn(func(s *ref) { s.noVersion = true })},
 	{"a repeated write is a conflict", []string{"create-replay", "update-replay", "rotate-replay"}, turn(func(s *ref) { s.noReplay = true })},
 	{"create overwrites", []string{"create-twice", "race-create"}, swap(func(a *altered) {
 		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
@@ -104,7 +104,7 @@ var wrongWrites = []wrong{
 			return a.ref.Update(ctx, rec, v)
 		}
 	})},
-	{"update does not move the expiry (P8d)", []string{"idle-slides", "sweep-live"}, swap(func(a *altered) {
+	{"update does not move the expiry (D8d)", []string{"idle-slides", "sweep-live"}, swap(func(a *altered) {
 		a.update = func(ctx context.Context, rec store.Record, v uint64) error {
 			if old, ok := a.raw(rec.Key); ok {
 				rec.Seen, rec.Idle, rec.Lifetime = old.Seen, old.Idle, old.Lifetime
@@ -112,7 +112,7 @@ var wrongWrites = []wrong{
 			return a.ref.Update(ctx, rec, v)
 		}
 	})},
-	{"a save of the same values is refused (P33)", []string{"update-same"}, swap(func(a *altered) {
+	{"a save of the same values is refused (D33)", []string{"update-same"}, swap(func(a *altered) {
 		a.update = func(ctx context.Context, rec store.Record, v uint64) error {
 			if old, ok := a.raw(rec.Key); ok && old.Version == v && bytes.Equal(old.Data, rec.Data) {
 				return store.ErrConflict // no row was changed
@@ -131,7 +131,7 @@ var wrongWrites = []wrong{
 			return a.ref.Update(ctx, rec, v)
 		}
 	})},
-	{"an update to no life drops the limits (P8c)", []string{"update-ends"}, swap(func(a *altered) {
+	{"an update to no life drops the limits (D8c)", []string{"update-ends"}, swap(func(a *altered) {
 		a.update = func(ctx context.Context, rec store.Record, v uint64) error {
 			if old, ok := a.raw(rec.Key); ok && old.Version == v {
 				old.Idle, old.Lifetime = rec.Idle, rec.Lifetime
@@ -143,7 +143,7 @@ var wrongWrites = []wrong{
 		}
 	})},
 	{"empty means unchanged", []string{"update-empty"}, turn(func(s *ref) { s.keepEmpty = true })},
-	{"trusts the caller's clock (P34)", []string{"seen", "clock-skew"}, turn(func(s *ref) { s.trustSeen = true })},
+	{"trusts the caller's clock (D34)", []string{"seen", "clock-skew"}, turn(func(s *ref) { s.trustSeen = true })},
 	{"Seen moves back", []string{"seen", "clock-skew"}, turn(func(s *ref) { s.seenBack = true })},
 	{"touch does nothing", []string{"touch", "idle-slides", "touch-every"}, swap(func(a *altered) {
 		a.touch = func(ctx context.Context, key store.Key, _ time.Duration) error {
@@ -179,7 +179,7 @@ var wrongWrites = []wrong{
 			return err
 		}
 	})},
-	{"rotate leaves the old record (P36)", []string{"rotate", "ended-rotate", "rotate-step"}, turn(func(s *ref) { s.rotateKeeps = true })},
+	{"rotate leaves the old record (D36)", []string{"rotate", "ended-rotate", "rotate-step"}, turn(func(s *ref) { s.rotateKeeps = true })},
 	{"rotate ignores the version", []string{"rotate-conflict"}, swap(func(a *altered) {
 		a.rotate = func(ctx context.Context, old store.Key, v uint64, rec store.Record, tail *store.Record) error {
 			if was, ok := a.raw(old); ok {

@@ -1,11 +1,14 @@
-// Command repocheck checks what the compiler and the usual linters cannot know
-// about this repository: which room may import which, what every module must
-// have, and that the README's code is code that compiles.
+// Command repocheck checks what the compiler and the usual linters cannot know about this
+// repository: which room may import which, what every module must have, and that the README's code
+// is code that compiles.
 //
-// Usage: repocheck [directory]. It prints one finding a line and exits with 1 if there is any.
+// Usage: repocheck [-fix] [directory]. It prints one finding a line and exits with 1 if there is
+// any. With -fix it first writes the lists of tests in docs/promises.md anew, and wraps comments
+// and pages.
 package main
 
 import (
+	"flag"
 	"fmt"
 	"os"
 
@@ -13,11 +16,18 @@ import (
 )
 
 func main() {
+	fix := flag.Bool("fix", false, "write the lists of tests in docs/promises.md, and wrap comments and pages")
+	flag.Parse()
 	root := "."
-	if len(os.Args) > 1 {
-		root = os.Args[1]
+	if flag.NArg() > 0 {
+		root = flag.Arg(0)
 	}
 	repo, err := rules.Load(root)
+	if err == nil && *fix {
+		if err = rules.Fix(repo); err == nil {
+			repo, err = rules.Load(root)
+		}
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "repocheck:", err)
 		os.Exit(2)

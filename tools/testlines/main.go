@@ -1,10 +1,9 @@
-// Command testlines reads what "go test -json" writes and prints what plain go
-// test would, and what plain go test keeps to itself: each skipped test with its
-// reason, and the lines of passed tests that begin with "counted: ". Lines that
-// are not JSON pass through.
+// Command testlines reads what "go test -json" writes and prints what plain go test would, and what
+// plain go test keeps to itself: each skipped test with its reason, and the lines of passed tests
+// that begin with "counted: ". Lines that are not JSON pass through.
 //
-// It always exits with 0 when it could read and write: the exit code of go test
-// says whether tests failed (in a pipe, with pipefail).
+// It always exits with 0 when it could read and write: the exit code of go test says whether tests
+// failed (in a pipe, with pipefail).
 package main
 
 import (
@@ -28,8 +27,8 @@ type event struct {
 	Action, Package, Test, Output string
 }
 
-// show prints each package when it ends: of one that passed the skipped tests,
-// what tests have counted and its closing line, of one that failed all but the tests that passed.
+// show prints each package when it ends: of one that passed the skipped tests, what tests have
+// counted and its closing line, of one that failed all but the tests that passed.
 func show(w io.Writer, r io.Reader) error {
 	out := bufio.NewWriter(w)
 	in := bufio.NewReader(r)
@@ -79,8 +78,8 @@ func show(w io.Writer, r io.Reader) error {
 	return out.Flush()
 }
 
-// flushIfIdle writes when nothing more waits to be read, so that a person sees
-// each package when it ends.
+// flushIfIdle writes when nothing more waits to be read, so that a person sees each package when it
+// ends.
 func flushIfIdle(out *bufio.Writer, in *bufio.Reader) error {
 	if in.Buffered() > 0 {
 		return nil

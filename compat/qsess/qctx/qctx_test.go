@@ -176,7 +176,7 @@ func TestHeaderAndPrefix(t *testing.T) {
 	qctx.MwHeader(strings.Fields("X-A")...)
 }
 
-// TestWriterKeepsAbilities is P23: the wrapped writer hid Flush, Hijack, ReadFrom and
+// TestWriterKeepsAbilities is D23: the wrapped writer hid Flush, Hijack, ReadFrom and
 // ResponseController.
 func TestWriterKeepsAbilities(t *testing.T) {
 	h := qctx.MwStack(qctx.MwRecovery(io.Discard, false, false), qctx.MwLogger(io.Discard, false)).Handle(func(c *qctx.Ctx) {

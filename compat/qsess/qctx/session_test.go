@@ -113,7 +113,7 @@ func TestMinRefresh(t *testing.T) {
 	})
 }
 
-// TestOutageIsNotSignedOut is P23: an outage used to be a 401.
+// TestOutageIsNotSignedOut is D23: an outage used to be a 401.
 func TestOutageIsNotSignedOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t)

@@ -115,7 +115,7 @@ func TestCapitals(t *testing.T) {
 	}
 }
 
-// TestDatabaseGone is P23.
+// TestDatabaseGone is D23.
 func TestDatabaseGone(t *testing.T) {
 	gs := newKeyspace(t)
 	st, err := qscql.NewCqlStore(gs, "gone", false, false, qstest.Key1)

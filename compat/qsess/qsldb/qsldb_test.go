@@ -82,7 +82,7 @@ func rows(t testing.TB, db *leveldb.DB) (n int) {
 	return n
 }
 
-// TestPruned is P18: the old index stopped at the first live session, and lost those saved twice in
+// TestPruned is D18: the old index stopped at the first live session, and lost those saved twice in
 // a second.
 func TestPruned(t *testing.T) {
 	db, log := openDB(t), &lines{}
@@ -92,7 +92,7 @@ func TestPruned(t *testing.T) {
 	}
 }
 
-// TestManySurvivors is P21 at the size at which it was found: sessions saved while their user's are
+// TestManySurvivors is D21 at the size at which it was found: sessions saved while their user's are
 // deleted.
 func TestManySurvivors(t *testing.T) {
 	st := newStore(t, openDB(t), "", nil)
@@ -123,7 +123,7 @@ func TestManySurvivors(t *testing.T) {
 	}
 }
 
-// TestDatabaseGone is P23; the pruner says that it failed, too.
+// TestDatabaseGone is D23; the pruner says that it failed, too.
 func TestDatabaseGone(t *testing.T) {
 	db, log := openDB(t), &lines{}
 	st := newStore(t, db, "", log)

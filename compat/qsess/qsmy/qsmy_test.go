@@ -107,7 +107,7 @@ func TestMysqlStore(t *testing.T) {
 	})
 }
 
-// TestPruned is P33: of two tables the older library pruned the first only.
+// TestPruned is D33: of two tables the older library pruned the first only.
 func TestPruned(t *testing.T) {
 	onEach(t, func(t *testing.T, open func(testing.TB) *sql.DB) {
 		db := open(t)
@@ -123,7 +123,7 @@ func TestPruned(t *testing.T) {
 	})
 }
 
-// TestDatabaseGone is P23.
+// TestDatabaseGone is D23.
 func TestDatabaseGone(t *testing.T) {
 	onEach(t, func(t *testing.T, open func(testing.TB) *sql.DB) {
 		keeper, db := open(t), open(t) // the keeper drops the table

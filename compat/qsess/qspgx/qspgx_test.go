@@ -92,7 +92,7 @@ func TestPgxStore(t *testing.T) {
 	}})
 }
 
-// TestTimeZones is P34: read through a pool in another time zone, sessions used to end hours
+// TestTimeZones is D34: read through a pool in another time zone, sessions used to end hours
 // earlier.
 func TestTimeZones(t *testing.T) {
 	west, east := newPool(t, "TimeZone=America/Los_Angeles"), newPool(t, "TimeZone=Asia/Tokyo")
@@ -117,7 +117,7 @@ func TestTimeZones(t *testing.T) {
 	}
 }
 
-// TestPruned: each table has its own pruning, which is P33 of the other engine.
+// TestPruned: each table has its own pruning, which is D33 of the other engine.
 func TestPruned(t *testing.T) {
 	pool := newPool(t)
 	for range 2 {
@@ -131,7 +131,7 @@ func TestPruned(t *testing.T) {
 	}
 }
 
-// TestDatabaseGone is P23.
+// TestDatabaseGone is D23.
 func TestDatabaseGone(t *testing.T) {
 	keeper, pool := newPool(t), newPool(t) // the keeper drops the table
 	qstest.OutageTest(t, newStore(t, pool, newTable(t, keeper)), pool.Close)

@@ -42,18 +42,18 @@ type check struct {
 }
 
 var checks = []check{
-	{"P17 user1 is not user10", wrongUser},
-	{"P17 nobody is not everybody", noUser},
-	{"P19 a token opens its own Store's sessions only", crossing},
-	{"P19 ids cannot be guessed or met again", sequential},
-	{"P20a deletions at the same time", deletions},
-	{"P20 a refresh keeps what others saved", refresh},
-	{"P20 overlapping changes", overlap},
-	{"P21 no session survives its user's", survivors},
+	{"D17 user1 is not user10", wrongUser},
+	{"D17 nobody is not everybody", noUser},
+	{"D19 a token opens its own Store's sessions only", crossing},
+	{"D19 ids cannot be guessed or met again", sequential},
+	{"D20 deletions at the same time", deletions},
+	{"D20 a refresh keeps what others saved", refresh},
+	{"D20 overlapping changes", overlap},
+	{"D21 no session survives its user's", survivors},
 	{"a sign-in right after all others were ended", signInAgain},
 	{"a sign-in between two revocations", signInBetween},
-	{"P22 the program's own cipher", ownCipher},
-	{"P33 saved twice, and for 90 days", savedTwice},
+	{"D22 the program's own cipher", ownCipher},
+	{"D33 saved twice, and for 90 days", savedTwice},
 	{"keys rotate", rotation},
 }
 

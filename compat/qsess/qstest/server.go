@@ -14,7 +14,7 @@ import (
 
 // OutageTest calls fail, which makes store's database unreachable, and looks that every method says
 // so: an outage is not "not signed in", a sign-out that failed is an error, and the client keeps
-// what it has (P23).
+// what it has (D23).
 func OutageTest(t *testing.T, store *qsess.Store, fail func()) {
 	s, token := start(t, store, "ada")
 	fail()
@@ -38,7 +38,7 @@ func OutageTest(t *testing.T, store *qsess.Store, fail func()) {
 }
 
 // PruneTest looks that store's pruner deletes what has expired, also what was saved twice in a
-// second, and leaves alone what lives (P18, P33). rows counts what the database holds of store's.
+// second, and leaves alone what lives (D18, D33). rows counts what the database holds of store's.
 func PruneTest(t *testing.T, store *qsess.Store, rows func() int) {
 	live := make([]string, 10)
 	for i := range live {

@@ -32,7 +32,7 @@ const HeadSize = 68
 
 const milli = ticks.Milli
 
-// Fixed gives what a script reads of a record handed in: from the writer to the lengths.
+// Fixed returns what a script reads of a record handed in: from the writer to the lengths.
 func Fixed(r *store.Record) string {
 	b := make([]byte, 0, HeadSize-9)
 	b = append(b, r.Writer[:]...)
@@ -44,8 +44,8 @@ func Fixed(r *store.Record) string {
 	return string(binary.BigEndian.AppendUint16(b, uint16(len(r.Meta))))
 }
 
-// Rest gives what stands behind the lengths. It is a copy: a client may send it after the call has
-// returned.
+// Rest returns what stands behind the lengths. It is a copy: a client may send it after the call
+// has returned.
 func Rest(r *store.Record, user string) string {
 	var b strings.Builder
 	b.Grow(len(user) + len(r.Meta) + len(r.Data))

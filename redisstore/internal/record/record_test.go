@@ -11,7 +11,7 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// stored gives the bytes that a script makes of a record.
+// stored returns the bytes that a script makes of a record.
 func stored(r *store.Record, version uint64) []byte {
 	b := binary.BigEndian.AppendUint64([]byte{1}, version)
 	return append(append(b, Fixed(r)...), Rest(r, r.User)...)
@@ -53,7 +53,8 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// FuzzDecode gives the decoder any bytes: it never panics, and what it accepts is what the bytes say.
+// FuzzDecode gives the decoder any bytes: it never panics, and what it accepts is what the bytes
+// say.
 func FuzzDecode(f *testing.F) {
 	r := sampleRecord()
 	whole := stored(&r, 7)

@@ -8,11 +8,10 @@ import (
 	"strings"
 )
 
-// Docs finds exported names without a comment, in every package that users can
-// import. A comment on a group covers its constants and variables, and one on a
-// struct its fields; but each field of a struct named Options must say what its
-// zero means. A method of an interface needs a comment, or a mention in that of
-// the interface, unless it is the only one.
+// Docs finds exported names without a comment, in every package that users can import. A comment on
+// a group covers its constants and variables, and one on a struct its fields; but each field of a
+// struct named Options must say what its zero means. A method of an interface needs a comment, or a
+// mention in that of the interface, unless it is the only one.
 func Docs(r *Repo) []Finding {
 	var found []Finding
 	type pkg struct {
@@ -133,9 +132,9 @@ func (r *Repo) docDecl(d *ast.GenDecl) []Finding {
 	return found
 }
 
-// docFields goes through the fields of a struct. Fields on adjacent lines are
-// a group, and the comment above one counts for those after it. Embedded ones are
-// documented where they are declared.
+// docFields goes through the fields of a struct. Fields on adjacent lines are a group, and the
+// comment above one counts for those after it. Embedded ones are documented where they are
+// declared.
 func (r *Repo) docFields(prefix string, fields *ast.FieldList) []Finding {
 	var found []Finding
 	covered, last := false, -1

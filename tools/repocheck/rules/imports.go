@@ -7,8 +7,8 @@ import (
 
 // Imports keeps the rooms apart: what each package may import of this repository.
 //
-// A package without a rule of its own is a finding, so that a new room is
-// given its place on purpose.
+// A package without a rule of its own is a finding, so that a new room is given its place on
+// purpose.
 func Imports(r *Repo) []Finding {
 	var found []Finding
 	for _, f := range r.Files {
@@ -28,9 +28,8 @@ func Imports(r *Repo) []Finding {
 	return found
 }
 
-// A room is a folder of the core and what may be imported in it: folders of
-// the core, "." for the root package, "*" for all. Below its own folder a room
-// is free.
+// A room is a folder of the core and what may be imported in it: folders of the core, "." for the
+// root package, "*" for all. Below its own folder a room is free.
 type room struct {
 	dir   string
 	may   []string
@@ -133,9 +132,8 @@ func hasInternal(pkg string) bool {
 	return strings.Contains("/"+pkg+"/", "/internal/")
 }
 
-// CoreStandardLibrary finds imports of other people's code in the core. A
-// missing require line alone would not: in the workspace another module's
-// requirement satisfies the import.
+// CoreStandardLibrary finds imports of other people's code in the core. A missing require line
+// alone would not: in the workspace another module's requirement satisfies the import.
 func CoreStandardLibrary(r *Repo) []Finding {
 	var found []Finding
 	for _, f := range r.Files {
@@ -172,8 +170,8 @@ func CoreRequiresNothing(r *Repo) []Finding {
 	return found
 }
 
-// Workspace finds modules that go.work does not list, which no make target
-// would then visit, and entries of go.work without a module.
+// Workspace finds modules that go.work does not list, which no make target would then visit, and
+// entries of go.work without a module.
 func Workspace(r *Repo) []Finding {
 	var found []Finding
 	dirs := map[string]bool{}

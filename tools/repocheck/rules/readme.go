@@ -16,9 +16,8 @@ import (
 
 var fileComment = regexp.MustCompile(`^<!--\s*file:\s*(\S+)\s*-->$`)
 
-// Readme keeps the README's code compiling: each go block stands under a
-// comment "<!-- file: path -->" and equals that file, from its package clause
-// on.
+// Readme keeps the code of pages compiling: a go block under a comment "<!-- file: path -->" equals
+// that file, from its package clause on. In the README each block has one.
 func Readme(r *Repo) []Finding {
 	text, err := os.ReadFile(filepath.Join(r.Root, "README.md"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -27,10 +26,30 @@ func Readme(r *Repo) []Finding {
 	if err != nil {
 		return []Finding{{"README.md", err.Error()}}
 	}
+	found := r.compareBlocks("README.md", string(text))
+	for _, name := range r.Pages {
+		if name == "README.md" {
+			continue
+		}
+		lines, err := r.lines(name)
+		if err != nil {
+			found = append(found, Finding{name, err.Error()})
+			continue
+		}
+		found = append(found, r.compareBlocks(name, strings.Join(lines, "\n"))...)
+	}
+	return found
+}
+
+// compareBlocks finds the blocks of a page that are not as they should be.
+func (r *Repo) compareBlocks(page, text string) []Finding {
 	var found []Finding
-	for _, b := range goBlocks(string(text)) {
+	for _, b := range goBlocks(text) {
+		if b.file == "" && page != "README.md" {
+			continue // an excerpt
+		}
 		if why := r.compareBlock(b); why != "" {
-			found = append(found, Finding{fmt.Sprintf("README.md:%d", b.line), why})
+			found = append(found, Finding{fmt.Sprintf("%s:%d", page, b.line), why})
 		}
 	}
 	return found

@@ -22,6 +22,7 @@ type Repo struct {
 	Modules []*Module // every go.mod found, in the order of their directories
 	Uses    []string  // directories that go.work lists, slash-separated, relative to Root
 	Files   []*File
+	Pages   []string // every *.md, relative to the root, slash-separated
 	fset    *token.FileSet
 }
 
@@ -42,8 +43,8 @@ type File struct {
 	Syntax *ast.File
 }
 
-// Load reads the repository at root. It fails where the go command or the
-// parser cannot read a file at all.
+// Load reads the repository at root. It fails where the go command or the parser cannot read a file
+// at all.
 func Load(root string) (*Repo, error) {
 	root, err := filepath.Abs(root)
 	if err != nil {
@@ -67,6 +68,8 @@ func Load(root string) (*Repo, error) {
 			return nil
 		case d.Name() == "go.mod":
 			return repo.addModule(rel)
+		case path.Ext(rel) == ".md":
+			repo.Pages = append(repo.Pages, rel)
 		case path.Ext(rel) == ".go" && !strings.HasPrefix(d.Name(), "_") && !strings.HasPrefix(d.Name(), "."):
 			sources = append(sources, rel)
 		}
@@ -84,8 +87,8 @@ func Load(root string) (*Repo, error) {
 	return repo, repo.loadWork()
 }
 
-// ignored reports whether the go command would not look into the directory
-// either, or it holds only what make builds.
+// ignored reports whether the go command would not look into the directory either, or it holds only
+// what make builds.
 func ignored(rel string) bool {
 	base := path.Base(rel)
 	return rel != "." && (base[0] == '.' || base[0] == '_' || base == "testdata" || base == "vendor" || rel == "bin")
@@ -169,9 +172,9 @@ func under(p, dir string) bool {
 // dir is the file's directory, relative to the root.
 func (f *File) dir() string { return path.Dir(f.Name) }
 
-// program reports whether the file belongs to one of the rooms that run as
-// programs, which alone may have flags, an environment and a log, and may import every store. The tests of
-// faults are such a program: they run all servers at once; and those of proxies.
+// program reports whether the file belongs to one of the rooms that run as programs, which alone
+// may have flags, an environment and a log, and may import every store. The tests of faults are
+// such a program: they run all servers at once; and those of proxies.
 func (f *File) program() bool {
 	for _, room := range []string{"cmd", "examples", "faults", "proxies", "tools", "servers"} {
 		if under(f.dir(), room) {
@@ -185,8 +188,22 @@ func (f *File) core() bool { return f.Module.Path == Core }
 
 // at is a finding at a node of the file.
 func (r *Repo) at(n ast.Node, format string, args ...any) Finding {
-	p := r.fset.Position(n.Pos())
-	return Finding{fmt.Sprintf("%s:%d", p.Filename, p.Line), fmt.Sprintf(format, args...)}
+	return Finding{r.place(n.Pos()), fmt.Sprintf(format, args...)}
+}
+
+// place spells a position as a file and a line.
+func (r *Repo) place(pos token.Pos) string {
+	p := r.fset.Position(pos)
+	return fmt.Sprintf("%s:%d", p.Filename, p.Line)
+}
+
+// lines returns the lines of a file of the repository, without their ends.
+func (r *Repo) lines(name string) ([]string, error) {
+	text, err := os.ReadFile(filepath.Join(r.Root, filepath.FromSlash(name)))
+	if err != nil {
+		return nil, err
+	}
+	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n"), nil
 }
 
 func importPath(spec *ast.ImportSpec) string {
@@ -197,8 +214,8 @@ func importPath(spec *ast.ImportSpec) string {
 	return p
 }
 
-// imports returns the name by which the file calls the package with the path,
-// and its import; nil where it does not import it.
+// imports returns the name by which the file calls the package with the path, and its import; nil
+// where it does not import it.
 func (f *File) imports(pkg string) (name string, spec *ast.ImportSpec) {
 	for _, spec := range f.Syntax.Imports {
 		if importPath(spec) != pkg {
@@ -212,8 +229,8 @@ func (f *File) imports(pkg string) (name string, spec *ast.ImportSpec) {
 	return "", nil
 }
 
-// uses returns the places where the file names one of a package's functions,
-// called or handed on. A dot import counts as one, because it hides them.
+// uses returns the places where the file names one of a package's functions, called or handed on. A
+// dot import counts as one, because it hides them.
 func (f *File) uses(pkg string, funcs ...string) []ast.Node {
 	name, spec := f.imports(pkg)
 	if spec == nil || name == "_" {

@@ -1,6 +1,5 @@
-// Package rules holds the rules of this repository, each as one function over
-// the parsed files. They read syntax only, so that they still answer when
-// something does not compile.
+// Package rules holds the rules of this repository, each as one function over the parsed files.
+// They read syntax only, so that they still answer when something does not compile.
 package rules
 
 // Core is the path of the module that everything here stands on.
@@ -27,9 +26,21 @@ var All = []Rule{
 	{"environment", Environment},
 	{"logging", Logging},
 	{"random", Random},
+	{"secrets", Secrets},
 	{"sleep", Sleep},
 	{"names", Names},
 	{"length", Length},
 	{"docs", Docs},
 	{"readme", Readme},
+	{"promises", Promises},
+	{"columns", Columns},
+}
+
+// Fix puts right what needs no thought: the lists of tests in the page of promises, and the
+// wrapping of comments and pages. The files are to be loaded anew.
+func Fix(r *Repo) error {
+	if err := FixPromises(r); err != nil {
+		return err
+	}
+	return FixColumns(r)
 }

@@ -4,12 +4,13 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// sound is a small repository in which every rule holds. Each case of
-// TestRules puts files over it and breaks one rule.
+// sound is a small repository in which every rule holds. Each case of TestRules puts files over it
+// and breaks one rule.
 var sound = map[string]string{
 	"go.work":                    "go 1.26\n\nuse (\n\t.\n\t./redisstore\n\t./cqlstore\n\t./examples/shop\n)\n",
 	"go.mod":                     "module " + Core + "\n\ngo 1.26\n",
@@ -29,6 +30,8 @@ var sound = map[string]string{
 	"examples/shop/go.mod":       "module " + Core + "/examples/shop\n\ngo 1.26\n",
 	"examples/shop/main.go":      "package main\n\nimport (\n\t\"flag\"\n\t\"log\"\n\t\"os\"\n\t_ \"" + Core + "\"\n\t_ \"" + Core + "/redisstore\"\n)\n\nvar addr = os.Getenv(\"ADDR\")\n",
 	"examples/quick/main.go":     "// Command quick is in the README.\npackage main\n\nfunc main() {\n\tprintln(1)\n}\n",
+	"docs/promises.md":           "# Promises\n\n- **R1** Tokens are random.\n  - Tests: `sojourn.TestR1`\n- **R2** Later. *Not built.*\n\nMore of R1.\n",
+	"numbers_test.go":            "package sojourn\n\n// R1: random.\nfunc TestR1() {}\n",
 	"README.md": "# Sojourn\n\n<!-- file: examples/quick/main.go -->\n\n```go\npackage main\n\nfunc main() {\n  println(1)\n}\n```\n\n" +
 		"```sh\nmake demo\n```\n",
 }
@@ -72,13 +75,18 @@ func TestSound(t *testing.T) {
 	}
 }
 
+// promised adds entries to the page of promises.
+func promised(entries string) map[string]string {
+	return file("docs/promises.md", strings.Replace(sound["docs/promises.md"], "\n\nMore", "\n"+entries+"\nMore", 1))
+}
+
 // readme is a README with the one block, under the comment.
 func readme(comment, block string) map[string]string {
 	return map[string]string{"README.md": "# Sojourn\n\n" + comment + "\n```go\n" + block + "```\n"}
 }
 
-// file is a tree with one more Go file; import lines are written out by hand
-// in the body, so that a case shows what it breaks.
+// file is a tree with one more Go file; import lines are written out by hand in the body, so that a
+// case shows what it breaks.
 func file(name, body string) map[string]string { return map[string]string{name: body} }
 
 func imports(name, pkg string) map[string]string {
@@ -164,6 +172,33 @@ var cases = []struct {
 	{"core imports math/rand/v2", "random", imports("n.go", "math/rand/v2"), "n.go:4", "crypto/rand"},
 	{"test imports math/rand/v2", "random", imports("n_test.go", "math/rand/v2"), "", ""},
 
+	{"secrets compared", "secrets", file("n.go", "package sojourn\n\nfunc f(secret, oldSecret string) bool { return secret == oldSecret }\n"), "n.go:3", "crypto/subtle"},
+	{"secrets compared by Equal", "secrets", file("internal/x/n.go", "package x\n\nvar same = bytes.Equal(t.secret[:], b)\n"), "internal/x/n.go:3", "crypto/subtle"},
+	{"secret is there", "secrets", file("n.go", "package sojourn\n\nfunc f(secret string) bool { return secret != \"\" }\n"), "", ""},
+
+	{"no page of promises", "promises", file("docs/promises.md", ""), "docs/promises.md", "does not exist"},
+	{"number without a test", "promises", promised("- **R3** More.\n"), "docs/promises.md:6", "R3 has no test"},
+	{"number listed twice", "promises", promised("- **R2** More. *Not built.*\n"), "docs/promises.md:6", "listed twice"},
+	{"test that is not there", "promises", promised("- **R3** More. *Not built.*\n  - Tests: `sojourn.TestGone`\n"), "docs/promises.md:6", "there is no such test"},
+	{"test that names another number", "promises", promised("- **R3** More. *Not built.*\n  - Tests: `sojourn.TestR1`\n"), "docs/promises.md:6", "does not name it"},
+	{"test is not listed", "promises", file("n_test.go", "package sojourn\n\n// R1 as well.\nfunc TestMore() {}\n"), "docs/promises.md:3", "lacks sojourn.TestMore"},
+	{"test of a range", "promises", file("n_test.go", "package sojourn\n\n// Tests R1 to R2.\nfunc TestR1() {}\n"), "docs/promises.md:5", "lacks sojourn.TestR1"},
+	{"test that names an unknown number", "promises", file("n_test.go", "package sojourn\n\n// L9 too.\nfunc TestMore() {}\n"), "n_test.go:3", "L9 is not in docs/promises.md"},
+	{"text that names an unknown number", "promises", file("n_test.go", "package sojourn\n\nvar name = \"as in D99\"\n"), "n_test.go:3", "D99 is not"},
+	{"page that names an unknown number", "promises", file("docs/design.md", "See P3.\n"), "docs/design.md:1", "P3 is not"},
+	{"256 is no number", "promises", file("n_test.go", "package sojourn\n\n// The curve P256, and R1: fine; XR5 too.\nvar x int\n"), "", ""},
+
+	{"comment is too wide", "columns", file("n.go", "package sojourn\n\n// "+strings.Repeat("word ", 19)+"end.\nvar x int\n"), "n.go:3", "evenly"},
+	{"comment is as wide as may be", "columns", file("n.go", "package sojourn\n\n// "+strings.Repeat("word ", 18)+"ending.\nvar x int\n"), "", ""},
+	{"comment is ragged", "columns", file("n.go", "package sojourn\n\nfunc f() {\n\t// A line that\n\t// ends early.\n}\n"), "n.go:4", "evenly"},
+	{"address is wide", "columns", file("n.go", "package sojourn\n\n// [it]: https://example.com/"+strings.Repeat("a", 100)+"\nvar x int\n"), "", ""},
+	{"code and lists in a comment", "columns", file("n.go", "package sojourn\n\n// It is:\n//\n//\ta\n//\tb\n//\n//   - one\n//   - two\n//\n//go:noinline\nfunc f() {}\n"), "", ""},
+	{"what an example prints", "columns", file("n_test.go", "package sojourn\n\nfunc ExampleX() {\n\t// Output:\n\t// a\n\t// b\n}\n"), "", ""},
+	{"comment behind code", "columns", file("n.go", "package sojourn\n\nvar x int // one\n// two\n"), "", ""},
+	{"page is ragged", "columns", file("docs/design.md", "# Title\n\nA line that\nends early.\n"), "docs/design.md:3", "evenly"},
+	{"list is ragged", "columns", file("docs/design.md", "- a line that\n  ends early\n- another\n"), "docs/design.md:1", "evenly"},
+	{"tables, code and links", "columns", file("docs/design.md", "| a | b |\n|---|---|\n| "+strings.Repeat("c ", 60)+"|\n\n    code\n    code\n\n```\na\nb\n```\n\n[x]: https://example.com\n[y]: https://example.com\n"), "", ""},
+
 	{"test sleeps", "sleep", file("n_test.go", "package sojourn\n\nimport \"time\"\n\nfunc f() { time.Sleep(1) }\n"), "n_test.go:5", "without testing/synctest"},
 	{"test sleeps in a bubble", "sleep", file("n_test.go", "package sojourn\n\nimport (\n\t\"testing/synctest\"\n\t\"time\"\n)\n\nfunc f() { time.Sleep(1) }\n"), "", ""},
 
@@ -199,10 +234,13 @@ var cases = []struct {
 		"examples/quick/x.go": "//go:build ignore\n\npackage main\n",
 		"README.md":           "<!-- file: examples/quick/x.go -->\n```go\npackage main\n```\n",
 	}, "README.md:2", "excluded from the build"},
+	{"block of a page differs", "readme", file("docs/design.md", "<!-- file: examples/quick/main.go -->\n```go\npackage main\n```\n"), "docs/design.md:2", "has 5 lines"},
+	{"excerpt in a page", "readme", file("docs/design.md", "```go\nx := 1\n```\n"), "", ""},
 	{"block has no end", "readme", file("README.md", "<!-- file: examples/quick/main.go -->\n```go\npackage main\n"), "README.md:2", "no end"},
 	{"comment counts for one block", "readme", file("README.md", sound["README.md"]+"```go\nx := 1\n```\n"), "README.md:16", "no comment"},
 }
 
+// TestRules breaks each rule: R1 and R6, which are rules of code, among them.
 func TestRules(t *testing.T) {
 	rules := map[string]Rule{}
 	tripped := map[string]bool{}
@@ -233,6 +271,37 @@ func TestRules(t *testing.T) {
 		if !tripped[r.Name] {
 			t.Errorf("no case breaks the rule %s", r.Name)
 		}
+	}
+}
+
+func TestFixColumns(t *testing.T) {
+	page := "- " + strings.Repeat("word ", 20) + "- end\n\n1. one\n   more\n\nText\nof two lines.\n"
+	r := load(t, map[string]string{"docs/design.md": page})
+	if err := FixColumns(r); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"- " + strings.Repeat("word ", 18) + "word", "  word - end", "", "1. one more", "", "Text of two lines."}
+	if got, err := r.lines("docs/design.md"); err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, %q", err, got)
+	}
+}
+
+func TestFixPromises(t *testing.T) {
+	r := load(t, map[string]string{
+		"docs/promises.md": "- **R1** Tokens are random.\n  - Tests: `gone`,\n    `gone2`\n\n- **R2** Later. *Not built.*\nText.\n",
+		"x/n_test.go":      "package x\n\n// R1 and R2\nfunc FuzzOneWithAVeryLongNameThatTakesALotOfRoomInItsLineSoThatItShouldBeWrapped() {}\n",
+	})
+	if err := FixPromises(r); err != nil {
+		t.Fatal(err)
+	}
+	got, err := r.lines("docs/promises.md")
+	const long = "`x.FuzzOneWithAVeryLongNameThatTakesALotOfRoomInItsLineSoThatItShouldBeWrapped`"
+	want := "- **R1** Tokens are random.\n  - Tests: `sojourn.TestR1`,\n    " + long + "\n\n- **R2** Later. *Not built.*\n  - Tests: " + long + "\nText."
+	if err != nil || strings.Join(got, "\n") != want {
+		t.Errorf("%v\n%s\nwant\n%s", err, strings.Join(got, "\n"), want)
+	}
+	for _, f := range Promises(r) {
+		t.Errorf("%s: %s", f.Where, f.Text)
 	}
 }
 

@@ -2,14 +2,18 @@ package rules
 
 import (
 	"fmt"
+	"go/ast"
+	"go/token"
 	"path"
+	"slices"
+	"strings"
 )
 
 // MaxLines is the most lines a Go file may have.
 const MaxLines = 500
 
-// Environment finds libraries that read flags or the environment. Tests may:
-// they are told there which server to use.
+// Environment finds libraries that read flags or the environment. Tests may: they are told there
+// which server to use.
 func Environment(r *Repo) []Finding {
 	var found []Finding
 	for _, f := range r.Files {
@@ -28,9 +32,9 @@ func Environment(r *Repo) []Finding {
 	return found
 }
 
-// Logging finds libraries that log. log/slog may be imported, because types
-// with secrets redact themselves through it; its default logger may not be used but in log.go of
-// the root package, the observer of programs that have set none.
+// Logging finds libraries that log. log/slog may be imported, because types with secrets redact
+// themselves through it; its default logger may not be used but in log.go of the root package, the
+// observer of programs that have set none.
 func Logging(r *Repo) []Finding {
 	var found []Finding
 	for _, f := range r.Files {
@@ -69,9 +73,50 @@ func Random(r *Repo) []Finding {
 	return found
 }
 
-// Sleep finds tests of the core that wait on the wall clock. It cannot see
-// whether a call runs in a bubble, so it asks only that the folder's tests import
-// testing/synctest.
+// Secrets finds comparisons of secrets that take the longer the more of them agrees (R6): by == and
+// by bytes.Equal, in the root package and below internal. A name says what is secret.
+func Secrets(r *Repo) []Finding {
+	var found []Finding
+	for _, f := range r.Files {
+		if !f.core() || f.Test || f.dir() != "." && !under(f.dir(), "internal") {
+			continue
+		}
+		ast.Inspect(f.Syntax, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.BinaryExpr:
+				if (n.Op == token.EQL || n.Op == token.NEQ) && secret(n.X) && secret(n.Y) {
+					found = append(found, r.at(n, "compares secrets by %v: use crypto/subtle", n.Op))
+				}
+			case *ast.CallExpr:
+				sel, ok := n.Fun.(*ast.SelectorExpr)
+				if ok && sel.Sel.Name == "Equal" && slices.ContainsFunc(n.Args, secret) {
+					found = append(found, r.at(n, "compares secrets by Equal: use crypto/subtle"))
+				}
+			}
+			return true
+		})
+	}
+	return found
+}
+
+// secret reports whether the expression is named for a secret.
+func secret(e ast.Expr) bool {
+	switch e := e.(type) {
+	case *ast.Ident:
+		name := strings.ToLower(e.Name)
+		return strings.Contains(name, "secret") || strings.Contains(name, "csrf") || name == "mac"
+	case *ast.SelectorExpr:
+		return secret(e.Sel)
+	case *ast.SliceExpr:
+		return secret(e.X)
+	case *ast.StarExpr:
+		return secret(e.X)
+	}
+	return false
+}
+
+// Sleep finds tests of the core that wait on the wall clock. It cannot see whether a call runs in a
+// bubble, so it asks only that the folder's tests import testing/synctest.
 func Sleep(r *Repo) []Finding {
 	var found []Finding
 	bubbles := make(map[string]bool)
