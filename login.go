@@ -202,8 +202,13 @@ func (s *Session) forestalled(err error) error {
 
 // signIn makes the user's session and ends the one from before.
 func (s *Session) signIn(ctx context.Context, user string, l *login) error {
-	if s.standing == ended && (s.past.reissued() && s.past.user == user || s.past.mark() && l.keeps() || len(s.ops) > 0) {
-		return errWentOn
+	if s.standing == ended {
+		switch changed := len(s.ops) > 0; {
+		case s.past.reissued() && s.past.user == user, s.past.isMark() && (l.keeps() || changed):
+			return errWentOn
+		case changed:
+			return ErrEnded
+		}
 	}
 	before := s.snapshot()
 	rec, mt := s.loginRecord(user, l)
