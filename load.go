@@ -65,11 +65,11 @@ func (s *Session) load(ctx context.Context) error {
 	got, err := s.m.receive(s.r)
 	s.got = got.arrival
 	if err != nil {
-		s.m.refused(s.r, AmbiguousRefused, "", "a client sends one token: the cookie, or one Authorization header", err)
+		s.m.refused(s.r, SeveralTokens, "", "a client sends one token: the cookie, or one Authorization header", err)
 		return s.refuse(err)
 	}
 	if s.got.reissue {
-		s.event(ctx, DuplicateCookie, "", nil)
+		s.event(ctx, SeveralTokens, "cookie", nil)
 	}
 	s.unpack(&got.candidate)
 	if !s.got.genuine {

@@ -44,9 +44,9 @@ func AtLevel(level Level) LoginOption {
 	return func(l *login) error { l.level, l.atLevel = level, true; return nil }
 }
 
-// Keep carries these values of the visitor's session over into the user's. Without it nothing
+// Keep carries these, each a [Value] or a [Flash], of the visitor's session over into the user's. Without it nothing
 // from before the sign-in is kept: somebody else may have put it there.
-func Keep(values ...Named) LoginOption {
+func Keep(values ...interface{ Name() string }) LoginOption {
 	return func(l *login) error {
 		for _, v := range values {
 			l.keep = append(l.keep, v.Name())
