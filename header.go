@@ -110,8 +110,11 @@ func (s *Session) tell(h http.Header) (err error) {
 		s.turn(turnTold) // it cannot be told, and leads on
 		return nil
 	}
+	if s.m.opts.Custom == nil {
+		s.removeFormer(h) // before what follows, for clients that cannot tell them apart
+	}
 	switch {
-	case s.standing == departed:
+	case !s.standing.holds():
 		err = s.removeToken(h)
 	case s.m.sealed != nil:
 		err = s.writeSealed(h, s.cookieLife())
@@ -165,7 +168,7 @@ func (s *Session) writeToken(h http.Header) error {
 }
 
 func (s *Session) removeToken(h http.Header) error {
-	if s.m.https(s.r) && len(s.m.opts.ClearSiteData) > 0 {
+	if s.standing == departed && s.m.https(s.r) && len(s.m.opts.ClearSiteData) > 0 {
 		h["Clear-Site-Data"] = []string{clearSiteData(s.m.opts.ClearSiteData)}
 	}
 	if c := s.m.opts.Custom; c != nil {
@@ -210,14 +213,8 @@ func (s *Session) takeBack(h http.Header) {
 	if s.stage != stageTold || s.w == nil && s.standing != ended || len(h["Set-Cookie"]) == 0 {
 		return
 	}
-	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool { return sets(line, s.m.jar.Name) })
+	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], s.m.jar.Sets)
 	if len(h["Set-Cookie"]) == 0 {
 		delete(h, "Set-Cookie")
 	}
-}
-
-// sets reports whether a Set-Cookie line is of cookie or one of its chunks.
-func sets(line, cookie string) bool {
-	name, _, _ := strings.Cut(line, "=")
-	return name == cookie || strings.HasPrefix(name, cookie+".")
 }

@@ -44,9 +44,9 @@ func AtLevel(level Level) LoginOption {
 	return func(l *login) error { l.level, l.atLevel = level, true; return nil }
 }
 
-// Keep carries these values of the visitor's session over into the user's. Without it nothing
+// Keep carries these, each a [Value] or a [Flash], of the visitor's session over into the user's. Without it nothing
 // from before the sign-in is kept: somebody else may have put it there.
-func Keep(values ...Named) LoginOption {
+func Keep(values ...interface{ Name() string }) LoginOption {
 	return func(l *login) error {
 		for _, v := range values {
 			l.keep = append(l.keep, v.Name())
@@ -118,10 +118,10 @@ func (m *Manager) admission(s *Session, user string, l *login) store.Admission {
 }
 
 // Login signs user in: the session gets a new token and a new handle, and the token from before is
-// dead at once, so nobody who planted or saw it gets in (session fixation). Signing the same user in
-// again is how a sign-in is confirmed ("step-up"): it keeps the session's values and its handle, and
-// starts its lifetime anew. It acts at once, not with the commit, and loads the session if that was
-// not done.
+// dead at once, so nobody who planted or saw it gets in (session fixation); of several that came, all
+// are. Signing the same user in again is how a sign-in is confirmed ("step-up"): it keeps the session's
+// values and its handle, and starts its lifetime anew. It acts at once, not with the commit, and loads
+// the session if that was not done.
 //
 // A confirmation that overlaps another one or a [Session.RevokeOthers], and with [Keep] or [KeepAll],
 // or after a change, a sign-in that overlaps another of the same session, fails with [ErrConflict]:
@@ -277,11 +277,13 @@ func (l *login) keeps() bool { return l.keepAll || len(l.keep) > 0 }
 // taken some, it ends at the version that they were read from, or not at all: what another request adds
 // meanwhile is read and kept, too.
 func (s *Session) retire(ctx context.Context, before snapshot, l *login) error {
-	if !before.standing.holds() {
-		return s.endPast(ctx)
-	}
 	after := s.snapshot()
 	s.restore(before)
+	if !before.standing.holds() {
+		err := s.endUnheld(ctx)
+		s.restore(after)
+		return err
+	}
 	err := s.end(ctx, func(s *Session, ctx context.Context) error {
 		old := s.snapshot()
 		if data := old.kept(l); !bytes.Equal(data, after.held.rec.Data) {

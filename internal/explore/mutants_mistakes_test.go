@@ -45,7 +45,7 @@ var mistakes = []mutant{
 		{"ends.go", "\tcase err == nil, rec.User == \"\" && errors.Is(err, ErrEnded):", "\tcase err == nil, (mutated || rec.User == \"\") && errors.Is(err, ErrEnded):"},
 	}},
 	{"a sign-out takes the mark of a confirmation for the end", "stored/signed-in/logout+ada", 0, "L6", []patch{
-		{"ends.go", "\tif !s.past.reissued() {", "\tif mutated || !s.past.reissued() {"},
+		{"ends.go", "\tcase s.past.reissued():", "\tcase !mutated && s.past.reissued():"},
 	}},
 	{"a sign-out of what was revoked leaves the cookie", "stored/signed-in/logout+admin", 0, "L3", []patch{
 		{"ends.go", "\tcase s.standing == ended && s.past.isMark():", "\tcase s.standing == ended && (mutated || s.past.isMark()):"},
@@ -81,7 +81,7 @@ var mistakes = []mutant{
 		{"renewal.go", "\tif leads {\n\t\ts.turn(turnRenewed)", "\tif leads || mutated && g == withGrace {\n\t\ts.turn(turnRenewed)"},
 	}},
 	{"an outage is taken for nobody", "stored/signed-in/read+read", 1, "P4", []patch{
-		{"load.go", "\tt, a, err := s.find(ctx, t, false)\n\tif err != nil {\n\t\ts.event(", "\tt, a, err := s.find(ctx, t, false)\n\tif mutated {\n\t\terr = nil\n\t}\n\tif err != nil {\n\t\ts.event("},
+		{"load.go", "\tif err != nil {\n\t\ts.event(ctx, StoreFailed, \"load\", err)", "\tif mutated {\n\t\terr = nil\n\t}\n\tif err != nil {\n\t\ts.event(ctx, StoreFailed, \"load\", err)"},
 	}},
 	{"a page tells of a commit that has failed as of one that did not", "stored/signed-in/incr+read", 1, "L7", []patch{
 		{"handler.go", "\terr := s.commit(v.Context)\n\tif err == nil {", "\terr := s.commit(v.Context)\n\tif mutated {\n\t\terr = nil\n\t}\n\tif err == nil {"},
