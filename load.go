@@ -294,7 +294,7 @@ func (s *Session) find(ctx context.Context, t ticket, as reader, seen *sightings
 		if s.arrived(now).Sub(rec.Created) <= s.m.graceOf(mt.Tail) {
 			gone = over // this request may have been sent before rec took the session's place
 		}
-		s.past = renewal{rec.Created, rec.Handle, mt.User, mt.Tail}
+		s.past = renewal{rec.Created, rec.Handle, mt.User, traceOf(mt.Tail)}
 		if s.past.isMark() {
 			s.m.event(ctx, SessionUseAfterExpire, rec.Handle, mt.User, "", nil)
 			return t, gone, nil
@@ -321,14 +321,33 @@ type renewal struct {
 	at     time.Time
 	handle store.Handle
 	user   string
-	tail   []byte // the nonce that leads on, or a mark
+	trace  trace
 }
 
 // isMark reports whether it leads nowhere.
-func (n *renewal) isMark() bool { return len(n.tail) == len(markReplaced) }
+func (n *renewal) isMark() bool { return n.trace != traceTail }
 
 // reissued reports whether the session goes on all the same.
-func (n *renewal) reissued() bool { return bytes.Equal(n.tail, markReissued) }
+func (n *renewal) reissued() bool { return n.trace == traceReissued }
+
+// A trace is what a session has left at a key.
+type trace uint8
+
+const (
+	traceTail     trace = iota // it leads on
+	traceEnd                   // a mark of the session's end
+	traceReissued              // a mark of one that goes on, which nobody finds from here
+)
+
+func traceOf(tail []byte) trace {
+	switch {
+	case len(tail) != len(markReissued):
+		return traceTail
+	case bytes.Equal(tail, markReissued):
+		return traceReissued
+	}
+	return traceEnd
+}
 
 // leads reports whether a renewal still leads this request to the token that has replaced its own,
 // of which f tells. A request may be under way when that token first comes back. As long as it never
