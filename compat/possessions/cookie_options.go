@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/sojourn-go/sojourn"
-	"github.com/sojourn-go/sojourn/internal/cookie"
 	"github.com/sojourn-go/sojourn/store"
 )
 
@@ -72,7 +71,7 @@ func (c *CookieOptions) options(idle time.Duration, onError func(http.ResponseWr
 	o.Cookie = sojourn.CookieOptions{
 		Name: c.Name, Domain: c.Domain, Path: c.Path, SameSite: c.SameSite,
 		InsecureName: !strings.HasPrefix(c.Name, "__"),
-		Persistent:   c.MaxAge > 0, MaxAge: min(max(c.MaxAge, 0), cookie.MaxAge),
+		Persistent:   c.MaxAge > 0, MaxAge: min(max(c.MaxAge, 0), 400*day),
 	}
 	if c.SameSite == http.SameSiteNoneMode {
 		o.Cookie.InsecureSameSiteNone = "possessions.CookieOptions.SameSite asks for it"
