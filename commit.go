@@ -172,10 +172,8 @@ func (s *Session) catchUp(ctx context.Context) error {
 // refind reads the session again, wherever renewals have moved it.
 func (s *Session) refind(ctx context.Context) error {
 	user, handle := s.rec.User, s.rec.Handle
-	t, a, err := s.find(ctx, s.ticket(), holder, nil)
+	_, a, err := s.find(ctx, s.ticket(), holder, nil)
 	if err != nil {
-		at := t
-		s.stuck = &at
 		return err
 	}
 	if a < liveHere || s.rec.User != user || s.rec.Handle != handle {

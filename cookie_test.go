@@ -317,15 +317,15 @@ func TestCookieDuplicates(t *testing.T) {
 		{[]string{strings.Repeat(other+"; ", 4) + victim}, "", false}, // too many to look at
 		{[]string{other, other}, "", false},
 	} {
-		before := g.seen(sojourn.DuplicateCookie)
+		before := g.seen(sojourn.SeveralTokens)
 		var got string
 		w := g.serve(rigRequest("GET", tt.headers...), func(_ http.ResponseWriter, r *http.Request) {
 			s, err := g.m.Load(r)
 			rigOK(t, err)
 			got = s.User()
 		})
-		if got != tt.want || g.seen(sojourn.DuplicateCookie) != before+1 {
-			t.Errorf("%q: user %q, want %q; %d events", tt.headers, got, tt.want, g.seen(sojourn.DuplicateCookie)-before)
+		if got != tt.want || g.seen(sojourn.SeveralTokens) != before+1 {
+			t.Errorf("%q: user %q, want %q; %d events", tt.headers, got, tt.want, g.seen(sojourn.SeveralTokens)-before)
 		}
 		if (len(w.Header()["Set-Cookie"]) == 1) != tt.reissue {
 			t.Errorf("%q: set %q, want reissue %v", tt.headers, w.Header()["Set-Cookie"], tt.reissue)

@@ -46,7 +46,7 @@ func (s *Session) leave() {
 	case s.got.from == fromBearer, s.stage > stageTold:
 		s.turn(turnReleased)
 		s.stage = max(s.stage, stageTold) // the page is nobody's but this client's, all the same
-	case s.standing == ended && s.past.mark(): // the client may have a newer token, which shall stay
+	case s.standing == ended && s.past.isMark(): // the client may have a newer token, which shall stay
 		s.turn(turnReleased)
 	case s.standing.holds(), s.got.from != fromNowhere:
 		s.turn(turnLeft)

@@ -24,7 +24,7 @@ func (s *Session) writeHeader(ctx context.Context, h http.Header) error {
 		return nil
 	}
 	if s.stage > stageTold {
-		if s.standing.binds() {
+		if s.standing.binds() && !s.told() {
 			return ErrNoToken
 		}
 		return nil
@@ -134,8 +134,10 @@ func (s *Session) tell(h http.Header) (err error) {
 	return nil
 }
 
-// told reports whether the header has what the response owes.
-func (s *Session) told() bool { return s.stage == stageTold && s.named == s.rec.Key }
+// told reports whether the header has what the response owes. An upgrade does not begin before.
+func (s *Session) told() bool {
+	return s.stage == stageUpgrading || s.stage == stageTold && s.named == s.rec.Key
+}
 
 // cookieLife is how long the browser keeps the cookie; 0 until it closes.
 func (s *Session) cookieLife() time.Duration {
@@ -208,7 +210,7 @@ func restoreHeader(h, found http.Header) {
 // takeBack drops the session's cookie from a header that has it from an earlier Commit or Save: if the
 // session has ended or gone on since, a dead token shall not take the place of what the client has.
 func (s *Session) takeBack(h http.Header) {
-	if s.stage != stageTold || len(h["Set-Cookie"]) == 0 {
+	if s.stage != stageTold || s.w == nil && s.standing != ended || len(h["Set-Cookie"]) == 0 {
 		return
 	}
 	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], s.m.jar.Sets)

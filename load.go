@@ -65,11 +65,11 @@ func (s *Session) load(ctx context.Context) error {
 	got, err := s.m.receive(s.r)
 	s.got = got.arrival
 	if err != nil {
-		s.m.refused(s.r, AmbiguousRefused, "", "a client sends one token: the cookie, or one Authorization header", err)
+		s.m.refused(s.r, SeveralTokens, "", "a client sends one token: the cookie, or one Authorization header", err)
 		return s.refuse(err)
 	}
 	if s.got.reissue {
-		s.event(ctx, DuplicateCookie, "", nil)
+		s.event(ctx, SeveralTokens, "cookie", nil)
 	}
 	s.unpack(&got.candidate)
 	if !s.got.genuine {
@@ -295,7 +295,7 @@ func (s *Session) find(ctx context.Context, t ticket, as reader, seen *sightings
 			gone = over // this request may have been sent before rec took the session's place
 		}
 		s.past = renewal{rec.Created, rec.Handle, mt.User, mt.Tail}
-		if s.past.mark() {
+		if s.past.isMark() {
 			s.m.event(ctx, SessionUseAfterExpire, rec.Handle, mt.User, "", nil)
 			return t, gone, nil
 		}
@@ -324,8 +324,8 @@ type renewal struct {
 	tail   []byte // the nonce that leads on, or a mark
 }
 
-// mark reports whether it leads nowhere.
-func (n *renewal) mark() bool { return len(n.tail) == len(markReplaced) }
+// isMark reports whether it leads nowhere.
+func (n *renewal) isMark() bool { return len(n.tail) == len(markReplaced) }
 
 // reissued reports whether the session goes on all the same.
 func (n *renewal) reissued() bool { return bytes.Equal(n.tail, markReissued) }

@@ -44,9 +44,9 @@ func AtLevel(level Level) LoginOption {
 	return func(l *login) error { l.level, l.atLevel = level, true; return nil }
 }
 
-// Keep carries these values of the visitor's session over into the user's. Without it nothing
+// Keep carries these, each a [Value] or a [Flash], of the visitor's session over into the user's. Without it nothing
 // from before the sign-in is kept: somebody else may have put it there.
-func Keep(values ...Named) LoginOption {
+func Keep(values ...interface{ Name() string }) LoginOption {
 	return func(l *login) error {
 		for _, v := range values {
 			l.keep = append(l.keep, v.Name())
@@ -202,8 +202,13 @@ func (s *Session) forestalled(err error) error {
 
 // signIn makes the user's session and ends the one from before.
 func (s *Session) signIn(ctx context.Context, user string, l *login) error {
-	if s.standing == ended && (s.past.reissued() && s.past.user == user || s.past.mark() && l.keeps() || len(s.ops) > 0) {
-		return errWentOn
+	if s.standing == ended {
+		switch changed := len(s.ops) > 0; {
+		case s.past.reissued() && s.past.user == user, s.past.isMark() && (l.keeps() || changed):
+			return errWentOn
+		case changed:
+			return ErrEnded
+		}
 	}
 	before := s.snapshot()
 	rec, mt := s.loginRecord(user, l)
