@@ -47,11 +47,11 @@ func New(session *gocql.Session, opts *Options) (*Store, error) {
 //
 //	cassandra://user:password@host:port,host:port/keyspace?replicas=3
 //
-// The keyspace is Options.Keyspace, and replicas Options.ReplicationFactor: the address counts where it
-// has one. The driver is at its defaults, but prefers the nodes that have the data and repeats a read
-// once; for other settings, such as TLS, make a session and call [New]. Call Migrate before anything
-// else, and Close at the end. Errors, which do not show the address: [store.ErrUnavailable] if no node
-// answers; an address or option without a meaning.
+// The keyspace is Options.Keyspace, and replicas Options.ReplicationFactor: the address counts
+// where it has one. The driver is at its defaults, but prefers the nodes that have the data and
+// repeats a read once; for other settings, such as TLS, make a session and call [New]. Call Migrate
+// before anything else, and Close at the end. Errors, which do not show the address:
+// [store.ErrUnavailable] if no node answers; an address or option without a meaning.
 func Open(address string, opts *Options) (*Store, error) {
 	cluster, o, err := parse(address, opts)
 	if err == nil {
