@@ -37,6 +37,11 @@ type CookieOptions struct {
 	// InsecureName allows a name without prefix, which a sister domain can
 	// overwrite.
 	InsecureName bool
+	// Former are the spellings that the cookie had in earlier releases. Whenever a token is sent or
+	// taken away, the cookies of all of them are removed. Name each one as long as browsers may have
+	// it, or else a browser sends two, and of two live sessions neither counts. A cookie that somebody
+	// has planted under a path that is not named here cannot be removed.
+	Former []FormerCookie
 }
 
 // complete checks the cookie's attributes against each other.
@@ -80,7 +85,7 @@ func (c *CookieOptions) complete(plainHTTP bool) error {
 	if err := c.cookie(plainHTTP).Valid(); err != nil {
 		return bad("Cookie: %w", err)
 	}
-	return nil
+	return c.completeFormer(plainHTTP)
 }
 
 func (c *CookieOptions) checkName(plainHTTP, hostOnly bool) error {

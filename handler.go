@@ -190,9 +190,6 @@ func (v *visit) upgrade() error {
 		if s.standing.binds() && !s.told() || s.standing.known() && s.view.Size() > 0 && !s.standing.holds() || s.m.sealed != nil && s.reading != nil && s.dirty() {
 			return opError("upgrade", fmt.Errorf("%w with an upgrade: call Session.Commit before it, and hand it the response's header", ErrNoToken))
 		}
-		if s.standing.owes() && s.told() {
-			s.turn(turnTold) // the upgrade sends it
-		}
 		s.stage = stageUpgrading
 	}
 	return nil

@@ -118,10 +118,10 @@ func (m *Manager) admission(s *Session, user string, l *login) store.Admission {
 }
 
 // Login signs user in: the session gets a new token and a new handle, and the token from before is
-// dead at once, so nobody who planted or saw it gets in (session fixation). Signing the same user in
-// again is how a sign-in is confirmed ("step-up"): it keeps the session's values and its handle, and
-// starts its lifetime anew. It acts at once, not with the commit, and loads the session if that was
-// not done.
+// dead at once, so nobody who planted or saw it gets in (session fixation); of several that came, all
+// are. Signing the same user in again is how a sign-in is confirmed ("step-up"): it keeps the session's
+// values and its handle, and starts its lifetime anew. It acts at once, not with the commit, and loads
+// the session if that was not done.
 //
 // A confirmation that overlaps another one or a [Session.RevokeOthers], and with [Keep] or [KeepAll],
 // or after a change, a sign-in that overlaps another of the same session, fails with [ErrConflict]:
@@ -202,8 +202,13 @@ func (s *Session) forestalled(err error) error {
 
 // signIn makes the user's session and ends the one from before.
 func (s *Session) signIn(ctx context.Context, user string, l *login) error {
-	if s.standing == ended && (s.past.reissued() && s.past.user == user || s.past.mark() && l.keeps() || len(s.ops) > 0) {
-		return errWentOn
+	if s.standing == ended {
+		switch changed := len(s.ops) > 0; {
+		case s.past.reissued() && s.past.user == user, s.past.isMark() && (l.keeps() || changed):
+			return errWentOn
+		case changed:
+			return ErrEnded
+		}
 	}
 	before := s.snapshot()
 	rec, mt := s.loginRecord(user, l)
@@ -272,14 +277,13 @@ func (l *login) keeps() bool { return l.keepAll || len(l.keep) > 0 }
 // taken some, it ends at the version that they were read from, or not at all: what another request adds
 // meanwhile is read and kept, too.
 func (s *Session) retire(ctx context.Context, before snapshot, l *login) error {
-	if before.standing == ended {
-		return s.endPast(ctx, s.rec.User)
-	}
-	if !before.standing.holds() {
-		return nil
-	}
 	after := s.snapshot()
 	s.restore(before)
+	if !before.standing.holds() {
+		err := s.endUnheld(ctx, after.held.rec.User)
+		s.restore(after)
+		return err
+	}
 	err := s.end(ctx, func(s *Session, ctx context.Context) error {
 		old := s.snapshot()
 		if data := old.kept(l); !bytes.Equal(data, after.held.rec.Data) {

@@ -60,48 +60,21 @@ func (m *Manager) sealedRoom(rec *store.Record) int {
 	return sealed.Room(m.sealed.Chunks*m.jar.Room(), rec)
 }
 
-// receiveSealed opens the session's cookie or cookies.
-func (m *Manager) receiveSealed(r *http.Request, got *received) {
-	got.chunks = m.jar.Chunks(r.Header)
-	var values [cookie.Max]string
-	n := cookie.Values(r.Header, m.jar.Name, &values)
-	if n == 0 {
-		return
-	}
-	got.from, got.reissue = fromCookie, n > 1
-	if n > cookie.Max {
-		return
-	}
-	last := ""
-	for _, v := range values[:n] {
-		text, ok := m.jar.Join(r.Header, v, m.sealed.Chunks)
-		if !ok || text == last {
-			continue
-		}
-		plain, err := m.openSealed(text)
-		if err != nil {
-			continue
-		}
-		if got.genuine {
-			got.genuine, got.sealed = false, nil
-			return // two genuine ones: no telling which the user meant
-		}
-		var cred token.Credential
-		cred, _, err = sealed.Decode(plain)
-		got.ticket = newTicket(cred)
-		got.sealed, got.genuine, last = plain, err == nil, text
-	}
-}
-
-func (m *Manager) openSealed(text string) ([]byte, error) {
+// openSealed opens the text of a sealed session.
+func (m *Manager) openSealed(text string, aad []byte) (c candidate, ok bool) {
 	if len(text) > m.sealed.Chunks*cookie.MaxBytes {
-		return nil, token.ErrOpen
+		return c, false
 	}
 	raw, err := token.AppendDecode(nil, text)
 	if err != nil || len(raw) == 0 || raw[0] != token.Version {
-		return nil, token.ErrOpen
+		return c, false
 	}
-	return m.keys.Open(nil, raw[1:], m.aad.sealed)
+	plain, err := m.keys.Open(nil, raw[1:], aad)
+	if err != nil {
+		return c, false
+	}
+	cred, _, err := sealed.Decode(plain)
+	return candidate{newTicket(cred), plain}, err == nil
 }
 
 // writeSealed sends the session, all of it or nothing.

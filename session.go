@@ -53,7 +53,7 @@ type revocation struct {
 type reading struct {
 	err    error       // of load
 	failed error       // what door.Fail was given
-	stuck  *ticket     // of the record that could not be read, or not be believed
+	stuck  *ticket     // of the record that could not be read; see loadFuture
 	past   renewal     // that the request's token met last
 	alive  *time.Timer // see keepAlive
 	form   *formID     // of the visitor's forms in this response

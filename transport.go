@@ -1,12 +1,11 @@
 package sojourn
 
 import (
+	"bytes"
 	"net/http"
 	"strings"
 	"time"
 	"unicode"
-
-	"github.com/sojourn-go/sojourn/internal/cookie"
 )
 
 // BearerOptions describe tokens in "Authorization: Bearer …" (RFC 6750 section 2.1). They are
@@ -30,8 +29,8 @@ type BearerOptions struct {
 type CustomTransport struct {
 	// Receive finds the token in a request; "" means that there is none.
 	Receive func(r *http.Request) string
-	// Send puts the token into the response's header. life is the session's
-	// remaining life, 0 for unlimited.
+	// Send puts the token into the response's header, in place of one that is there: it may be called
+	// again for the same response. life is the session's remaining life, 0 for unlimited.
 	Send func(h http.Header, token Token, life time.Duration) error
 	// Delete takes the token away from the client.
 	Delete func(h http.Header) error
@@ -107,7 +106,13 @@ func (o *Options) origins() error {
 // received is what a request carries towards one manager.
 type received struct {
 	arrival
-	ticket        // valid if genuine
+	candidate             // valid if genuine
+	more      []candidate // other genuine ones
+}
+
+// A candidate is a token that is one of ours. Which of several is the request's, the records say.
+type candidate struct {
+	ticket
 	sealed []byte // the sealed session, in place of a record
 }
 
@@ -116,7 +121,26 @@ type arrival struct {
 	from    source
 	genuine bool // it is one of ours
 	reissue bool // several cookies came: overwrite them
+	former  bool // under a name that the cookie had before
 	chunks  int  // cookies that a sealed session came in
+}
+
+// add takes a candidate up, once.
+func (got *received) add(c candidate) {
+	if !got.genuine {
+		got.candidate, got.genuine = c, true
+		return
+	}
+	for i := -1; i < len(got.more); i++ {
+		other := &got.candidate
+		if i >= 0 {
+			other = &got.more[i]
+		}
+		if other.key == c.key && bytes.Equal(other.sealed, c.sealed) {
+			return
+		}
+	}
+	got.more = append(got.more, c)
 }
 
 // receive finds and opens the request's token, without I/O. Only ErrAmbiguous is an error;
@@ -137,8 +161,6 @@ func (m *Manager) receive(r *http.Request) (got received, err error) {
 			got.from = fromCustom
 			got.ticket, got.genuine = m.openToken(t, false)
 		}
-	} else if m.sealed != nil {
-		m.receiveSealed(r, &got)
 	} else {
 		m.receiveCookie(r, &got)
 	}
@@ -166,44 +188,6 @@ func (m *Manager) carries(r *http.Request) source {
 		return fromCookie
 	}
 	return fromNowhere
-}
-
-// receiveCookie accepts one cookie, or the one of several that opens: another site
-// of the domain may have added more, and must not choose whose session this is.
-func (m *Manager) receiveCookie(r *http.Request, got *received) {
-	var values [cookie.Max]string
-	n := cookie.Values(r.Header, m.jar.Name, &values)
-	if n == 0 {
-		return
-	}
-	got.from = fromCookie
-	if n > 1 {
-		got.reissue = true
-		if n > cookie.Max {
-			return
-		}
-	}
-	last := ""
-	for _, v := range values[:n] {
-		if v == last {
-			continue
-		}
-		t, ok := m.openToken(v, false)
-		if !ok {
-			continue
-		}
-		if got.genuine && t.key != got.key {
-			got.genuine = false
-			return // two genuine ones: no telling which the user meant
-		}
-		got.ticket, got.genuine, last = t, true, v
-	}
-}
-
-// cookieCame reports whether the request has a cookie of a name that is read.
-func (m *Manager) cookieCame(r *http.Request) bool {
-	var values [cookie.Max]string
-	return cookie.Values(r.Header, m.jar.Name, &values) > 0
 }
 
 // bearerToken returns the token in the Authorization header, without its prefix. ok is false where

@@ -30,6 +30,9 @@ type disk interface {
 	rmdir(tag store.Tag) error // only if it is empty
 	syncShard(shard byte) error
 	tags(shard byte) ([]store.Tag, error)
+	damaged() (dir, error) // opens damaged/, which it makes if need be
+	// setAside moves a file of a user's directory there. The caller syncs that directory.
+	setAside(tag store.Tag, name, as string) error
 	close() error
 }
 

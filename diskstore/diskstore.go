@@ -49,6 +49,7 @@
 //
 //	format, clock, boot, reserve     the store's own
 //	hints/                           what Sweep will look at
+//	damaged/                         what was set aside
 //	TT/TAG/ID                        a session: hexadecimal digits, TT the first two of TAG
 //	TT/TAG/.g                        when the user's sessions were revoked
 //	TT/TAG/.n .0 .1 .j               only while something is written, or after a crash
@@ -56,12 +57,20 @@
 // No name comes from user input. Directories are 0700, files 0600. Everything is opened through
 // [os.Root], files carry the key that they belong to, and new files are made afresh: a planted
 // symbolic link is never written through, and what it points to is never taken for a session.
-// Formats are described in format.go, journal.go and hints.go. To copy a store for a backup, copy
-// the directory with its times while no process uses it.
+// Formats are described in format.go, journal.go, hints.go and damaged.go. To copy a store for a
+// backup, copy the directory with its times while no process uses it.
 //
-// A damaged file is an error that matches [store.ErrCorrupt], for that session only, and Delete or
-// Revoke removes it. A damaged journal (.j) stops all of one user's sessions: remove the user's
-// directory.
+// # Damage
+//
+// A session's file that fails its checksum is [store.ErrCorrupt], for that session only; User and All
+// go on past it. Delete, Revoke and, when the end has come that it was filed with, Sweep set it aside:
+// it moves to damaged/, where it can be looked at, with all that the session held, for 7 days. There
+// are 64 files there at most; what comes later is removed. A damaged journal (.j) is set aside by the
+// first write that finds it, which fails with [store.ErrCorrupt], and all of that user's sessions end
+// with it, for nobody knows which of them it was to end; it stays while damaged/ is full.
+//
+// A file with right checksums in a version that is not known here is [store.ErrUnavailable], for
+// Revoke too, and stays.
 package diskstore
 
 import (
@@ -179,7 +188,7 @@ func ours(top dir) error {
 	for _, name := range names {
 		var shard [1]byte
 		switch name { // another process may be making the same store
-		case hintsName, bootName, formatName, "." + formatName, clockName, reserveName, "lost+found":
+		case hintsName, bootName, formatName, "." + formatName, clockName, reserveName, damagedName, "lost+found":
 			continue
 		}
 		if !parse(shard[:], name) {

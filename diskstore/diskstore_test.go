@@ -1,7 +1,9 @@
 package diskstore
 
 import (
+	"errors"
 	"os"
+	"sync"
 	"testing"
 
 	"github.com/sojourn-go/sojourn/store"
@@ -40,7 +42,23 @@ func openAt(t testing.TB, dir string) *Store {
 }
 
 func TestStore(t *testing.T) {
-	storetest.Run(t, func(t testing.TB) store.Store { return openAt(t, memoryDir(t)) }, nil)
+	var dirs sync.Map
+	storetest.Run(t, func(t testing.TB) store.Store {
+		dir := memoryDir(t)
+		s := openAt(t, dir)
+		dirs.Store(s, dir)
+		return s
+	}, &storetest.Options{Damage: func(s store.Store, key store.Key) error {
+		dir, _ := dirs.Load(s)
+		path := pathOf(dir.(string), key)
+		fi, err := os.Stat(path)
+		if err != nil {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		b[20] ^= 1
+		return errors.Join(err, os.WriteFile(path, b, 0o600), os.Chtimes(path, fi.ModTime(), fi.ModTime()))
+	}})
 }
 
 func BenchmarkStore(b *testing.B) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/driver"
 )
 
 // # The file of a session
@@ -33,6 +34,9 @@ import (
 //	   128     4  CRC-32C of Data
 //	   132     4  CRC-32C of the 132 bytes before it, User and Meta
 //	   136        User, Meta, Data
+//
+// A later version changes the eighth byte, and keeps magic, lengths and sums where they are: what has
+// a wrong sum is damaged, and what has another version is not.
 //
 // The key is in the file so that a file under another's name (a copy, a symbolic
 // link) is found out. Data has a sum of its own, so that lists need not read it,
@@ -100,9 +104,10 @@ func encode(rec *store.Record) []byte {
 
 // decode reads a file of the given size, of which b is the beginning: all of it for a
 // whole record, or at least all but Data, which is then left out and not judged. The
-// record's bytes are parts of b. Errors: store.ErrCorrupt, with the handle where the head is sound.
+// record's bytes are parts of b. Errors: store.ErrCorrupt, with the handle where the head is sound;
+// driver.ErrVersion.
 func decode(b []byte, size int64, whole bool) (rec store.Record, err error) {
-	if len(b) < headSize || string(b[:8]) != recordMagic {
+	if len(b) < headSize || string(b[:7]) != recordMagic[:7] {
 		return rec, damaged("not a session file")
 	}
 	be := binary.BigEndian
@@ -113,6 +118,9 @@ func decode(b []byte, size int64, whole bool) (rec store.Record, err error) {
 	}
 	if be.Uint32(b[132:]) != sum(b[:132], b[headSize:head]) {
 		return rec, damaged("the head does not match its checksum")
+	}
+	if b[7] != recordMagic[7] {
+		return rec, driver.ErrVersion
 	}
 	rec = store.Record{
 		User:     string(b[headSize : headSize+user]),

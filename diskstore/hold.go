@@ -1,12 +1,15 @@
 package diskstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/driver"
 )
 
 // hold is the exclusive hold of one tag's directory, in this process and all others. It is the
@@ -17,6 +20,7 @@ type hold struct {
 	dir     dir // nil: there is none
 	release func()
 	time    int64
+	bad     []store.ID // of files that were found damaged
 }
 
 // hold takes the lock, finishes what a crash has left, and then reads the clock: an instant from
@@ -35,7 +39,9 @@ func (s *engine) hold(ctx context.Context, tag store.Tag) (*hold, error) {
 		h.dir, err = nil, nil
 	}
 	if err == nil && h.dir != nil {
-		err = h.finish()
+		if err = h.finish(); errors.Is(err, store.ErrCorrupt) {
+			err = h.abandon(err)
+		}
 	}
 	if err == nil {
 		err = ctx.Err() // the wait may have been long
@@ -69,6 +75,9 @@ func (h *hold) Find(id store.ID, rec *store.Record) (found bool, err error) {
 	*rec, err = h.s.read(h.dir, store.Key{Tag: h.tag, ID: id}, headMost)
 	if missing(err) {
 		return false, nil
+	}
+	if errors.Is(err, store.ErrCorrupt) {
+		h.bad = append(h.bad, id)
 	}
 	if err != nil {
 		return false, classify(err, false)
@@ -159,9 +168,12 @@ func (h *hold) end(ids ...store.ID) error {
 	return nil
 }
 
-// remove removes files, as far as they are there.
+// remove removes files, as far as they are there. What is damaged is set aside.
 func (h *hold) remove(ids []store.ID) error {
 	for _, id := range ids {
+		if slices.Contains(h.bad, id) && h.setAside(idName(id)) {
+			continue
+		}
 		if err := h.dir.remove(idName(id)); err != nil && !missing(err) {
 			return classify(err, true)
 		}
@@ -191,8 +203,22 @@ func (h *hold) tidy() {
 	_ = h.s.disk.rmdir(h.tag) // refused while anything is in it
 }
 
-// Each is part of [embedded.View]. It reads all records of the directory, without Data.
+// Each is part of [embedded.View].
 func (h *hold) Each(_ string, f func(*store.Record, error)) error {
+	var other error
+	err := h.each(func(rec *store.Record, err error) {
+		if errors.Is(err, driver.ErrVersion) {
+			other = err
+			return
+		}
+		f(rec, err)
+	})
+	return cmp.Or(err, other)
+}
+
+// each reads all records of the directory, without Data. Of what is damaged or of another version f
+// gets the key and the error.
+func (h *hold) each(f func(*store.Record, error)) error {
 	if h.dir == nil {
 		return nil
 	}
@@ -208,7 +234,7 @@ func (h *hold) Each(_ string, f func(*store.Record, error)) error {
 		}
 		found, err := h.Find(key.ID, &rec)
 		switch {
-		case errors.Is(err, store.ErrCorrupt):
+		case errors.Is(err, store.ErrCorrupt), errors.Is(err, driver.ErrVersion):
 			f(&store.Record{Key: key}, err)
 		case err != nil:
 			return err

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -205,6 +206,21 @@ func (d *osDisk) tags(n byte) (tags []store.Tag, err error) {
 		}
 	}
 	return tags, err
+}
+
+func (d *osDisk) damaged() (dir, error) {
+	if err := d.root.Mkdir(damagedName, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, bare(err)
+	}
+	r, err := openReal(d.root, damagedName)
+	if err != nil {
+		return nil, err
+	}
+	return &osDir{root: r}, nil
+}
+
+func (d *osDisk) setAside(t store.Tag, name, as string) error {
+	return bare(d.root.Rename(path.Join(shardName(t[0]), tagName(t), name), path.Join(damagedName, as)))
 }
 
 // osDir is one directory.

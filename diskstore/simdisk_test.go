@@ -193,6 +193,31 @@ func (d *simDisk) rmdir(t store.Tag) error {
 
 func (d *simDisk) syncShard(n byte) error { return (&simDir{d, d.child(shardName(n))}).sync() }
 
+func (d *simDisk) damaged() (dir, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.child(damagedName) == nil {
+		if err := d.step(func() { d.root.set(simEntry{name: damagedName, node: newSimDir()}) }); err != nil {
+			return nil, err
+		}
+	}
+	return &simDir{d, d.child(damagedName)}, nil
+}
+
+func (d *simDisk) setAside(t store.Tag, name, as string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	from := d.child(shardName(t[0])).names[tagName(t)]
+	f := from.names[name]
+	if f == nil {
+		return fs.ErrNotExist
+	}
+	return d.step(func() {
+		d.child(damagedName).set(simEntry{name: as, node: f})
+		from.set(simEntry{clear: name})
+	})
+}
+
 func (d *simDisk) tags(n byte) (tags []store.Tag, err error) {
 	names, err := (&simDir{d, d.child(shardName(n))}).names(0)
 	for _, name := range names {

@@ -27,7 +27,8 @@ func (h *hold) Apply(c *embedded.Change) error {
 		return classify(h.dir.touch(idName(c.Seen.Key.ID), c.Seen.Seen.UnixNano()), false)
 	case len(c.Put) > 0:
 		return h.undo(h.write(c))
-	case len(c.Drop) > 0:
+	case len(c.Drop) > 0 && h.dir != nil:
+		h.inspect(c.Drop) // Delete does not look
 		return h.end(c.Drop...)
 	}
 	return h.again()

@@ -35,7 +35,7 @@ func TestPair(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			data := t.TempDir()
 			where := name + ":" + filepath.Join(data, "sessions")
-			if openers[name] == nil {
+			if !files[name] {
 				where = server(t, name)
 			}
 			base := servePair(t, where, data)

@@ -57,6 +57,10 @@ type Options struct {
 	// ten ticks, whichever is more. A slow or far server needs a longer one.
 	Unit time.Duration
 
+	// Damage, if not nil, damages the stored bytes of the record at key, so that its checksum fails,
+	// and proves the clauses of damage, too. The store is what open returned.
+	Damage func(s store.Store, key store.Key) error
+
 	// Unsupported names the methods ("Sweep", "All") that answer [errors.ErrUnsupported]. From a
 	// method that is not named, that answer is a failure. A clause that comes to a named method
 	// ends there, and Run shows it as skipped.
@@ -91,10 +95,18 @@ func clauses() []clause {
 		sweepClauses, walkClauses)
 }
 
+// clauses are those that fit the store.
+func (o *Options) clauses() []clause {
+	if o == nil || o.Damage == nil {
+		return clauses()
+	}
+	return append(clauses(), damageClauses...)
+}
+
 // Check runs all clauses and joins their failures; each is a [*Failure]. A store within the process
 // must be checked inside [synctest.Test]. The stores that open returns are not closed.
 func Check(ctx context.Context, open func() (store.Store, error), opts *Options) error {
-	return check(ctx, open, opts, clauses())
+	return check(ctx, open, opts, opts.clauses())
 }
 
 func check(ctx context.Context, open func() (store.Store, error), opts *Options, table []clause) error {
@@ -135,7 +147,7 @@ func Run(t *testing.T, open func(testing.TB) store.Store, opts *Options) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range clauses() {
+	for _, c := range opts.clauses() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			if o.Networked {

@@ -190,4 +190,4 @@ var wrongBytes = []wrong{
 	})},
 }
 
-var wrongs = slices.Concat(wrongWrites, wrongTimes, wrongUsers, wrongAdmitted, wrongRaces, wrongWalks, wrongBytes)
+var wrongs = slices.Concat(wrongWrites, wrongTimes, wrongUsers, wrongAdmitted, wrongRaces, wrongWalks, wrongBytes, wrongDamage)
