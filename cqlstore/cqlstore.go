@@ -157,22 +157,14 @@ func (d driver) CAS(ctx context.Context, sts []cql.Statement, commit, serial cql
 		return false, err
 	}
 	if !answered {
-		return false, errNoAnswer
+		return false, cql.ErrNoAnswer
 	}
 	return applied, nil
 }
 
-var errNoAnswer = errors.New("cqlstore: a conditional statement was not answered as one")
-
-// Exec changes the schema; the driver waits for the nodes' agreement.
+// Exec changes the schema.
 func (d driver) Exec(ctx context.Context, text string) error {
-	if err := d.Session.Query(text).RetryPolicy(nil).ExecContext(ctx); err != nil {
-		return err
-	}
-	if err := d.AwaitSchemaAgreement(ctx); err != nil {
-		return fmt.Errorf("the nodes do not agree on the schema: %w", err)
-	}
-	return nil
+	return d.Session.Query(text).RetryPolicy(nil).ExecContext(ctx)
 }
 
 // Harmless knows the errors that the driver gives before it sends, and the server before it

@@ -159,6 +159,9 @@ func (e *engine) migrate(ctx context.Context) error {
 		if err := e.db.Exec(ctx, text); err != nil {
 			return fault(nil, err)
 		}
+		if err := e.db.AwaitSchemaAgreement(ctx); err != nil {
+			return driver.Fault(nil, "the nodes do not agree about the schema", err)
+		}
 	}
 	return nil
 }
