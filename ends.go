@@ -33,7 +33,7 @@ func (s *Session) Logout(ctx context.Context) error {
 			return s.report(ctx, "logout", err)
 		}
 		s.event(ctx, SessionExpired, "logout", nil)
-	} else if err := s.endUnheld(ctx, ""); err != nil {
+	} else if err := s.endUnheld(ctx); err != nil {
 		return s.report(ctx, "logout", err)
 	}
 	s.leave()
@@ -91,12 +91,12 @@ func (s *Session) endByHandle(ctx context.Context, user string, h store.Handle) 
 }
 
 // endUnheld ends what the request's tokens lead to where it holds none of it: the one session of which a
-// mark says that it goes on, unless it is user's own; or all of several.
-func (s *Session) endUnheld(ctx context.Context, user string) error {
+// mark says that it goes on, or all of several.
+func (s *Session) endUnheld(ctx context.Context) error {
 	switch {
 	case s.standing == torn:
 		return s.endTorn(ctx)
-	case s.standing == ended && s.past.reissued() && s.past.user != user:
+	case s.past.reissued():
 		return s.endByHandle(ctx, s.past.user, s.past.handle)
 	}
 	return nil

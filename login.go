@@ -280,7 +280,7 @@ func (s *Session) retire(ctx context.Context, before snapshot, l *login) error {
 	after := s.snapshot()
 	s.restore(before)
 	if !before.standing.holds() {
-		err := s.endUnheld(ctx, after.held.rec.User)
+		err := s.endUnheld(ctx)
 		s.restore(after)
 		return err
 	}

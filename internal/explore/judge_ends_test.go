@@ -107,10 +107,11 @@ func (q *request) heldBy(d *deed) (word, bool) {
 	return word{}, false
 }
 
-// marked gives the session of which q met a mark, before the end of d.
+// marked gives the session of which q met a mark to which its token leads, before the end of d.
 func (q *request) marked(d *deed) (h store.Handle, ok bool) {
+	t := openToken(q.run.ring, q.run.scene.sealed, q.cookies)
 	for _, c := range q.calls {
-		if c.at < d.end && c.method == get && c.said == nil && len(tailOf(c.rec)) == 1 {
+		if c.at < d.end && c.method == get && c.said == nil && len(tailOf(c.rec)) == 1 && q.run.reach(t, c.at) != nil {
 			h, ok = c.rec.Handle, true
 		}
 	}
