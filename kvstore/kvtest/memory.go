@@ -172,9 +172,9 @@ func NewMachine(wrap func(*Memory) kvstore.Driver) Machine {
 	return &machine{next: new(Memory), wrap: wrap}
 }
 
-func (m *machine) Start() (store.Store, error) {
+func (m *machine) Start(d store.Durability) (store.Store, error) {
 	m.now = m.next
-	return kvstore.New("kvstore", m.wrap(m.now), nil)
+	return kvstore.New("kvstore", m.wrap(m.now), &kvstore.Options{Durability: d})
 }
 
 func (m *machine) Cut()        { m.next = m.now.Cut() }
