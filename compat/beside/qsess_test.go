@@ -12,6 +12,7 @@ import (
 
 	newer "github.com/sojourn-go/sojourn/compat/qsess"
 	newerldb "github.com/sojourn-go/sojourn/compat/qsess/qsldb"
+	"github.com/sojourn-go/sojourn/store"
 
 	"github.com/sojourn-go/sojourn/compat/beside/alternate"
 )
@@ -190,13 +191,18 @@ func BenchmarkMap(b *testing.B) {
 }
 
 // BenchmarkLevelDB compares sessions in goleveldb, each side with a database of its own on the same
-// disk.
+// disk, and our side with each setting of durability. The first is what NewGldbStore has.
 func BenchmarkLevelDB(b *testing.B) {
+	b.Run("relaxed", func(b *testing.B) { levelDB(b, store.Relaxed, 50) })
+	b.Run("durable", func(b *testing.B) { levelDB(b, store.Durable, 5) })
+}
+
+func levelDB(b *testing.B, d store.Durability, writes int) {
 	turn := func(act string) int {
 		if act == "get" {
 			return 200
 		}
-		return 5
+		return writes
 	}
 	each(b, turn, func(b *testing.B, kind string) (*side, *side) {
 		db := [2]*leveldb.DB{}
@@ -211,7 +217,7 @@ func BenchmarkLevelDB(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		n, err := newerldb.NewGldbStore(db[1], nil, nil, key)
+		n, err := newerldb.NewGldbStoreWith(d, db[1], nil, nil, key)
 		if err != nil {
 			b.Fatal(err)
 		}
