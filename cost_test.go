@@ -38,8 +38,8 @@ func TestCostInCalls(t *testing.T) {
 	}
 }
 
-// Promise 7: around a request that does not touch its session, Handler allocates its visit (which is
-// context, writer and session in one) and net/http's copy of the Request, and nothing else.
+// Promise 7: around a request that does not touch its session, Handler allocates its visit (which
+// is context, writer and session in one) and net/http's copy of the Request, and nothing else.
 func TestCostInAllocations(t *testing.T) {
 	m := must(sojourn.New(memstore.New(nil), nil))
 	bare := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})

@@ -134,7 +134,7 @@ func (s *Session) findAll(ctx context.Context, got *received, as reader) (ticket
 		return t, a, err
 	}
 	if a == several || a >= liveHere && seen.damage {
-		s.past = renewal{}
+		s.past = nil
 		s.unpack(&candidate{})
 		return t, several, nil
 	}
@@ -257,7 +257,7 @@ const (
 // session's, and its ticket is returned; with an error, that of the record that it met. seen is nil
 // unless there are several tokens.
 func (s *Session) find(ctx context.Context, t ticket, as reader, seen *sightings) (ticket, answer, error) {
-	s.past = renewal{}
+	s.past = nil
 	gone, live := nothing, liveHere
 	for range maxHops + 1 {
 		rec, now, err := s.get(ctx, t.key)
@@ -279,7 +279,7 @@ func (s *Session) find(ctx context.Context, t ticket, as reader, seen *sightings
 		if err != nil {
 			return s.pass(ctx, t, gone, &rec, err, seen)
 		}
-		if live == liveElsewhere && as != holder && !s.leads(ctx, &s.past, &mt.Facts, now, seen) {
+		if live == liveElsewhere && as != holder && !s.leads(ctx, s.past, &mt.Facts, now, seen) {
 			return t, nothing, nil
 		}
 		if mt.Tail == nil {
@@ -294,7 +294,7 @@ func (s *Session) find(ctx context.Context, t ticket, as reader, seen *sightings
 		if s.arrived(now).Sub(rec.Created) <= s.m.graceOf(mt.Tail) {
 			gone = over // this request may have been sent before rec took the session's place
 		}
-		s.past = renewal{rec.Created, rec.Handle, mt.User, traceOf(mt.Tail)}
+		s.past = &renewal{rec.Created, rec.Handle, mt.User, mt.Tail}
 		if s.past.isMark() {
 			s.m.event(ctx, SessionUseAfterExpire, rec.Handle, mt.User, "", nil)
 			return t, gone, nil
@@ -321,33 +321,14 @@ type renewal struct {
 	at     time.Time
 	handle store.Handle
 	user   string
-	trace  trace
+	tail   []byte // the nonce that leads on, or a mark
 }
 
-// isMark reports whether it leads nowhere.
-func (n *renewal) isMark() bool { return n.trace != traceTail }
+// isMark reports whether it is one, and leads nowhere.
+func (n *renewal) isMark() bool { return n != nil && len(n.tail) == len(markReplaced) }
 
 // reissued reports whether the session goes on all the same.
-func (n *renewal) reissued() bool { return n.trace == traceReissued }
-
-// A trace is what a session has left at a key.
-type trace uint8
-
-const (
-	traceTail     trace = iota // it leads on
-	traceEnd                   // a mark of the session's end
-	traceReissued              // a mark of one that goes on, which nobody finds from here
-)
-
-func traceOf(tail []byte) trace {
-	switch {
-	case len(tail) != len(markReissued):
-		return traceTail
-	case bytes.Equal(tail, markReissued):
-		return traceReissued
-	}
-	return traceEnd
-}
+func (n *renewal) reissued() bool { return n != nil && bytes.Equal(n.tail, markReissued) }
 
 // leads reports whether a renewal still leads this request to the token that has replaced its own,
 // of which f tells. A request may be under way when that token first comes back. As long as it never

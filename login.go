@@ -284,6 +284,30 @@ func (s *Session) retire(ctx context.Context, before snapshot, l *login) error {
 		s.restore(after)
 		return err
 	}
+	var err error
+	if l.keeps() {
+		after, err = s.endAndCarry(ctx, after, l)
+	} else {
+		err = s.end(ctx, replacedStep)
+	}
+	if s.standing == ended && (err == nil || errors.Is(err, ErrEnded)) {
+		err = nil
+		if len(after.held.rec.Data) > 0 || len(before.ops) > 0 {
+			// Another sign-in has the values, or they ended: neither this request's copy of them is to be
+			// trusted, nor what it has taken.
+			err = ErrConflict
+		}
+	}
+	s.restore(after)
+	return err
+}
+
+// replacedStep ends the session from before a sign-in of which nothing is kept.
+func replacedStep(s *Session, ctx context.Context) error { return s.endStep(ctx, markReplaced) }
+
+// endAndCarry ends the session from before a sign-in, and writes what is kept of it into the new one,
+// which after is, as often as others change it meanwhile. It returns the new session.
+func (s *Session) endAndCarry(ctx context.Context, after snapshot, l *login) (snapshot, error) {
 	err := s.end(ctx, func(s *Session, ctx context.Context) error {
 		old := s.snapshot()
 		if data := old.kept(l); !bytes.Equal(data, after.held.rec.Data) {
@@ -297,16 +321,7 @@ func (s *Session) retire(ctx context.Context, before snapshot, l *login) error {
 		}
 		return s.endStep(ctx, markReplaced)
 	})
-	if s.standing == ended && (err == nil || errors.Is(err, ErrEnded)) {
-		err = nil
-		if len(after.held.rec.Data) > 0 || len(before.ops) > 0 {
-			// Another sign-in has the values, or they ended: neither this request's copy of them is to be
-			// trusted, nor what it has taken.
-			err = ErrConflict
-		}
-	}
-	s.restore(after)
-	return err
+	return after, err
 }
 
 // carry writes the values that go over into a session that this request has just made.

@@ -209,7 +209,7 @@ func (s *Session) verify(ctx context.Context) {
 	err := s.refind(ctx)
 	if err != nil && !errors.Is(err, ErrEnded) {
 		s.event(ctx, StoreFailed, "verify", err)
-		if !s.standing.binds() || !s.past.at.IsZero() { // what has replaced it leads on from it
+		if !s.standing.binds() || s.past != nil { // what has replaced it leads on from it
 			s.turn(turnDropped)
 		}
 		return

@@ -16,23 +16,22 @@ import (
 
 // SealedOptions configure sessions that live in an encrypted cookie.
 type SealedOptions struct {
-	// Store keeps one small record, without data, for each signed-in session. It must be there
-	// for the cookie to count: that is what makes sign-out, revocation,
-	// listing and limits work as they do for stored sessions.
+	// Store keeps one small record, without data, for each signed-in session. It must be there for
+	// the cookie to count: that is what makes sign-out, revocation, listing and limits work as they
+	// do for stored sessions.
 	Store store.Store
-	// AcceptReplayUntilExpiry says that no Store is wanted: a copy of the cookie then opens
-	// the session until it expires, sign-out or not (OWASP ASVS 7.4.1).
+	// AcceptReplayUntilExpiry says that no Store is wanted: a copy of the cookie then opens the
+	// session until it expires, sign-out or not (OWASP ASVS 7.4.1).
 	AcceptReplayUntilExpiry bool
-	// Chunks is how many cookies of 4096 bytes a session may spread over, 1 to 4. 0 means
-	// 1. Many servers and proxies stop at 8 KiB of header in all.
+	// Chunks is how many cookies of 4096 bytes a session may spread over, 1 to 4. 0 means 1. Many
+	// servers and proxies stop at 8 KiB of header in all.
 	Chunks int
 }
 
-// NewSealed makes a manager whose sessions are kept by the browser, encrypted and
-// authenticated, with the API of [New]. What differs: data are bounded by the cookie's size
-// ([ErrTooLarge] when a value is set), of two overlapping requests the last response wins, and an old copy of
-// the cookie brings its old data back, so keep no counters or one-time codes in it.
-// Errors: [ErrOptions].
+// NewSealed makes a manager whose sessions are kept by the browser, encrypted and authenticated,
+// with the API of [New]. What differs: data are bounded by the cookie's size ([ErrTooLarge] when a
+// value is set), of two overlapping requests the last response wins, and an old copy of the cookie
+// brings its old data back, so keep no counters or one-time codes in it. Errors: [ErrOptions].
 func NewSealed(sealed *SealedOptions, opts *Options) (*Manager, error) {
 	so := SealedOptions{}
 	if sealed != nil {
@@ -100,8 +99,8 @@ func (s *Session) removeChunks(h http.Header, from int) {
 	s.m.jar.RemoveChunks(h, s.m.https(s.r), from, s.got.chunks)
 }
 
-// sealedStore is the store of one request to a sealed session: the record that the cookie
-// brought, and beside it the presence records that make it revocable. Its clock is this node's.
+// sealedStore is the store of one request to a sealed session: the record that the cookie brought,
+// and beside it the presence records that make it revocable. Its clock is this node's.
 type sealedStore struct {
 	m        *Manager
 	presence store.Store // nil with AcceptReplayUntilExpiry
@@ -202,8 +201,8 @@ func (st *sealedStore) Update(ctx context.Context, rec store.Record, ifVersion u
 	return nil
 }
 
-// touchPresence keeps the presence record alive as long as the cookie, and finds out whether it
-// was revoked meanwhile.
+// touchPresence keeps the presence record alive as long as the cookie, and finds out whether it was
+// revoked meanwhile.
 func (st *sealedStore) touchPresence(ctx context.Context, rec *store.Record) error {
 	switch {
 	case !st.hasPresence(&st.rec):
@@ -218,8 +217,8 @@ func (st *sealedStore) touchPresence(ctx context.Context, rec *store.Record) err
 	return err
 }
 
-// stillPresent touches the presence record of rec where that is due, and then makes sure that it
-// is that: where the session has moved on there is a mark, which can be touched as well.
+// stillPresent touches the presence record of rec where that is due, and then makes sure that it is
+// that: where the session has moved on there is a mark, which can be touched as well.
 func (st *sealedStore) stillPresent(ctx context.Context, rec *store.Record, every time.Duration) error {
 	if st.read == 0 || st.unused+st.read.ago() >= every {
 		if err := st.presence.Touch(ctx, present(*rec), every); err != nil {

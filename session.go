@@ -55,7 +55,7 @@ type reading struct {
 	err    error       // of load
 	failed error       // what door.Fail was given
 	stuck  *ticket     // of the record that could not be read; see loadFuture
-	past   renewal     // that the request's token met last
+	past   *renewal    // that the request's token met last, if any
 	alive  *time.Timer // see keepAlive
 	form   *formID     // of the visitor's forms in this response
 	st     store.Store // the manager's, or this request's sealed record

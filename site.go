@@ -110,8 +110,8 @@ func (m *Manager) tokenCame(r *http.Request) bool {
 }
 
 // withheld reports whether the browser that sends r may hold a session cookie that it did not send,
-// since the request comes from another site: a Lax cookie does not go with unsafe requests, a Strict
-// one with none (RFC 6265bis section 5.8.3). A new cookie would replace it.
+// since the request comes from another site: a Lax cookie does not go with unsafe requests, a
+// Strict one with none (RFC 6265bis section 5.8.3). A new cookie would replace it.
 func (m *Manager) withheld(r *http.Request) bool {
 	if m.opts.Cookie.SameSite == http.SameSiteNoneMode {
 		return false

@@ -13,9 +13,9 @@ import (
 // FormerCookie is a spelling that the session's cookie had in an earlier release. Browsers keep
 // cookies of one name for different domains and paths beside each other, and send both.
 type FormerCookie struct {
-	// Name is the name that it had. "" means the present one. Sessions under a former name go on, if
-	// no cookie of the present name comes, and are renewed at once under that: so nobody can use the
-	// former name for long who cannot write the present one.
+	// Name is the name that it had. "" means the present one. Sessions under a former name go on,
+	// if no cookie of the present name comes, and are renewed at once under that: so nobody can use
+	// the former name for long who cannot write the present one.
 	Name string
 	// Domain, Path and Partitioned are those that it had. Path "" means "/".
 	Domain      string

@@ -66,7 +66,8 @@ func TestFormerName(t *testing.T) {
 	}
 }
 
-// A visitor's session is renamed, too, and so is one that only peeks; two requests at once get one successor.
+// A visitor's session is renamed, too, and so is one that only peeks; two requests at once get one
+// successor.
 func TestFormerNameOfOthers(t *testing.T) {
 	renamed := sojourn.CookieOptions{Former: []sojourn.FormerCookie{{Name: "__Host-old", Until: time.Now().Add(month)}}}
 	rs := newReleases(t, nil)
@@ -103,7 +104,8 @@ func TestFormerNameOfOthers(t *testing.T) {
 	}
 }
 
-// Where the renewal fails the request goes on, under the former name; no token goes out that was not renewed.
+// Where the renewal fails the request goes on, under the former name; no token goes out that was
+// not renewed.
 func TestFormerNameNotRenewed(t *testing.T) {
 	rs := newReleases(t, nil)
 	before := rs.release(sojourn.CookieOptions{Name: "__Host-old"})

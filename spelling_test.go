@@ -124,7 +124,8 @@ func TestFormerSpelling(t *testing.T) {
 	}
 }
 
-// A release that did not name its former spelling left two cookies of one session, one of them old. The next one names it.
+// A release that did not name its former spelling left two cookies of one session, one of them old.
+// The next one names it.
 func TestFormerSpellingForgotten(t *testing.T) {
 	for mode, sealed := range sealedModes() {
 		for name, c := range respelled {
@@ -177,7 +178,8 @@ func TestFormerSpellingOfAnEndedSession(t *testing.T) {
 	}
 }
 
-// R33: of two live sessions neither counts: a sister domain may have planted one. Both are taken away, and the next sign-in works.
+// R33: of two live sessions neither counts: a sister domain may have planted one. Both are taken
+// away, and the next sign-in works.
 func TestFormerSpellingOfTwoSessions(t *testing.T) {
 	for mode, sealed := range sealedModes() {
 		for name, c := range respelled {
@@ -217,7 +219,8 @@ func TestFormerSpellingOfTwoSessions(t *testing.T) {
 	}
 }
 
-// A sign-in and a sign-out end both: the next sign-in works though a cookie stays that nobody can remove.
+// A sign-in and a sign-out end both: the next sign-in works though a cookie stays that nobody can
+// remove.
 func TestSeveralSessionsEnd(t *testing.T) {
 	for mode, sealed := range sealedModes() {
 		if mode == "replay" {
@@ -275,7 +278,8 @@ func TestFormerSpellingRemovalIsUnasked(t *testing.T) {
 	}
 }
 
-// If one of several records cannot be read, nobody's wins. From a clock that was wrong a sign-out and a sign-in find their way.
+// If one of several records cannot be read, nobody's wins. From a clock that was wrong a sign-out
+// and a sign-in find their way.
 func TestFormerSpellingAndOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, whose := range []string{"ada", "eve"} {
@@ -385,8 +389,8 @@ func TestHandlersOwnRemoval(t *testing.T) {
 	}
 }
 
-// The page that tells of a failure has the removals of an earlier commit, and not the handler's; a token
-// that is dead when the header leaves is taken back, and the handler's removal is not.
+// The page that tells of a failure has the removals of an earlier commit, and not the handler's; a
+// token that is dead when the header leaves is taken back, and the handler's removal is not.
 func TestFormerSpellingOnErrorPages(t *testing.T) {
 	rs := newReleases(t, nil)
 	g := rs.release(sojourn.CookieOptions{Name: "__Secure-s", Former: []sojourn.FormerCookie{

@@ -8,17 +8,17 @@ import (
 	"unicode"
 )
 
-// BearerOptions describe tokens in "Authorization: Bearer …" (RFC 6750 section 2.1). They are
-// read from there only: never from the URL or a form.
+// BearerOptions describe tokens in "Authorization: Bearer …" (RFC 6750 section 2.1). They are read
+// from there only: never from the URL or a form.
 type BearerOptions struct {
-	// Prefix begins every bearer token, so that secret scanners find leaked
-	// ones, for example "acme_". At most 20 letters, digits, "-", "_". An Authorization header
-	// without it is somebody else's, such as a gateway's, and is not looked at.
+	// Prefix begins every bearer token, so that secret scanners find leaked ones, for example
+	// "acme_". At most 20 letters, digits, "-", "_". An Authorization header without it is somebody
+	// else's, such as a gateway's, and is not looked at.
 	Prefix string
 	// Realm is named in WWW-Authenticate. "" leaves it out.
 	Realm string
-	// Lifetime is a token's absolute life. 0 means Options.Lifetime. There is no idle limit
-	// but Options.Idle where Idle is true.
+	// Lifetime is a token's absolute life. 0 means Options.Lifetime. There is no idle limit but
+	// Options.Idle where Idle is true.
 	Lifetime time.Duration
 	// Idle makes tokens end after Options.Idle without use, too.
 	Idle bool
@@ -143,8 +143,8 @@ func (got *received) add(c candidate) {
 	got.more = append(got.more, c)
 }
 
-// receive finds and opens the request's token, without I/O. Only ErrAmbiguous is an error;
-// a token that does not open is none.
+// receive finds and opens the request's token, without I/O. Only ErrAmbiguous is an error; a token
+// that does not open is none.
 func (m *Manager) receive(r *http.Request) (got received, err error) {
 	if !m.secure(r) {
 		if came := m.carries(r); came != fromNowhere {
@@ -214,8 +214,8 @@ func (m *Manager) bearerToken(r *http.Request) (token string, ok bool, err error
 
 const maxAgent = 256
 
-// client describes where a sign-in came from: a network, not an address, and the browser's own
-// name for itself, cut to size. Neither proves anything (OWASP Session Management).
+// client describes where a sign-in came from: a network, not an address, and the browser's own name
+// for itself, cut to size. Neither proves anything (OWASP Session Management).
 func (m *Manager) client(r *http.Request) (addr, agent string) {
 	if m.opts.OmitClient {
 		return "", ""

@@ -47,11 +47,11 @@ func New(session *gocql.Session, opts *Options) (*Store, error) {
 //
 //	cassandra://user:password@host:port,host:port/keyspace?replicas=3
 //
-// The keyspace is Options.Keyspace, and replicas Options.ReplicationFactor: the address counts where it
-// has one. The driver is at its defaults, but prefers the nodes that have the data and repeats a read
-// once; for other settings, such as TLS, make a session and call [New]. Call Migrate before anything
-// else, and Close at the end. Errors, which do not show the address: [store.ErrUnavailable] if no node
-// answers; an address or option without a meaning.
+// The keyspace is Options.Keyspace, and replicas Options.ReplicationFactor: the address counts
+// where it has one. The driver is at its defaults, but prefers the nodes that have the data and
+// repeats a read once; for other settings, such as TLS, make a session and call [New]. Call Migrate
+// before anything else, and Close at the end. Errors, which do not show the address:
+// [store.ErrUnavailable] if no node answers; an address or option without a meaning.
 func Open(address string, opts *Options) (*Store, error) {
 	cluster, o, err := parse(address, opts)
 	if err == nil {
@@ -157,22 +157,14 @@ func (d driver) CAS(ctx context.Context, sts []cql.Statement, commit, serial cql
 		return false, err
 	}
 	if !answered {
-		return false, errNoAnswer
+		return false, cql.ErrNoAnswer
 	}
 	return applied, nil
 }
 
-var errNoAnswer = errors.New("cqlstore: a conditional statement was not answered as one")
-
-// Exec changes the schema; the driver waits for the nodes' agreement.
+// Exec changes the schema.
 func (d driver) Exec(ctx context.Context, text string) error {
-	if err := d.Session.Query(text).RetryPolicy(nil).ExecContext(ctx); err != nil {
-		return err
-	}
-	if err := d.AwaitSchemaAgreement(ctx); err != nil {
-		return fmt.Errorf("the nodes do not agree on the schema: %w", err)
-	}
-	return nil
+	return d.Session.Query(text).RetryPolicy(nil).ExecContext(ctx)
 }
 
 // Harmless knows the errors that the driver gives before it sends, and the server before it

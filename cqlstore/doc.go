@@ -7,8 +7,8 @@
 //	defer st.Close()
 //	err = st.Migrate(ctx) // or print st.Schema() and run it yourself
 //
-// A program that has a session already gives it to [New]. A token-aware host policy saves a hop, and
-// has all writers of a user meet at the same nodes:
+// A program that has a session already gives it to [New]. A token-aware host policy saves a hop,
+// and has all writers of a user meet at the same nodes:
 //
 //	cluster.PoolConfig.HostSelectionPolicy = gocql.TokenAwareHostPolicy(gocql.DCAwareRoundRobinPolicy("dc1"))
 //

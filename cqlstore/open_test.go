@@ -10,8 +10,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// Open connects by the address, which may name the keyspace; after Close nothing is to be had, and the
-// session of a program is its own.
+// Open connects by the address, which may name the keyspace; after Close nothing is to be had, and
+// the session of a program is its own.
 func TestOpen(t *testing.T) {
 	onEach(t, func(t *testing.T, db *database) {
 		variable := "SOJOURN_" + strings.ToUpper(t.Name()[strings.LastIndex(t.Name(), "/")+1:])

@@ -65,7 +65,7 @@ func (c *clock) tick() {
 func (c *clock) keep() error {
 	c.look()
 	temp := "." + clockName + rand.Text() // two processes may close at once
-	if err := c.disk.top().write(temp, stamp(clockMagic, c.Now()), 0); err != nil {
+	if err := c.disk.top().write(temp, stamp(clockMagic, c.Now()), 0, true); err != nil {
 		return err
 	}
 	if err := c.disk.top().rename(temp, clockName); err != nil {

@@ -15,7 +15,7 @@ import (
 // digits. What is not there is an error that matches [fs.ErrNotExist].
 //
 // Of durability it promises what POSIX does: the bytes and times of a file after
-// its sync (write does one), the names in a directory after the directory's.
+// its sync (write does one if asked), the names in a directory after the directory's.
 type disk interface {
 	top() dir   // the store's own files
 	hints() dir // see hints.go
@@ -42,8 +42,8 @@ type dir interface {
 	read(name string, most int) (b []byte, f fileInfo, err error)
 	readAt(name string, off int64, most int) ([]byte, error)
 	exists(name string) (bool, error)
-	// write makes a new file, in place of one that may be there, and syncs it.
-	write(name string, b []byte, mtime int64) error
+	// write makes a new file, in place of one that may be there, and syncs it if asked.
+	write(name string, b []byte, mtime int64, sync bool) error
 	// patch overwrites the beginning of a file, which it makes if need be. Nothing is synced.
 	patch(name string, b []byte) error
 	// append adds to the end of the file that has the name when the call returns.

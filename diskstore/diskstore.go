@@ -10,7 +10,8 @@
 // # Durability
 //
 // Create, Update, Rotate, Delete and Revoke are on the disk when they return: they survive a crash
-// of the process and a power cut. A Touch survives a crash of the process only. Whatever crashes,
+// of the process and a power cut. A Touch survives a crash of the process only, as do changes of data
+// and visitors' sessions where [Options].Durability says so. Whatever crashes,
 // each session is as it was before a call or after it, and a Rotate or an eviction happened
 // altogether or not at all. A Revoke that a crash interrupts may have ended some of a user's
 // sessions and not others, as long as it was not acknowledged.
@@ -47,7 +48,7 @@
 //
 // # Files
 //
-//	format, clock, boot, reserve     the store's own
+//	format, clock, boot, reserve, relaxed   the store's own
 //	hints/                           what Sweep will look at
 //	damaged/                         what was set aside
 //	TT/TAG/ID                        a session: hexadecimal digits, TT the first two of TAG
@@ -92,6 +93,9 @@ type Options struct {
 	// Reserve is the number of bytes kept aside in a file, given up on a full disk so that
 	// revocations can be written. 0 means 256 KiB, less than 0 none.
 	Reserve int
+	// Durability says which writes wait for the disk; see [store.Durability]. All processes that use
+	// the directory have the same.
+	Durability store.Durability
 }
 
 // Store is a [store.Store] in a directory. Make it with [Open].
@@ -107,6 +111,8 @@ type engine struct {
 	disk    disk
 	clock   clock
 	reserve int
+	wait    store.Durability
+	relaxed bool // files may be there that were not synced: see relaxed.go
 	closed  atomic.Bool
 	sweeper sweeper
 	boot    string      // name of this run of the machine
@@ -188,7 +194,7 @@ func ours(top dir) error {
 	for _, name := range names {
 		var shard [1]byte
 		switch name { // another process may be making the same store
-		case hintsName, bootName, formatName, "." + formatName, clockName, reserveName, damagedName, "lost+found":
+		case hintsName, bootName, formatName, "." + formatName, clockName, reserveName, damagedName, relaxedName, "lost+found":
 			continue
 		}
 		if !parse(shard[:], name) {
@@ -210,8 +216,11 @@ func syncPath(path string) error {
 // open makes a Store on a disk whose directories are there.
 func open(d disk, opts *Options, boot string) (*Store, error) {
 	s := &engine{disk: d, reserve: 256 << 10, boot: boot}
-	if opts != nil && opts.Reserve != 0 {
-		s.reserve = max(opts.Reserve, 0)
+	if opts != nil {
+		s.wait = opts.Durability
+		if opts.Reserve != 0 {
+			s.reserve = max(opts.Reserve, 0)
+		}
 	}
 	top := d.top()
 	b, _, err := top.read(formatName, 100)
@@ -224,6 +233,9 @@ func open(d disk, opts *Options, boot string) (*Store, error) {
 		return nil, err
 	case string(b) != formatText:
 		return nil, errors.New("the directory holds a store of another format")
+	}
+	if err := s.relax(); err != nil {
+		return nil, err
 	}
 	s.clock.open(d)
 	s.ordered.Store(s.swept())
@@ -250,10 +262,10 @@ func (s *engine) found(boot string) error {
 		return err
 	}
 	// Without sessions no hints are missing; said before the store exists.
-	if err := top.write(bootName, []byte(boot), 0); err != nil {
+	if err := top.write(bootName, []byte(boot), 0, true); err != nil {
 		return err
 	}
-	if err := top.write("."+formatName, []byte(formatText), 0); err != nil {
+	if err := top.write("."+formatName, []byte(formatText), 0, true); err != nil {
 		return err
 	}
 	if err := top.rename("."+formatName, formatName); err != nil {
@@ -291,7 +303,7 @@ func (s *engine) keepReserve() {
 		for i := range b {
 			b[i] = byte(i*i>>8 ^ i) // no hole, nor anything that a file system would squeeze
 		}
-		_ = s.disk.top().write(reserveName, b, 0) // without room there is none to keep; tried again by the next Sweep
+		_ = s.disk.top().write(reserveName, b, 0, true) // without room there is none to keep; tried again by the next Sweep
 	}
 }
 

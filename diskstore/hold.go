@@ -77,7 +77,9 @@ func (h *hold) Find(id store.ID, rec *store.Record) (found bool, err error) {
 		return false, nil
 	}
 	if errors.Is(err, store.ErrCorrupt) {
-		h.bad = append(h.bad, id)
+		if h.bad = append(h.bad, id); h.s.torn() {
+			return false, nil
+		}
 	}
 	if err != nil {
 		return false, classify(err, false)
@@ -110,18 +112,21 @@ func (s *engine) read(d dir, key store.Key, most int) (store.Record, error) {
 // earlier times.
 func mtimeOf(rec *store.Record) int64 { return max(rec.Seen.UnixNano(), 0) }
 
-// ensure makes the directory, so that its name is durable before anything in it is. One that is
-// empty may be left from a crash before that; one that is not was synced.
-func (h *hold) ensure() error {
+// ensure makes the directory, so that its name is durable before anything in it is that waits. One that
+// is empty may be left from a crash before that; one that is not was synced, or see relaxed.go.
+func (h *hold) ensure(waits bool) error {
 	if h.dir != nil {
 		names, err := h.dir.names(1)
-		if err != nil || len(names) > 0 {
+		switch {
+		case err != nil || !waits:
 			return err
+		case len(names) > 0:
+			return h.anchor()
 		}
 		return h.s.disk.syncShard(h.tag[0])
 	}
 	err := h.s.disk.mkdir(h.tag)
-	if err == nil {
+	if err == nil && waits {
 		err = h.s.disk.syncShard(h.tag[0])
 	}
 	if err == nil {
@@ -133,13 +138,14 @@ func (h *hold) ensure() error {
 	return err
 }
 
-// put writes one file in place of what its name had. done reports whether it may be there.
-func (h *hold) put(name string, b []byte, mtime int64) (done bool, err error) {
-	if err := h.dir.write(newName, b, mtime); err != nil {
+// put writes one file in place of what its name had. done reports whether it may be there. bytes and
+// whole say whether its bytes, and then its name, are to be durable.
+func (h *hold) put(name string, b []byte, mtime int64, bytes, whole bool) (done bool, err error) {
+	if err := h.dir.write(newName, b, mtime, bytes); err != nil {
 		return false, err
 	}
-	if err := h.dir.rename(newName, name); err != nil {
-		return false, err
+	if err := h.dir.rename(newName, name); err != nil || !whole {
+		return err == nil, err
 	}
 	return true, h.dir.sync()
 }

@@ -114,11 +114,11 @@ func decodeJournal(b []byte) (c change, err error) {
 // is there, or will be, even if there is an error.
 func (h *hold) commit(c *change) (done bool, err error) {
 	for i, p := range c.puts {
-		if err := h.dir.write(putNames[i], p.file, p.time); err != nil {
+		if err := h.dir.write(putNames[i], p.file, p.time, true); err != nil {
 			return false, err
 		}
 	}
-	if err := h.dir.write(newName, c.encode(), 0); err != nil {
+	if err := h.dir.write(newName, c.encode(), 0, true); err != nil {
 		return false, err
 	}
 	if err := h.dir.rename(newName, journalName); err != nil {

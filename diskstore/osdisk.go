@@ -278,7 +278,7 @@ func (d *osDir) exists(name string) (bool, error) {
 	return err == nil, bare(err)
 }
 
-func (d *osDir) write(name string, b []byte, mtime int64) (err error) {
+func (d *osDir) write(name string, b []byte, mtime int64, sync bool) (err error) {
 	const flags = os.O_CREATE | os.O_EXCL | os.O_WRONLY | quiet // O_EXCL follows no link
 	f, err := d.root.OpenFile(name, flags, 0o600)
 	if errors.Is(err, fs.ErrExist) { // left by a crash
@@ -294,7 +294,7 @@ func (d *osDir) write(name string, b []byte, mtime int64) (err error) {
 		// Before the sync, so that it is as durable as the rest.
 		err = d.touch(name, mtime)
 	}
-	if err == nil {
+	if err == nil && sync {
 		err = f.Sync()
 	}
 	if e := f.Close(); err == nil {

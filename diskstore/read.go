@@ -30,7 +30,7 @@ func (s *engine) Read(ctx context.Context, key store.Key, data bool) (rec store.
 	if err != nil {
 		return rec, absent(err)
 	}
-	rec, err = s.read(d, key, most)
+	rec, err = s.untorn(s.read(d, key, most))
 	changing := false
 	if missing(err) || !s.ordered.Load() {
 		there, err2 := d.exists(journalName)
@@ -50,7 +50,7 @@ func (s *engine) Read(ctx context.Context, key store.Key, data bool) (rec store.
 	if h.dir == nil {
 		return store.Record{}, store.ErrNotFound
 	}
-	rec, err = s.read(h.dir, key, most)
+	rec, err = s.untorn(s.read(h.dir, key, most))
 	return rec, absent(err)
 }
 

@@ -281,7 +281,7 @@ func (s *simDir) steps(fs ...func()) error {
 	return nil
 }
 
-func (s *simDir) write(name string, b []byte, mtime int64) error {
+func (s *simDir) write(name string, b []byte, mtime int64, sync bool) error {
 	s.d.mu.Lock()
 	defer s.d.mu.Unlock()
 	if old := s.n.names[name]; old != nil {
@@ -298,7 +298,11 @@ func (s *simDir) write(name string, b []byte, mtime int64) error {
 		func() { f.data = bytes.Clone(b[:len(b)/2]) },
 		func() { f.data = bytes.Clone(b) },
 		func() { f.mtime = mtime },
-		func() { f.safe, f.safeTime = f.data, f.mtime },
+		func() {
+			if sync {
+				f.safe, f.safeTime = f.data, f.mtime
+			}
+		},
 	)
 }
 

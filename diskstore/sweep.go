@@ -260,7 +260,7 @@ func (p *pass) refile() (done bool) {
 		}
 	}
 	if done {
-		note(s.disk.top().write(bootName, []byte(s.boot), 0))
+		note(s.disk.top().write(bootName, []byte(s.boot), 0, true))
 	}
 	return done
 }
@@ -285,6 +285,9 @@ func (s *engine) refileTag(ctx context.Context, tag store.Tag) error {
 		}
 		failed = cmp.Or(failed, s.file(e, h.time))
 	})
+	if s.torn() && err == nil {
+		err = h.remove(h.bad)
+	}
 	if err = cmp.Or(err, failed); err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ func (f fast) open(t store.Tag, write bool) (dir, error) {
 func (f fast) syncShard(byte) error { return nil }
 func (fastDir) sync() error         { return nil }
 
-func (d fastDir) write(name string, b []byte, mtime int64) error {
+func (d fastDir) write(name string, b []byte, mtime int64, _ bool) error {
 	if err := d.root.WriteFile(name, b, 0o600); err != nil {
 		return bare(err)
 	}

@@ -23,7 +23,9 @@
 // # Durability
 //
 // Create, Update, Rotate, Delete and Revoke are on disk when they return (if the engine keeps its
-// word). A Touch is not, and neither is what Sweep deletes until it returns.
+// word). A Touch is not, and neither is what Sweep deletes until it returns. [Options.Durability] lets
+// changes of data and visitors' records wait for nothing, either. Batches become durable in order: the
+// next one that waits takes all before it along.
 //
 // # Time
 //
@@ -97,6 +99,9 @@ type Options struct {
 	// disks: engines stop for good where one is really full, so say true while there is still room
 	// for deletions (which take room, too). It must be fast and safe for concurrent use.
 	Full func() bool
+
+	// Durability says which writes wait for the disk; see [store.Durability].
+	Durability store.Durability
 }
 
 // stripes is the number of locks. With some 32 writers few wait for another's disk.
@@ -107,6 +112,7 @@ type engine struct {
 	db   Driver
 	root string // of all keys
 	full func() bool
+	wait store.Durability
 
 	clock *embedded.Clock
 
@@ -128,7 +134,7 @@ func New(name string, db Driver, opts *Options) (*driver.Store, error) {
 	if opts != nil {
 		o = *opts
 	}
-	e := &engine{db: db, root: o.Prefix + "\x00", full: o.Full, seed: maphash.MakeSeed(), clock: embedded.NewClock()}
+	e := &engine{db: db, root: o.Prefix + "\x00", full: o.Full, wait: o.Durability, seed: maphash.MakeSeed(), clock: embedded.NewClock()}
 	s := embedded.New(name, e)
 	if len(o.Prefix) > 255 || strings.IndexByte(o.Prefix, 0) >= 0 {
 		return nil, s.Fail("new", fmt.Errorf("%w: prefix longer than 255 bytes, or with a zero byte", store.ErrInvalid))

@@ -104,7 +104,7 @@ func (w *write) Apply(c *embedded.Change) error {
 	if len(w.ops) == 0 {
 		return w.settle()
 	}
-	return w.commit(true)
+	return w.commit(c.Waits(w.wait))
 }
 
 // drop deletes all that belongs to a key. Of a damaged record nobody knows what it has in the

@@ -13,9 +13,9 @@
 //
 // # The pool
 //
-// The store sets nothing of its pool, be it the caller's or its own. It works in each of pgx's query
-// modes. The default one keeps prepared statements on its connections. That is the fastest, and
-// wrong behind PgBouncer in transaction mode before version 1.21 (and later without
+// The store sets nothing of its pool, be it the caller's or its own. It works in each of pgx's
+// query modes. The default one keeps prepared statements on its connections. That is the fastest,
+// and wrong behind PgBouncer in transaction mode before version 1.21 (and later without
 // max_prepared_statements): there the config needs
 //
 //	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe // or Exec, or SimpleProtocol

@@ -9,7 +9,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// Open connects by the address; after Close nothing is to be had, and the pool of a program is its own.
+// Open connects by the address; after Close nothing is to be had, and the pool of a program is its
+// own.
 func TestOpen(t *testing.T) {
 	url := server(t, "SOJOURN_POSTGRES")
 	s, err := pgxstore.Open(url, &pgxstore.Options{Table: table(t)})

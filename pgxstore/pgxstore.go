@@ -37,11 +37,11 @@ func New(pool Pool, opts *Options) (*Store, error) {
 	return postgresstore.NewWith(driver{pool}, opts)
 }
 
-// Open makes a Store for the database at an address, postgres://user:password@host:port/database with
-// pgx's parameters after a question mark, such as pool_max_conns=32, or in the form "host=… user=…". It
-// does not connect yet: call Migrate before anything else, and Close at the end. For settings that an
-// address cannot have make a pool and call [New]. It fails if the address cannot be read or an option
-// has no meaning; the error does not show the address.
+// Open makes a Store for the database at an address, postgres://user:password@host:port/database
+// with pgx's parameters after a question mark, such as pool_max_conns=32, or in the form "host=…
+// user=…". It does not connect yet: call Migrate before anything else, and Close at the end. For
+// settings that an address cannot have make a pool and call [New]. It fails if the address cannot
+// be read or an option has no meaning; the error does not show the address.
 func Open(address string, opts *Options) (*Store, error) {
 	config, err := pgxpool.ParseConfig(address)
 	if err != nil || address == "" { // the driver's text may quote it

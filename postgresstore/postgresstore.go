@@ -78,8 +78,8 @@ func New(db *sql.DB, opts *Options) (*Store, error) {
 
 var tableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,39}$`)
 
-// NewWith is [New] for packages that bring another way to PostgreSQL than database/sql. A Driver that
-// is an [io.Closer] is closed by [Store.Close].
+// NewWith is [New] for packages that bring another way to PostgreSQL than database/sql. A Driver
+// that is an [io.Closer] is closed by [Store.Close].
 func NewWith(d Driver, opts *Options) (*Store, error) {
 	var o Options
 	if opts != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/sojourn-go/sojourn/store/address"
 )
 
-// Open makes a Store for the servers at an address, to which it connects, with a client of rueidis at
-// its defaults:
+// Open makes a Store for the servers at an address, to which it connects, with a client of rueidis
+// at its defaults:
 //
 //	redis://user:password@host:port/number      one server; the number of the database may be left out
 //	rediss://…                                  the same over TLS
@@ -84,8 +84,8 @@ func (d owned) Close() error {
 	return nil
 }
 
-// Close closes the connections that [Open] made. It does nothing for a Store from [New], whose client
-// is the caller's. No method may be called after it.
+// Close closes the connections that [Open] made. It does nothing for a Store from [New], whose
+// client is the caller's. No method may be called after it.
 func (s *Store) Close() error {
 	if c, ok := s.e.client.(io.Closer); ok {
 		return c.Close()

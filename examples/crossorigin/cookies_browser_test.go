@@ -174,8 +174,9 @@ func plants(name, value string) http.Handler {
 	})
 }
 
-// A sister domain plants a session of its own beside the user's. Nobody is signed in then, the planted
-// one is not used, and the next sign-in works: there is no loop, also where the spelling is not known.
+// A sister domain plants a session of its own beside the user's. Nobody is signed in then, the
+// planted one is not used, and the next sign-in works: there is no loop, also where the spelling is
+// not known.
 func TestBrowserTwoSessions(t *testing.T) {
 	for name, former := range map[string][]sojourn.FormerCookie{"known": {{Domain: "shop.test"}}, "unknown": nil} {
 		t.Run(name, func(t *testing.T) {

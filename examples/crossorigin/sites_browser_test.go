@@ -25,8 +25,8 @@ func newTab(t *testing.T) *tab {
 	return &tab{t, ctx}
 }
 
-// post clicks the button of a page at from, which sends a form of one field to a URL, and waits for the
-// answer's text.
+// post clicks the button of a page at from, which sends a form of one field to a URL, and waits for
+// the answer's text.
 func (b *tab) post(from, to, field, value, answer string) {
 	b.Helper()
 	q := url.Values{"to": {to}, "field": {field}, "value": {value}}
@@ -49,8 +49,8 @@ func formPage(w http.ResponseWriter, r *http.Request) {
 		q("to"), q("field"), q("value"))
 }
 
-// shop signs in by a form of its own, has a route for a payment's return, and one for the answer of an
-// identity provider at idp, whose state it checks.
+// shop signs in by a form of its own, has a route for a payment's return, and one for the answer of
+// an identity provider at idp, whose state it checks.
 func shop(sessions *sojourn.Manager, idp func() string) http.Handler {
 	const state = "__Host-state"
 	mux := http.NewServeMux()

@@ -37,8 +37,8 @@ var keptIn = map[string]string{
 
 const storeUsage = "`where` sessions are kept: memory, cookie, disk:DIR, leveldb:DIR, pebble:DIR, bbolt:FILE, sqlite:FILE, or the URL of a server: redis://, redis-cluster://, redis-sentinel://, postgres://, mysql://, cassandra://"
 
-// openBackend opens what the flag --store names; keys for sessions on a server are in the folder data. The
-// caller closes it.
+// openBackend opens what the flag --store names; keys for sessions on a server are in the folder
+// data. The caller closes it.
 func openBackend(ctx context.Context, where, data string) (backend, error) {
 	none := func() error { return nil }
 	switch where {

@@ -42,8 +42,8 @@ func server(t *testing.T, variable string) string {
 	return where
 }
 
-// forget ends the sessions that another run may have left on a server. It ends each by its name: after RevokeUser, a
-// cluster with several clocks refuses sign-ins for as long as these may differ.
+// forget ends the sessions that another run may have left on a server. It ends each by its name:
+// after RevokeUser, a cluster with several clocks refuses sign-ins for as long as these may differ.
 func forget(t *testing.T, sh *shop) {
 	t.Helper()
 	for _, a := range accounts {

@@ -24,8 +24,8 @@ type closable interface {
 	Close() error
 }
 
-// openers open the store of each kind: a file or folder, or a server by its URL. All do it in the same
-// way, but for options.
+// openers open the store of each kind: a file or folder, or a server by its URL. All do it in the
+// same way, but for options.
 var openers = map[string]func(where string) (closable, error){
 	"disk":    by(diskstore.Open, nil),
 	"leveldb": by(leveldbstore.Open, nil),

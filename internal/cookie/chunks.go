@@ -44,8 +44,8 @@ func (j *Jar) Join(h http.Header, first string, most int) (text string, ok bool)
 }
 
 // JoinAll returns what Join may have to choose from where several cookies came of a chunk's name,
-// such as of two domains: all texts that chunks make whose first part is first. They are maxTexts at
-// most, or none.
+// such as of two domains: all texts that chunks make whose first part is first. They are maxTexts
+// at most, or none.
 func (j *Jar) JoinAll(h http.Header, first string, most int) []string {
 	n, text, ok := j.chunked(first, most)
 	if !ok {
@@ -84,8 +84,8 @@ func (j *Jar) chunked(value string, most int) (n int, first string, ok bool) {
 	return n, first, err == nil && n >= 2 && n <= most && count == strconv.Itoa(n)
 }
 
-// append puts chunk i behind those before it. All are full but the last, so that there is one way to
-// spell a text.
+// append puts chunk i behind those before it. All are full but the last, so that there is one way
+// to spell a text.
 func (j *Jar) append(text, chunk string, i int, ok bool) (string, bool) {
 	if !ok || len(text) != i*j.Room() || chunk == "" || len(chunk) > j.Room() {
 		return "", false

@@ -44,8 +44,8 @@ func New(c *http.Cookie) Jar {
 // Same reports whether two jars write the same cookie.
 func (j *Jar) Same(o *Jar) bool { return j.Name == o.Name && j.place == o.place }
 
-// Sets reports whether a Set-Cookie line is of the jar's cookie, or of one whose name goes on after a
-// dot, such as its chunks.
+// Sets reports whether a Set-Cookie line is of the jar's cookie, or of one whose name goes on after
+// a dot, such as its chunks.
 func (j *Jar) Sets(line string) bool {
 	name, _, _ := strings.Cut(line, "=")
 	return (name == j.Name || strings.HasPrefix(name, j.Name+".")) && j.sets(line, name)
@@ -76,8 +76,8 @@ func (j *Jar) sets(line, name string) bool {
 }
 
 // Set puts the cookie into h in place of any other line for it. A line for a cookie of this name at
-// another place stays. life 0 lasts until the browser closes; below 0 the cookie is removed. https says
-// that the response travels over TLS.
+// another place stays. life 0 lasts until the browser closes; below 0 the cookie is removed. https
+// says that the response travels over TLS.
 func (j *Jar) Set(h http.Header, https bool, name, value string, life time.Duration) {
 	line := name + "=" + value + j.attrs
 	switch {

@@ -67,7 +67,7 @@ func Flip(t *testing.T, rounds int, pattern string, open Open) {
 
 // opened runs f on a database that was opened, and gives the error of opening or closing.
 func opened(open Open, dir string, f func(store.Store)) error {
-	s, close, err := open(dir)
+	s, close, err := open(dir, store.Durable)
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,7 @@ type session struct {
 type step struct {
 	Worker int
 	Done   bool
+	Loose  bool // a power cut may undo it, and what was loose before, until one is done that is not
 	Ends   []store.Key
 	Puts   []session
 }
@@ -50,6 +51,7 @@ type history struct {
 	base      state
 	steps     []step
 	done      int
+	sure      int // of the steps that are done, the last that was not loose
 	low, high int
 }
 
@@ -74,7 +76,9 @@ func (l *law) note(st step) {
 	defer l.mu.Unlock()
 	h := &l.workers[st.Worker]
 	if st.Done {
-		h.done++
+		if h.done++; !h.steps[h.done-1].Loose {
+			h.sure = h.done
+		}
 		l.total++
 		return
 	}
@@ -90,7 +94,7 @@ func (l *law) before() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i := range l.workers {
-		l.workers[i].low = l.workers[i].done
+		l.workers[i].low = l.workers[i].sure
 	}
 }
 

@@ -2,8 +2,8 @@
 //
 //	scheme://user:password@host:port,host:port/path?query
 //
-// It is for those who write stores with an Open, and for programs that show to people what they have
-// opened.
+// It is for those who write stores with an Open, and for programs that show to people what they
+// have opened.
 package address
 
 import (

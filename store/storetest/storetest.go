@@ -43,7 +43,7 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// Options tells the kit about a store. The zero value, like nil, describes a complete store within
+// Options describe a store to the kit. The zero value, like nil, describes a complete store within
 // the process whose time is exact.
 type Options struct {
 	// Tick is the store's resolution of time. 0 means one nanosecond.

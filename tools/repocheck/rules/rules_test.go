@@ -186,6 +186,8 @@ var cases = []struct {
 	{"test that is not there", "promises", promised("- **R3** More. *Not built.*\n  - Tests: `sojourn.TestGone`\n"), "docs/promises.md:6", "there is no such test"},
 	{"test that names another number", "promises", promised("- **R3** More. *Not built.*\n  - Tests: `sojourn.TestR1`\n"), "docs/promises.md:6", "does not name it"},
 	{"test is not listed", "promises", file("n_test.go", "package sojourn\n\n// R1 as well.\nfunc TestMore() {}\n"), "docs/promises.md:3", "lacks sojourn.TestMore"},
+	{"number in a name", "promises", file("n_test.go", "package sojourn\n\nfunc TestR02Later() {}\n"), "docs/promises.md:5", "lacks sojourn.TestR02Later"},
+	{"no number in a name", "promises", file("n_test.go", "package sojourn\n\nfunc TestRange2() {}\n"), "", ""},
 	{"test of a range", "promises", file("n_test.go", "package sojourn\n\n// Tests R1 to R2.\nfunc TestR1() {}\n"), "docs/promises.md:5", "lacks sojourn.TestR1"},
 	{"test that names an unknown number", "promises", file("n_test.go", "package sojourn\n\n// L9 too.\nfunc TestMore() {}\n"), "n_test.go:3", "L9 is not in docs/promises.md"},
 	{"text that names an unknown number", "promises", file("n_test.go", "package sojourn\n\nvar name = \"as in D99\"\n"), "n_test.go:3", "D99 is not"},
