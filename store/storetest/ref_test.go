@@ -148,6 +148,9 @@ func (s *ref) Create(ctx context.Context, rec store.Record, adm store.Admission)
 
 // evict makes room for one more of the user's records.
 func (s *ref) evict(user string, adm store.Admission, now time.Time) (evicted []store.Handle, err error) {
+	if adm.Max == 0 {
+		return nil, nil
+	}
 	var has []store.Record
 	for _, r := range s.recs {
 		mine := r.User == user || s.countTails && r.Key.Tag == store.TagOf(user)
@@ -156,7 +159,7 @@ func (s *ref) evict(user string, adm store.Admission, now time.Time) (evicted []
 		}
 	}
 	over := len(has) + 1 - adm.Max
-	if adm.Max == 0 || over <= 0 {
+	if over <= 0 {
 		return nil, nil
 	}
 	if !adm.Evict {
