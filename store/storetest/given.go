@@ -143,7 +143,7 @@ func givenEnds(k *kit) {
 		k.ok("update", k.update(change, 1))
 		ends := map[string]store.Record{"create": created, "rotate": next, "rotate, of the tail": tail, "update": change}
 		for what, rec := range ends {
-			ends[what] = k.live(rec.Key, "after "+what+", with some life left")
+			k.live(rec.Key, "after "+what+", with some life left")
 		}
 		k.sleepUntil(time.Now().Add(k.almost(3*k.unit) - k.now().Sub(now)))
 		for what, rec := range ends {

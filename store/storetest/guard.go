@@ -125,7 +125,16 @@ func guardAgain(k *kit) {
 		}
 	}
 	if k.exact {
-		k.sleep(store.GuardFor/2 - time.Minute)
+		twice := k.name()
+		k.revokeAll(twice)
+		k.sleep(10 * time.Minute)
+		began := time.Now()
+		k.sleep(k.tick)
+		k.revokeAll(twice)
+		k.sleep(10 * time.Minute)
+		k.is(store.ErrRevoked, "create of a sign-in that began before the second revoke, long after the first", k.signIn(twice, began))
+		k.revokeAll(user)
+		k.sleep(store.GuardFor)
 		k.is(store.ErrRevoked, "create of a sign-in that began before the last of many revokes, GuardFor after them",
 			k.signIn(user, time.Now().Add(-store.GuardFor)))
 	}

@@ -27,6 +27,8 @@ type kit struct {
 	unit  time.Duration // a short life
 	exact bool          // time is fake: it passes only in sleep
 	slept atomic.Int64  // how long the clause itself has slept
+
+	sweeps bool // whether a sweep has found something
 }
 
 // failed and skipped are panics that end a clause.

@@ -163,11 +163,14 @@ func readErrors(k *kit) {
 	for i := range k.rounds(60) {
 		for _, c := range k.reads(rec) {
 			ctx, cancel := context.WithCancel(k.ctx)
+			begun := make(chan struct{})
 			var err error
 			k.gated(
-				func() { err = c.call(ctx) },
+				func() { close(begun); err = c.call(ctx) },
 				func() {
-					if i%3 > 0 {
+					if <-begun; k.exact && i%2 == 0 {
+						k.settled() // where it waits for something
+					} else {
 						time.Sleep(time.Duration(i*i) * 100)
 					}
 					cancel()

@@ -104,10 +104,10 @@ func sizeChanges(k *kit) {
 			change := with(k.edit(rec), to)
 			k.ok("update", k.update(change, 1))
 			k.whole(what("update"), rec.Key, change)
-			next, tail := with(k.heir(rec), from), with(*k.tailOf(rec), to)
+			next, tail := with(k.heir(rec), from), with(*k.tailOf(rec), from)
 			k.ok("rotate", k.rotate(rec.Key, 2, next, &tail))
 			k.whole(what("rotate back"), next.Key, next)
-			k.whole(what("rotate, in the tail"), rec.Key, tail)
+			k.whole(what("rotate back, in the tail"), rec.Key, tail)
 			last := with(k.heir(next), to)
 			k.ok("rotate without a tail", k.rotate(next.Key, 3, last, nil))
 			k.whole(what("rotate"), last.Key, last)
@@ -126,7 +126,7 @@ func sizeChanges(k *kit) {
 			back.Key = last.Key
 			k.ok("create", k.insert(back))
 			k.whole(what("create where another was revoked"), back.Key, back)
-			change = with(k.edit(tail), from)
+			change = with(k.edit(tail), to)
 			k.ok("update of the tail", k.update(change, 3))
 			k.whole(what("update of a tail"), rec.Key, change)
 		}

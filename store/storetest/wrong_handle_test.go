@@ -146,7 +146,7 @@ var wrongHandles = []wrong{
 		}
 	})},
 	{"a touch gives a tail its user", []string{"tail-nobody"}, func(s *ref) store.Store { return believing{s} }},
-	{"a tail may be rotated to a user", []string{"tail-nobody", "order-rotate"}, swap(func(a *altered) {
+	{"a tail may be rotated to a user", []string{"tail-nobody"}, swap(func(a *altered) {
 		a.rotate = func(ctx context.Context, old store.Key, v uint64, rec store.Record, tail *store.Record) error {
 			if was, ok := a.raw(old); ok && was.User == "" && rec.User != "" && was.Version == v {
 				was.User = rec.User

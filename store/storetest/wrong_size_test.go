@@ -77,7 +77,7 @@ var wrongSizes = []wrong{
 	{"no bytes are one in a rotation", []string{"size-edges", "size-changes"}, sizing("rotate", zero)},
 	{"no bytes are one in a tail", []string{"size-edges", "size-changes"}, sizing("tail", zero)},
 	{"no bytes are one in an update", []string{"size-edges", "size-changes", "update-empty"}, sizing("update", zero)},
-	{"a rotation without data keeps the old", []string{"size-changes", "size-edges"}, rotating(func(old store.Record, rec, _ *store.Record) {
+	{"a rotation without data keeps the old", []string{"size-changes"}, rotating(func(old store.Record, rec, _ *store.Record) {
 		if len(rec.Data) == 0 {
 			rec.Data = old.Data
 		}
@@ -194,7 +194,7 @@ var wrongSizes = []wrong{
 			err := a.ref.Rotate(ctx, old, v, rec, tail)
 			if _, ok := a.raw(old); err == nil && tail != nil && !ok {
 				left := *tail
-				left.Version = v + 1
+				left.Version, left.Created, left.Seen = v+1, a.now(), a.now()
 				a.put(left)
 			}
 			return err
