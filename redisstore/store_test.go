@@ -15,7 +15,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/sojourn-go/sojourn/redisstore"
-	"github.com/sojourn-go/sojourn/redisstore/internal/record"
+	keyed "github.com/sojourn-go/sojourn/redisstore/internal/record"
 	"github.com/sojourn-go/sojourn/store"
 	"github.com/sojourn-go/sojourn/store/storetest"
 )
@@ -92,7 +92,7 @@ if left <= 0 then return redis.call('DEL', KEYS[1]) end
 redis.call('SET', KEYS[1], string.format('%.0f', at - ARGV[1]), 'PX', left)
 return 1`)
 	return func(ctx context.Context, user string, by time.Duration) error {
-		guard := record.TagKey(prefix, store.TagOf(user)) + "g"
+		guard := keyed.TagKey(prefix, store.TagOf(user)) + "g"
 		return age.Exec(ctx, c, []string{guard}, []string{strconv.FormatInt(by.Milliseconds(), 10)}).Error()
 	}
 }
