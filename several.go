@@ -2,8 +2,8 @@ package sojourn
 
 import "context"
 
-// A browser may send several tokens: cookies of one name for different domains and paths, of which a
-// sister domain may have planted some.
+// A browser may send several tokens: cookies of one name for different domains and paths, of which
+// a sister domain may have planted some.
 
 // findAll is find for several tokens. Only those count that lead to a live record. One session, or
 // its renewals, is the request's; of two there is no telling which the user meant, nor where one of
