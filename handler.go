@@ -223,7 +223,8 @@ func (s *Session) over() {
 }
 
 // panicked commits nothing. What the client is owed is put into the header, for whoever answers in
-// the handler's place; where nobody will, a sign-in ends whose token the client will never have.
+// the handler's place. Where http.ErrAbortHandler says that nobody will, a session ends whose token
+// the client will never have.
 func (v *visit) panicked(p any) {
 	s := &v.s
 	s.lock()

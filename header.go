@@ -127,7 +127,7 @@ func (s *Session) tell(h http.Header) (err error) {
 	if s.got.from == fromNowhere {
 		s.got.from = fromCookie // for a Logout that follows in this request: the client has a token now
 	}
-	s.named, s.stage = s.rec.Key, max(s.stage, stageTold)
+	s.named, s.stage = true, max(s.stage, stageTold)
 	if s.w == nil {
 		s.turn(turnTold) // whoever asked for it sends it
 	}
@@ -136,7 +136,7 @@ func (s *Session) tell(h http.Header) (err error) {
 
 // told reports whether the header has what the response owes. An upgrade does not begin before.
 func (s *Session) told() bool {
-	return s.stage == stageUpgrading || s.stage == stageTold && s.named == s.rec.Key
+	return s.stage == stageUpgrading || s.stage == stageTold && s.named
 }
 
 // cookieLife is how long the browser keeps the cookie; 0 until it closes.

@@ -123,6 +123,7 @@ func (s *Session) turn(t turn) {
 		panic(fmt.Sprintf("sojourn: defect: turn %d of a session in standing %d", t, s.standing))
 	}
 	s.standing = next
+	s.named = s.named && t == turnShown // else something else is owed
 	if !next.holds() {
 		s.vacate()
 	}

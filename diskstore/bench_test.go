@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sojourn-go/sojourn/kvstore/kvtest"
 	"github.com/sojourn-go/sojourn/store"
 )
 
@@ -186,5 +187,16 @@ func BenchmarkWriteRatio(b *testing.B) {
 			turn[i]++
 			return s.Rotate(b.Context(), old, turn[i], turned[i], nil)
 		}))
+	})
+}
+
+// BenchmarkWriters compares the settings of durability, and one writer with 64.
+func BenchmarkWriters(b *testing.B) {
+	kvtest.Writers(b, func(dir string, d store.Durability) (store.Store, func() error, error) {
+		s, err := Open(filepath.Join(dir, "store"), &Options{Durability: d})
+		if err != nil {
+			return nil, nil, err
+		}
+		return s, s.Close, nil
 	})
 }
