@@ -30,8 +30,8 @@ func readable(rec *store.Record) (meta.Meta, error) {
 }
 
 // pass goes on from a record that cannot be read. One that is damaged is set aside: from here on the
-// store has none at its key, so gone is the answer. Every other error is an outage.
-func (s *Session) pass(ctx context.Context, t ticket, gone answer, rec *store.Record, err error) (ticket, answer, error) {
+// store has none at its key, so gone is the answer. Every other error is an outage. seen is find's.
+func (s *Session) pass(ctx context.Context, t ticket, gone answer, rec *store.Record, err error, seen *sightings) (ticket, answer, error) {
 	if !errors.Is(err, ErrCorrupt) {
 		return t, nothing, err
 	}
@@ -40,13 +40,15 @@ func (s *Session) pass(ctx context.Context, t ticket, gone answer, rec *store.Re
 			ErrUnavailable, s.m.opts.DamagedPerMinute, err)
 	}
 	s.m.event(ctx, SessionDamaged, rec.Handle, rec.User, "", err)
-	ctx, key := detached(ctx), t.key
-	err = s.m.calls.Do(ctx, func(ctx context.Context) error { return s.st.Delete(ctx, key) })
+	err = s.delete(detached(ctx), t.key)
 	if errors.Is(err, ErrCorrupt) { // it cannot even be removed
 		err = fmt.Errorf("%w: %v", ErrUnavailable, err)
 	}
 	if err != nil {
 		return t, nothing, err
+	}
+	if seen != nil {
+		seen.damage = true
 	}
 	return t, gone, nil
 }

@@ -4,11 +4,12 @@ import (
 	"crypto/rand"
 	"sync/atomic"
 	"time"
+
+	"github.com/sojourn-go/sojourn/store/embedded"
 )
 
-// clock is the store's time: the machine's when the store was opened, and the monotonic
-// clock since, so that setting the machine's clock moves nothing. Over restarts, and
-// between processes, it does not run back, because it is never behind
+// clock is the store's time, see [embedded.Clock]. Over restarts, and between processes, it does not
+// run back, because it is never behind
 //
 //   - the mark, a file into which each process writes its present time about once a second
 //     while it works, and when it closes;
@@ -23,11 +24,9 @@ import (
 // reads what the other has written. Until then it may call a session live that the other calls
 // expired, and a sign-in that began in that second may pass a revocation by the one behind.
 type clock struct {
-	disk  disk
-	start time.Time
-	base  int64        // instant of start
-	ahead atomic.Int64 // how far others' instants have moved it on
-	mark  atomic.Int64 // instant of the last mark
+	*embedded.Clock
+	disk disk
+	mark atomic.Int64 // instant of the last mark
 }
 
 const (
@@ -36,25 +35,8 @@ const (
 )
 
 func (c *clock) open(d disk) {
-	c.disk, c.start = d, time.Now()
-	c.base = c.start.UnixNano()
+	c.Clock, c.disk = embedded.NewClock(), d
 	c.look()
-}
-
-func (c *clock) now() int64 { return c.of(time.Now()) }
-
-// of turns an instant of this process's clock into one of the store's.
-func (c *clock) of(t time.Time) int64 { return c.base + int64(t.Sub(c.start)) + c.ahead.Load() }
-
-// observe moves the clock on to an instant that the store has written.
-func (c *clock) observe(at int64) {
-	for {
-		ahead := c.ahead.Load()
-		behind := at - (c.base + int64(time.Since(c.start)) + ahead)
-		if behind <= 0 || c.ahead.CompareAndSwap(ahead, ahead+behind) {
-			return
-		}
-	}
 }
 
 // look reads the mark. One that cannot be read is as if there were none: the next
@@ -65,17 +47,17 @@ func (c *clock) look() {
 		return
 	}
 	if at, err := readStamp(clockMagic, b); err == nil {
-		c.observe(at)
+		c.Observe(at)
 	}
 }
 
 // tick is called now and then, and makes the mark when it is due.
 func (c *clock) tick() {
 	last := c.mark.Load()
-	if now := c.now(); (now-last >= markEvery || last == 0) && c.mark.CompareAndSwap(last, now) {
+	if now := c.Now(); (now-last >= markEvery || last == 0) && c.mark.CompareAndSwap(last, now) {
 		c.look()
 		// A mark that cannot be written costs no more than a second of memory.
-		_ = c.disk.top().patch(clockName, stamp(clockMagic, c.now()))
+		_ = c.disk.top().patch(clockName, stamp(clockMagic, c.Now()))
 	}
 }
 
@@ -83,7 +65,7 @@ func (c *clock) tick() {
 func (c *clock) keep() error {
 	c.look()
 	temp := "." + clockName + rand.Text() // two processes may close at once
-	if err := c.disk.top().write(temp, stamp(clockMagic, c.now()), 0, true); err != nil {
+	if err := c.disk.top().write(temp, stamp(clockMagic, c.Now()), 0, true); err != nil {
 		return err
 	}
 	if err := c.disk.top().rename(temp, clockName); err != nil {

@@ -38,7 +38,7 @@ func (h *hold) setAside(name string) bool {
 	if h.s.disk.setAside(h.tag, name, as) != nil {
 		return false
 	}
-	_ = d.touch(as, h.s.clock.now()) // or else it goes sooner
+	_ = d.touch(as, h.s.clock.Now()) // or else it goes sooner
 	return true
 }
 
@@ -95,7 +95,7 @@ func (s *engine) forget() error {
 	names, err := d.names(0)
 	for _, name := range names {
 		_, info, e := d.read(name, 0)
-		if e == nil && s.clock.now()-info.mtime < int64(damagedFor) {
+		if e == nil && s.clock.Now()-info.mtime < int64(damagedFor) {
 			continue
 		}
 		if e = d.remove(name); err == nil && e != nil && !missing(e) {

@@ -51,7 +51,7 @@ func (s *engine) hold(ctx context.Context, tag store.Tag) (*hold, error) {
 		return nil, classify(err, false)
 	}
 	s.clock.tick()
-	h.time = s.clock.now()
+	h.time = s.clock.Now()
 	return h, nil
 }
 
@@ -84,7 +84,7 @@ func (h *hold) Find(id store.ID, rec *store.Record) (found bool, err error) {
 	if err != nil {
 		return false, classify(err, false)
 	}
-	h.time = max(h.time, h.s.clock.now()) // an instant in the record may have moved it
+	h.time = max(h.time, h.s.clock.Now()) // an instant in the record may have moved it
 	return true, nil
 }
 
@@ -101,9 +101,9 @@ func (s *engine) read(d dir, key store.Key, most int) (store.Record, error) {
 	if rec.Key.ID != key.ID || rec.Key.Tag != key.Tag {
 		return store.Record{}, fmt.Errorf("%w: the file of session %v has another session's name", store.ErrCorrupt, rec.Handle)
 	}
-	s.clock.observe(max(rec.Created.UnixNano(), rec.Seen.UnixNano()))
+	s.clock.Observe(max(rec.Created.UnixNano(), rec.Seen.UnixNano()))
 	if info.mtime > rec.Seen.UnixNano() && info.mtime > 0 {
-		rec.Seen = instant(max(rec.Seen.UnixNano(), min(info.mtime, s.clock.now())))
+		rec.Seen = instant(max(rec.Seen.UnixNano(), min(info.mtime, s.clock.Now())))
 	}
 	return rec, nil
 }
@@ -267,7 +267,7 @@ func (h *hold) Revoked() (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	h.s.clock.observe(at)
-	h.time = max(h.time, h.s.clock.now())
+	h.s.clock.Observe(at)
+	h.time = max(h.time, h.s.clock.Now())
 	return instant(at), nil
 }

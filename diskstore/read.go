@@ -13,7 +13,7 @@ import (
 func (s *engine) Traits() store.Traits { return store.Traits{} }
 
 // Clock is part of [embedded.Driver].
-func (s *engine) Clock(t time.Time) time.Time { return instant(s.clock.of(t)) }
+func (s *engine) Clock(t time.Time) time.Time { return instant(s.clock.Of(t)) }
 
 // Read is part of [embedded.Driver]. It waits for no lock, but for a user whose Rotate or eviction
 // is under way: a file is never changed once it has its name. journal.go says when it may be taken

@@ -46,7 +46,7 @@ func (s *engine) Sweep(ctx context.Context, limit int) (int, error) {
 	sw.mu.Lock()
 	defer sw.mu.Unlock()
 	s.keepReserve()
-	p := pass{s: s, ctx: ctx, now: s.clock.now(), left: limit}
+	p := pass{s: s, ctx: ctx, now: s.clock.Now(), left: limit}
 	if !s.ordered.Load() {
 		s.ordered.Store(p.refile())
 	}

@@ -121,7 +121,7 @@ func (s *sweep) record(w *write, key []byte, k *store.Key, slot int64) error {
 	}
 	switch {
 	case e == nil || e.slot != slot && e.slot > w.now: // it is gone, or has an entry elsewhere
-	case e.live(w.now):
+	case e.Live(w.Now()):
 		w.unfile(e)
 		w.file(e)
 		w.header(e)

@@ -113,7 +113,7 @@ func (m *Memory) set(op kvstore.Op) {
 	}
 }
 
-// Walk gives f slices that are overwritten afterwards.
+// Walk calls f with slices that are overwritten afterwards.
 func (m *Memory) Walk(from, to []byte, f func(key, value []byte) bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

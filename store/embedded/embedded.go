@@ -18,7 +18,7 @@ import (
 
 // A Driver is an engine within the process. Its methods are safe for concurrent use. They return
 // the plain sentinels of package store, and do not look at a record's life: Read, View and List
-// give records that have expired, too, until Sweep removes them.
+// return records that have expired, too, until Sweep removes them.
 type Driver interface {
 	// Traits are those of the store; that it is Local need not be said.
 	Traits() store.Traits
@@ -109,7 +109,7 @@ type Change struct {
 // that setting.
 func (c *Change) Waits(d store.Durability) bool { return c.spare == store.Durable || d < c.spare }
 
-// Put is a record to be written, with a Key under the tag. Old is what Find gave at that key, live
+// Put is a record to be written, with a Key under the tag. Old is what Find returned at that key, live
 // or not, or nil.
 type Put struct{ Rec, Old *store.Record }
 
