@@ -31,7 +31,7 @@ var meetClauses = []clause{
 // schedule is a way in which two calls may meet. The zero schedule lets both loose, each when it
 // comes to it.
 type schedule struct {
-	level         bool          // both begin at once, as near as can be
+	level   bool          // both begin at once, as near as can be
 	stepped bool          // the second begins where the first waits
 	swapped bool          // the second is first
 	after   time.Duration // of the first one's start, at least
