@@ -29,6 +29,7 @@ type Manager struct {
 	opened      struct{ cookie, bearer token.Cache }
 	calls       call.Caller
 	damaged     damaged
+	lately      lately
 	origins     []webOrigin    // Options.TrustedOrigins
 	exempt      *http.ServeMux // knows the routes of Options.InsecureCrossSite; nil without
 }

@@ -71,14 +71,38 @@ type claim struct {
 	got   room
 	swept int // shards without anything due
 
-	body string // of the record of, when its user was this one
+	made [2]made // a rotation writes two records
+}
+
+// made is the body of a record that was copied with no lock held, when its user was this one.
+type made struct {
 	of   *store.Record
 	user string
+	body string
+}
+
+// find returns what was made of a record, or nil.
+func (c *claim) find(r *store.Record) *made {
+	for i := range c.made {
+		if m := &c.made[i]; m.of == r && m.user == r.User {
+			return m
+		}
+	}
+	return nil
+}
+
+// make copies a record's bytes, in place of those that were copied before the last.
+func (c *claim) make(r *store.Record) {
+	last := c.made[0]
+	if last.of == r {
+		last = c.made[1] // its user is another one now
+	}
+	c.made = [2]made{{r, r.User, bodyOf(r)}, last}
 }
 
 func (c *claim) bodyOf(r *store.Record) string {
-	if c.of == r {
-		return c.body
+	if m := c.find(r); m != nil {
+		return m.body
 	}
 	return bodyOf(r)
 }

@@ -111,7 +111,7 @@ func (m *memory) Write(ctx context.Context, tag store.Tag, decide func(embedded.
 		case wants == nil:
 			return err
 		case err == nil:
-			c.body, c.of, c.user = bodyOf(wants), wants, wants.User
+			c.make(wants)
 		case !m.makeRoom(ctx, &c, wants.User != ""):
 			return err
 		}
@@ -134,7 +134,7 @@ func (m *memory) try(tag *store.Tag, decide func(embedded.View) (embedded.Change
 		return nil, err
 	}
 	for _, p := range change.Put {
-		if len(p.Rec.Data) > large && (c.of != p.Rec || c.user != p.Rec.User) {
+		if len(p.Rec.Data) > large && c.find(p.Rec) == nil {
 			return p.Rec, nil
 		}
 	}

@@ -130,12 +130,16 @@ type Admission struct {
 	Known time.Time
 }
 
-// Age is how long ago the sign-in began; 0 where Began is zero.
+// Age is how long ago the sign-in began; 0 where Began is zero, and only there: a sign-in that began
+// within the present tick of the clock is 1 ns old, for a Revoke at that instant refuses it.
 func (a *Admission) Age() time.Duration {
 	if a.Began.IsZero() {
 		return 0
 	}
-	return time.Since(a.Began)
+	if age := time.Since(a.Began); age != 0 {
+		return age
+	}
+	return 1
 }
 
 // Admitted is what a Create that succeeded has to say. Its instants are in the store's clock and

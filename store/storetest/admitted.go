@@ -168,6 +168,14 @@ func known(k *kit) {
 	if k.ok("create, at a limit, of a sign-in that knows of both revokes", err); !a.Revoked.Equal(second.At) {
 		k.failf("a sign-in that knows of a revoke is not told of it")
 	}
+	adm.Known, adm.Max = second.At.Add(time.Hour), 0
+	_, err = k.create(k.fresh(user), adm)
+	k.ok("create of a sign-in that knows of more than both revokes", err)
+	for _, knows := range []time.Time{{}, first.At} {
+		adm.Known = knows
+		_, err = k.create(k.fresh(user), adm)
+		k.is(store.ErrRevoked, "create of a sign-in that does not know of a revoke that others knew of", err)
+	}
 }
 
 // knownApart revokes more often than most clocks tick.

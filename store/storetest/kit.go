@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sojourn-go/sojourn/store"
@@ -25,12 +26,15 @@ type kit struct {
 	tick  time.Duration
 	unit  time.Duration // a short life
 	exact bool          // time is fake: it passes only in sleep
+	slept atomic.Int64  // how long the clause itself has slept
+
+	sweeps bool // whether a sweep has found something
 }
 
-// failed and unsupported are panics that end a clause.
+// failed and skipped are panics that end a clause.
 type (
-	failed      struct{ err error }
-	unsupported struct{ method string }
+	failed  struct{ err error }
+	skipped struct{ why string }
 )
 
 func (f failed) Error() string { return f.err.Error() }
@@ -66,7 +70,7 @@ func (k *kit) answer(method string, err error) error {
 	if !slices.Contains(k.opts.Unsupported, method) {
 		k.failf("%s is not supported, and Options.Unsupported does not name it", method)
 	}
-	panic(unsupported{method})
+	panic(skipped{method + " is named in Options.Unsupported"})
 }
 
 func (k *kit) admit(rec store.Record, adm store.Admission) (store.Admitted, error) {
@@ -315,7 +319,10 @@ func (k *kit) now() time.Time {
 	return now
 }
 
-func (k *kit) sleep(d time.Duration) { time.Sleep(d) }
+func (k *kit) sleep(d time.Duration) {
+	k.slept.Add(int64(max(d, 0)))
+	time.Sleep(d)
+}
 
 // rounds returns how often a race is run: a networked store gets fewer.
 func (k *kit) rounds(n int) int {
@@ -337,28 +344,38 @@ func (k *kit) stagger() {
 	}
 }
 
-// parallel runs f in n goroutines at once and waits for all of them; the first that ended the
-// clause ends it here.
+// parallel runs f in n goroutines at once and waits for all of them; the first
+// that ended the clause ends it here.
 func (k *kit) parallel(n int, f func(i int)) {
-	var wg sync.WaitGroup
 	gate := make(chan struct{})
-	ends := make([]any, n)
+	fs := make([]func(), n)
 	for i := range n {
+		fs[i] = func() {
+			<-gate
+			k.stagger()
+			f(i)
+		}
+	}
+	k.gated(append(fs, func() { close(gate) })...)
+}
+
+// gated runs functions at once, as they come, and waits for all of them.
+func (k *kit) gated(fs ...func()) {
+	var wg sync.WaitGroup
+	ends := make([]any, len(fs))
+	for i, f := range fs {
 		wg.Go(func() {
 			defer func() {
 				ends[i] = recover()
 				switch ends[i].(type) {
-				case nil, failed, unsupported:
+				case nil, failed, skipped:
 				default:
 					ends[i] = failed{fmt.Errorf("panic: %v\n%s", ends[i], debug.Stack())}
 				}
 			}()
-			<-gate
-			k.stagger()
-			f(i)
+			f()
 		})
 	}
-	close(gate)
 	wg.Wait()
 	for _, end := range ends {
 		if end != nil {
@@ -369,3 +386,33 @@ func (k *kit) parallel(n int, f func(i int)) {
 
 // together runs different functions at once.
 func (k *kit) together(fs ...func()) { k.parallel(len(fs), func(i int) { fs[i]() }) }
+
+// many is more than a careless store takes at once; pages of any usual size do not divide it.
+func (k *kit) many() int {
+	if k.exact {
+		return 1031
+	}
+	return 331
+}
+
+// spread calls f n times: one call after another where time is fake, which costs least there and is
+// the same in every run; else from several goroutines, for the sake of trips.
+func (k *kit) spread(n int, f func(i int)) {
+	if k.exact {
+		for i := range n {
+			f(i)
+		}
+		return
+	}
+	var next atomic.Int64
+	k.parallel(min(n, 16), func(int) {
+		for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+			f(i)
+		}
+	})
+}
+
+// insertAll creates records as they are.
+func (k *kit) insertAll(recs []store.Record) {
+	k.spread(len(recs), func(i int) { k.ok("create", k.insert(recs[i])) })
+}

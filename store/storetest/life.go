@@ -111,8 +111,7 @@ func lifeUnlimited(k *kit) {
 	}
 }
 
-// lifeOver does not ask which answer Create gives, for the contract names none; but the record must
-// not live, least of all for ever.
+// lifeOver hands in what must be accepted and must not live, least of all for ever.
 func lifeOver(k *kit) {
 	now := k.now()
 	for _, idle := range []bool{true, false} {
@@ -125,16 +124,22 @@ func lifeOver(k *kit) {
 			return rec
 		}
 		rec := over(k.fresh(k.name()))
-		k.insert(rec)
+		k.ok("create with its life over", k.insert(rec))
 		k.dead(rec, "after it was created with its life over")
-		if idle {
-			continue // Rotate's Seen may be that of the old record
-		}
+		k.ok("the create of a record with its life over, again,", k.insert(rec))
+		k.dead(rec, "after it was created again with its life over")
+		k.ok("create at a limit of 1, where a record never lived", k.limited(rec.User, 1))
 		rec = k.add(k.fresh(k.name()))
-		next := over(k.heir(rec))
-		if err := k.rotate(rec.Key, 1, next, nil); err == nil {
-			k.dead(rec, "after it was rotated to a life that is over")
-		}
+		next, tail := over(k.heir(rec)), over(*k.tailOf(rec))
+		k.ok("rotate to a life that is over, with a tail whose life is, too,", k.rotate(rec.Key, 1, next, &tail))
+		k.dead(rec, "after it was rotated to a life that is over")
 		k.dead(next, "after it was rotated to with its life over")
+		k.ok("create at a limit of 1, where a record was rotated to no life", k.limited(rec.User, 1))
 	}
+}
+
+// limited creates a record of the user at a limit.
+func (k *kit) limited(user string, most int) error {
+	_, err := k.create(k.fresh(user), store.Admission{Max: most})
+	return err
 }

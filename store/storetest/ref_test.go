@@ -23,7 +23,7 @@ type ref struct {
 
 	damaged map[store.Key]bool
 
-	now   func() time.Time
+	clock func(time.Time) time.Time       // turns an instant of the process into one of the store's
 	life  func(store.Record) store.Record // what of a record decides its end
 	clone func([]byte) []byte
 	owns  func(rec store.Record, user string) bool // whether rec is the user's
@@ -66,12 +66,14 @@ func newRef() *ref {
 		recs:    map[store.Key]store.Record{},
 		guards:  map[string]time.Time{},
 		damaged: map[store.Key]bool{},
-		now:     time.Now,
+		clock:   func(t time.Time) time.Time { return t },
 		life:    func(r store.Record) store.Record { return r },
 		clone:   bytes.Clone,
 		owns:    func(rec store.Record, user string) bool { return rec.User == user },
 	}
 }
+
+func (s *ref) now() time.Time { return s.clock(time.Now()) }
 
 func (s *ref) copied(rec store.Record) store.Record {
 	rec.Meta, rec.Data = s.clone(rec.Meta), s.clone(rec.Data)
@@ -135,20 +137,29 @@ func (s *ref) Create(ctx context.Context, rec store.Record, adm store.Admission)
 	}
 	if rec.User != "" {
 		known := s.knowsAll || !a.Revoked.After(adm.Known)
-		if adm.Age() > 0 && !a.Revoked.Before(now.Add(-adm.Age())) && !known && !s.noGuard {
+		if adm.Age() > 0 && !a.Revoked.Before(s.clock(adm.Began)) && !known && !s.noGuard {
 			return store.Admitted{}, fmt.Errorf("create: %w", store.ErrRevoked)
+		}
+	}
+	rec = s.settle(rec, 1, now)
+	if rec.User != "" {
+		if adm.Evict && !s.alive(rec, now) {
+			return a, nil // it never lives, so nobody has to go for it
 		}
 		var err error
 		if a.Evicted, err = s.evict(rec.User, adm, now); err != nil {
 			return store.Admitted{}, err
 		}
 	}
-	s.recs[rec.Key] = s.settle(rec, 1, now)
+	s.recs[rec.Key] = rec
 	return a, nil
 }
 
 // evict makes room for one more of the user's records.
 func (s *ref) evict(user string, adm store.Admission, now time.Time) (evicted []store.Handle, err error) {
+	if adm.Max == 0 {
+		return nil, nil
+	}
 	var has []store.Record
 	for _, r := range s.recs {
 		mine := r.User == user || s.countTails && r.Key.Tag == store.TagOf(user)
@@ -157,7 +168,7 @@ func (s *ref) evict(user string, adm store.Admission, now time.Time) (evicted []
 		}
 	}
 	over := len(has) + 1 - adm.Max
-	if adm.Max == 0 || over <= 0 {
+	if over <= 0 {
 		return nil, nil
 	}
 	if !adm.Evict {

@@ -11,9 +11,6 @@ var revokeClauses = []clause{
 	{"revoke-only", "Revoke with Only ends these of the user's records and no others", revokeOnly},
 	{"revoke-except", "Revoke with Except ends all of the user's records but these", revokeExcept},
 	{"revoke-invalid", "Revoke with both Only and Except is ErrInvalid and ends nothing", revokeInvalid},
-	{"guard", "after a Revoke, Create fails with ErrRevoked where the sign-in began before it, and not where it began later", guard},
-	{"guard-time", "a Revoke is remembered for GuardFor, swept or not, and a longer sign-in is refused anyway", guardTime},
-	{"guard-only", "a Revoke with Only refuses no Create, and forgets no Revoke before it", guardOnly},
 }
 
 func revokeAll(k *kit) {
@@ -66,80 +63,4 @@ func revokeInvalid(k *kit) {
 	if _, err := k.create(k.fresh(recs[0].User), store.Admission{Began: time.Now().Add(-time.Minute)}); err != nil {
 		k.failf("create after a refused revoke: %w", err)
 	}
-}
-
-func guard(k *kit) {
-	for _, except := range []bool{false, true} {
-		user, other := k.name(), k.name()
-		kept := k.add(k.fresh(user))
-		var sel store.Selection
-		if except {
-			sel.Except = []store.Handle{kept.Handle}
-		}
-		began := time.Now()
-		k.sleep(k.unit)
-		_, err := k.revoke(user, sel)
-		k.ok("revoke", err)
-		late := k.fresh(user)
-		_, err = k.create(late, store.Admission{Began: began})
-		k.is(store.ErrRevoked, "create of a sign-in that began before the revoke", err)
-		_, err = k.create(late, store.Admission{Began: began, Max: 1, Evict: true})
-		k.is(store.ErrRevoked, "create, with eviction, of a sign-in that began before the revoke", err)
-		k.absent(late.Key, "after a refused create")
-		if except {
-			k.live(kept.Key, "after a create that was refused")
-		}
-		_, err = k.create(k.fresh(user), store.Admission{})
-		k.ok("create of a sign-in that began after the revoke", err)
-		if k.exact {
-			k.sleep(k.unit)
-			_, err = k.create(late, store.Admission{Began: time.Now().Add(-k.unit)})
-			k.is(store.ErrRevoked, "create of a sign-in that began at the instant of the revoke", err)
-		}
-		k.sleep(2 * k.unit)
-		_, err = k.create(k.fresh(user), store.Admission{Began: time.Now().Add(-k.unit)})
-		k.ok("create of a sign-in that began a while after the revoke", err)
-		_, err = k.create(late, store.Admission{Began: began})
-		k.is(store.ErrRevoked, "create of the old sign-in, after newer ones", err)
-		_, err = k.create(k.fresh(other), store.Admission{Began: began})
-		k.ok("create for a user who was not revoked", err)
-	}
-}
-
-func guardTime(k *kit) {
-	user := k.name() // without a record to carry the guard
-	_, err := k.create(k.fresh(user), store.Admission{Began: time.Now().Add(-1 - store.GuardFor)})
-	k.is(store.ErrRevoked, "create of a sign-in that took longer than GuardFor", err)
-	_, err = k.create(k.fresh(user), store.Admission{Began: time.Now().Add(time.Second - store.GuardFor)})
-	k.ok("create of a sign-in that took almost GuardFor", err)
-	k.revoked("revoke", user, store.Selection{}, 1)
-	k.revoked("revoke of nothing", user, store.Selection{}, 0)
-	wait := k.unit
-	if k.exact {
-		wait = store.GuardFor/2 - k.tick
-	}
-	for range 2 {
-		k.sleep(wait)
-		k.sweep(1000)
-		_, err = k.create(k.fresh(user), store.Admission{Began: time.Now().Add(-store.GuardFor)})
-		k.is(store.ErrRevoked, "create of a sign-in that began before the revoke", err)
-	}
-	if k.exact {
-		k.sleep(store.GuardFor)
-		_, err = k.create(k.fresh(user), store.Admission{Began: time.Now().Add(-store.GuardFor)})
-		k.ok("create of a sign-in that began long after the revoke", err)
-	}
-}
-
-func guardOnly(k *kit) {
-	user := k.name()
-	rec := k.add(k.fresh(user))
-	only := store.Selection{Only: []store.Handle{rec.Handle}}
-	k.revoked("revoke with Only", user, only, 1)
-	_, err := k.create(k.fresh(user), store.Admission{Began: time.Now().Add(-time.Minute)})
-	k.ok("create after a revoke with Only", err)
-	k.revoked("revoke", user, store.Selection{}, 1)
-	k.revoked("revoke with Only", user, only, 0)
-	_, err = k.create(k.fresh(user), store.Admission{Began: time.Now().Add(-time.Minute)})
-	k.is(store.ErrRevoked, "create after a revoke that another one with Only followed", err)
 }

@@ -108,7 +108,7 @@ func TestCheckJoins(t *testing.T) {
 func TestNetworked(t *testing.T) {
 	t.Parallel()
 	shared := newRef()
-	shared.now = func() time.Time { return time.Now().Add(-time.Hour).Truncate(time.Millisecond) }
+	shared.clock = func(t time.Time) time.Time { return t.Add(-time.Hour).Truncate(time.Millisecond) }
 	open := func() (store.Store, error) { return slow(shared), nil }
 	if err := Check(t.Context(), open, &Options{Networked: true, Tick: time.Millisecond}); err != nil {
 		t.Error(err)
@@ -148,7 +148,7 @@ func TestCoarseTick(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			open := func() (store.Store, error) {
 				s := newRef()
-				s.now = func() time.Time { return time.Now().Truncate(tick) }
+				s.clock = func(t time.Time) time.Time { return t.Truncate(tick) }
 				return s, nil
 			}
 			time.Sleep(1234567)

@@ -84,10 +84,25 @@ func userRevoke(k *kit) {
 	}
 	for i, user := range users {
 		k.revoked("revoke of one user among others", user, store.Selection{}, 1)
-		for _, rec := range recs[i+1:] {
-			k.live(rec.Key, "after another user's records were revoked")
+		for j, rec := range recs {
+			if j > i {
+				k.live(rec.Key, "after another user's records were revoked")
+			}
+			if j == i+1 || j == i-1 || j == (i+len(recs)/2)%len(recs) && j > i {
+				k.alikeSignIn(rec.User, j < i)
+			}
 		}
 	}
+}
+
+// alikeSignIn signs a user in who was revoked, or was not, among users that are alike.
+func (k *kit) alikeSignIn(user string, revoked bool) {
+	err := k.signIn(user, time.Now().Add(-time.Minute))
+	if revoked {
+		k.is(store.ErrRevoked, "create of a sign-in that began before the user was revoked, among others", err)
+		return
+	}
+	k.ok("create for a user who was not revoked, among others", err)
 }
 
 func userNobody(k *kit) {

@@ -67,47 +67,54 @@ func all(k *kit) {
 // walkChange lets another goroutine delete and create between any two records of the walk.
 func walkChange(k *kit) {
 	for _, what := range []string{"User", "All"} {
-		user := k.name()
-		stay, churn := map[store.Key]int{}, k.addN(40, user)
-		for range 40 {
-			stay[k.add(k.fresh(user)).Key] = 0
+		k.walkChange(what, 40)
+		if k.exact { // as many as several pages hold
+			k.walkChange(what, 300)
 		}
-		step, done := make(chan struct{}), make(chan struct{})
-		go func() {
-			defer close(done)
-			for i := 0; ; i++ {
-				if _, more := <-step; !more {
-					return
-				}
-				// Failures here show below, in what is left.
-				k.s.Delete(k.ctx, churn[i%len(churn)].Key)
-				churn[i%len(churn)] = k.fresh(user)
-				k.s.Create(k.ctx, churn[i%len(churn)], store.Admission{})
+	}
+}
+
+func (k *kit) walkChange(what string, n int) {
+	user := k.name()
+	stay, churn := map[store.Key]int{}, k.addN(n, user)
+	for range n {
+		stay[k.add(k.fresh(user)).Key] = 0
+	}
+	step, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := 0; ; i++ {
+			if _, more := <-step; !more {
+				return
+			}
+			// Failures here show below, in what is left.
+			k.s.Delete(k.ctx, churn[i%n].Key)
+			churn[i%n] = k.fresh(user)
+			k.s.Create(k.ctx, churn[i%n], store.Admission{})
+			step <- struct{}{}
+		}
+	}()
+	func() {
+		defer func() { close(step); <-done }()
+		steps := 0
+		k.each(user, what, func(rec store.Record) bool {
+			if _, ok := stay[rec.Key]; ok {
+				stay[rec.Key]++
+			}
+			if steps++; rec.User == user && steps < 12*n {
 				step <- struct{}{}
+				<-step
 			}
-		}()
-		func() {
-			defer func() { close(step); <-done }()
-			steps := 0
-			k.each(user, what, func(rec store.Record) bool {
-				if _, ok := stay[rec.Key]; ok {
-					stay[rec.Key]++
-				}
-				if steps++; rec.User == user && steps < 500 {
-					step <- struct{}{}
-					<-step
-				}
-				return true
-			})
-		}()
-		for _, n := range stay {
-			if n != 1 {
-				k.failf("%s yields a record that stays %d times, while others come and go", what, n)
-			}
+			return true
+		})
+	}()
+	for _, times := range stay {
+		if times != 1 {
+			k.failf("%s yields a record that stays %d times, while others come and go", what, times)
 		}
-		if n := len(k.list(user)); n != len(stay)+len(churn) {
-			k.failf("after %s and changes during it, %d records are listed, want %d", what, n, len(stay)+len(churn))
-		}
+	}
+	if l := len(k.list(user)); l != 2*n {
+		k.failf("after %s and changes during it, %d records are listed, want %d", what, l, 2*n)
 	}
 }
 

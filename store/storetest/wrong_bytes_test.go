@@ -190,4 +190,5 @@ var wrongBytes = []wrong{
 	})},
 }
 
-var wrongs = slices.Concat(wrongWrites, wrongTimes, wrongUsers, wrongAdmitted, wrongRaces, wrongWalks, wrongBytes, wrongDamage)
+var wrongs = slices.Concat(wrongWrites, wrongTimes, wrongUsers, wrongAdmitted, wrongRaces, wrongWalks, wrongBytes,
+	wrongGuards, wrongMany, wrongHandles, wrongMeets, wrongGiven, wrongSizes, wrongDamage)
