@@ -358,7 +358,7 @@ func TestRevocationOvertakesASignIn(t *testing.T) {
 		for _, tt := range []struct {
 			at   time.Duration // of the revocation, from the begin of the sign-in on
 			want error
-		}{{-50 * ms, nil}, {-6 * ms, nil}, {0, sojourn.ErrRevoked}, {1, sojourn.ErrRevoked}, {20 * ms, sojourn.ErrRevoked}, {40*ms - 1, sojourn.ErrRevoked}, {60 * ms, nil}} {
+		}{{-50 * ms, nil}, {-6 * ms, nil}, {1, sojourn.ErrRevoked}, {20 * ms, sojourn.ErrRevoked}, {40*ms - 1, sojourn.ErrRevoked}, {60 * ms, nil}} {
 			synctest.Test(t, func(t *testing.T) {
 				d := &distant{newFaultStore(memstore.New(nil)), 40 * ms, traits}
 				m := must(sojourn.New(d, &sojourn.Options{Keys: rigKeys(t)}))
