@@ -102,27 +102,6 @@ func (s *Session) endUnheld(ctx context.Context) error {
 	return nil
 }
 
-// endTorn ends the sessions of a request that is nobody's because there are several.
-func (s *Session) endTorn(ctx context.Context) error {
-	defer s.restore(s.snapshot())
-	got, _ := s.m.receive(s.r) // as before
-	for _, c := range append(got.more, got.candidate) {
-		s.unpack(&c)
-		_, a, err := s.find(ctx, c.ticket, leaver, nil)
-		switch {
-		case err != nil || a < liveHere:
-		case s.rec.User == "":
-			err = s.delete(ctx, s.rec.Key)
-		default:
-			err = s.endByHandle(ctx, s.rec.User, s.rec.Handle)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // endStep ends the record at the version that is held, and leaves a mark at its key: the session
 // moves to a record that has no life. Where the store has no room for a mark, there is none.
 func (s *Session) endStep(ctx context.Context, mark []byte) error {

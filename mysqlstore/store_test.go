@@ -1,6 +1,7 @@
 package mysqlstore_test
 
 import (
+	"context"
 	"crypto/rand"
 	"database/sql"
 	"flag"
@@ -94,7 +95,16 @@ const unit = 3 * time.Second
 // TestStore is the whole kit, with all its capabilities.
 func TestStore(t *testing.T) {
 	eachServer(t, func(t *testing.T, address string) {
-		s := openAt(t, address, nil)
-		storetest.Run(t, func(testing.TB) store.Store { return s }, &storetest.Options{Tick: time.Microsecond, Networked: true, Unit: unit})
+		table := tableName()
+		s, db := openAt(t, address, &mysqlstore.Options{Table: table}), bareDB(t, address)
+		storetest.Run(t, func(testing.TB) store.Store { return s }, &storetest.Options{
+			Tick: time.Microsecond, Networked: true, Unit: unit,
+			Older: func(ctx context.Context, user string, by time.Duration) error {
+				tag := store.TagOf(user)
+				_, err := db.ExecContext(ctx, "UPDATE "+table+"_guards SET revoked = revoked - ?, kept = kept - ? WHERE tag = ?",
+					by.Microseconds(), by.Microseconds(), tag[:])
+				return err
+			},
+		})
 	})
 }

@@ -106,21 +106,32 @@ func open(t testing.TB, p *pgxpool.Pool, opts *pgxstore.Options) *pgxstore.Store
 
 // kit runs the whole kit, all clauses on one store, with a connection for each that runs at once. A
 // long unit is for machines that do much else.
-func kit(t *testing.T, s store.Store) {
-	storetest.Run(t, func(testing.TB) store.Store { return s }, &storetest.Options{Networked: true, Tick: time.Microsecond, Unit: 3 * time.Second})
+func kit(t *testing.T, table string, s store.Store) {
+	db := database(t, server(t, "SOJOURN_POSTGRES"), pgx.QueryExecModeExec)
+	storetest.Run(t, func(testing.TB) store.Store { return s }, &storetest.Options{
+		Networked: true, Tick: time.Microsecond, Unit: 3 * time.Second,
+		Older: func(ctx context.Context, user string, by time.Duration) error {
+			tag := store.TagOf(user)
+			_, err := db.ExecContext(ctx, "UPDATE "+table+"_guards SET revoked = revoked - $1::bigint, look = 0 WHERE tag = $2::bytea",
+				by.Microseconds(), tag[:])
+			return err
+		},
+	})
 }
 
 func TestStore(t *testing.T) {
 	c := config(t, server(t, "SOJOURN_POSTGRES"))
 	c.MaxConns = kitConns
-	kit(t, open(t, pool(t, c), &pgxstore.Options{Table: table(t)}))
+	name := table(t)
+	kit(t, name, open(t, pool(t, c), &pgxstore.Options{Table: name}))
 }
 
 func TestStorePgBouncer(t *testing.T) {
 	c := config(t, server(t, "SOJOURN_PGBOUNCER"))
 	c.MaxConns = kitConns
 	c.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
-	kit(t, open(t, pool(t, c), &pgxstore.Options{Table: table(t)}))
+	name := table(t)
+	kit(t, name, open(t, pool(t, c), &pgxstore.Options{Table: name}))
 }
 
 func database(t testing.TB, url string, mode pgx.QueryExecMode) *sql.DB {
@@ -135,12 +146,14 @@ func database(t testing.TB, url string, mode pgx.QueryExecMode) *sql.DB {
 
 func TestSQLStore(t *testing.T) {
 	db := database(t, server(t, "SOJOURN_POSTGRES"), pgx.QueryExecModeCacheStatement)
-	s, err := postgresstore.New(db, &postgresstore.Options{Table: table(t)})
-	kit(t, migrated(t, s, err))
+	name := table(t)
+	s, err := postgresstore.New(db, &postgresstore.Options{Table: name})
+	kit(t, name, migrated(t, s, err))
 }
 
 func TestSQLStorePgBouncer(t *testing.T) {
 	db := database(t, server(t, "SOJOURN_PGBOUNCER"), pgx.QueryExecModeCacheDescribe)
-	s, err := postgresstore.New(db, &postgresstore.Options{Table: table(t)})
-	kit(t, migrated(t, s, err))
+	name := table(t)
+	s, err := postgresstore.New(db, &postgresstore.Options{Table: name})
+	kit(t, name, migrated(t, s, err))
 }

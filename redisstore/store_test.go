@@ -1,11 +1,13 @@
 package redisstore_test
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"flag"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/sojourn-go/sojourn/redisstore"
+	keyed "github.com/sojourn-go/sojourn/redisstore/internal/record"
 	"github.com/sojourn-go/sojourn/store"
 	"github.com/sojourn-go/sojourn/store/storetest"
 )
@@ -81,12 +84,26 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// older takes time from a guard: from the instant that it holds and from its time-to-live.
+func older(c rueidis.Client, prefix string) func(context.Context, string, time.Duration) error {
+	age := rueidis.NewLuaScript(`
+local at, left = tonumber(redis.call('GET', KEYS[1]) or '0'), redis.call('PTTL', KEYS[1]) - ARGV[1]
+if left <= 0 then return redis.call('DEL', KEYS[1]) end
+redis.call('SET', KEYS[1], string.format('%.0f', at - ARGV[1]), 'PX', left)
+return 1`)
+	return func(ctx context.Context, user string, by time.Duration) error {
+		guard := keyed.TagKey(prefix, store.TagOf(user)) + "g"
+		return age.Exec(ctx, c, []string{guard}, []string{strconv.FormatInt(by.Milliseconds(), 10)}).Error()
+	}
+}
+
 func TestStore(t *testing.T) {
 	for _, variable := range servers {
 		t.Run(variable, func(t *testing.T) {
 			t.Parallel()
-			c := dial(t, option(t, variable))
-			storetest.Run(t, func(t testing.TB) store.Store { return open(t, c, redisstore.Options{}) }, kit)
+			c, o, kit := dial(t, option(t, variable)), redisstore.Options{Prefix: "test-" + rand.Text() + ":"}, *kit
+			kit.Older = older(c, o.Prefix)
+			storetest.Run(t, func(t testing.TB) store.Store { return open(t, c, o) }, &kit)
 		})
 	}
 }

@@ -18,7 +18,8 @@ func (e *engine) Create(ctx context.Context, rec *store.Record, adm store.Admiss
 	defer a.free()
 	r, now := newRow(rec, 1), e.clock.now()
 	r.settle(now)
-	if adm.Max > 0 && r.lives.at(now).left(now) > 0 { // for one that never lives nobody has to go
+	lives := r.lives.at(now).left(now) > 0
+	if adm.Max > 0 && (lives || !adm.Evict) { // for one that never lives nobody has to go
 		return a.admit(r, adm)
 	}
 	return a.add(r, adm)

@@ -100,8 +100,12 @@ func (e *engine) Create(ctx context.Context, rec store.Record, adm store.Admissi
 	if a.Revoked.After(adm.Known) && adm.Age() > 0 && !a.Revoked.Before(adm.Began) {
 		return store.Admitted{}, store.ErrRevoked
 	}
+	rec = inserted(rec, 1, now)
+	if adm.Evict && !rec.Live(now) {
+		return a, nil // it never lives, so nobody has to go for it
+	}
 	if a.Evicted, err = e.makeRoom(rec.User, adm, now); err == nil {
-		e.put(inserted(rec, 1, now))
+		e.put(rec)
 	}
 	return a, err
 }

@@ -17,7 +17,7 @@ local age = tonumber(ARGV[6])
 if age > 0 and revoked >= now - age and revoked > tonumber(ARGV[7]) then return answer('R') end
 r.created, r.seen = past(r.created), past(r.seen)
 r.exp = expiry(r.created, r.seen, r.idle, r.life)
-if r.exp <= now then return admitted('') end
+local lifeless = r.exp <= now -- it never lives, so nobody has to go for it
 
 local evicted = {}
 if user ~= '' then
@@ -40,6 +40,7 @@ if user ~= '' then
 			end
 		end
 		if #live >= max and ARGV[5] ~= '1' then return answer('L') end
+		if lifeless then return admitted('') end
 		for i = 1, #live - max + 1 do
 			call('UNLINK', base .. live[i]:sub(1, 32))
 			gone[#gone + 1] = live[i]
@@ -54,6 +55,7 @@ if user ~= '' then
 		end
 	end
 end
+if lifeless then return admitted('') end
 put(k, 1, r, r.fixed .. ARGV[2])
 if user ~= '' then enter(u, id .. r.fixed:sub(1, 16), r) end
 return admitted(table.concat(evicted))

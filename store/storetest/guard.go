@@ -108,7 +108,7 @@ func guardAgain(k *kit) {
 		},
 		func() { k.addN(2, user); k.revokeAll(user) },
 	}
-	wait := 2 * k.unit
+	wait := k.unit
 	if k.exact {
 		wait = store.GuardFor/2 + time.Minute // two of them are longer than a guard must last
 	}

@@ -33,7 +33,7 @@ func clockLate(k *kit) {
 			k.ok("get", err)
 			ended := time.Now()
 			// The instant of each answer lies within its call.
-			slack := k.tick + k.s.Traits().Skew
+			slack := k.blur()
 			if shown := now.Sub(first); shown <= began.Sub(after)-slack || shown >= ended.Sub(before)+slack {
 				k.failf("while %v passed and nothing was written, Get's now moved by %v", began.Sub(after), shown)
 			}

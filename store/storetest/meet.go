@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"bytes"
+	"runtime"
 	"sync/atomic"
 	"testing/synctest"
 	"time"
@@ -27,20 +28,29 @@ var meetClauses = []clause{
 	{"race-read", "every read shows a record as one write left it", raceRead},
 }
 
-// schedule is a way in which two calls may meet. The zero schedule lets both loose.
+// schedule is a way in which two calls may meet. The zero schedule lets both loose, each when it
+// comes to it.
 type schedule struct {
+	level   bool          // both begin at once, as near as can be
 	stepped bool          // the second begins where the first waits
 	swapped bool          // the second is first
 	after   time.Duration // of the first one's start, at least
 }
 
 func (k *kit) schedules(loose int) []schedule {
-	if !k.exact {
-		return make([]schedule, k.rounds(loose))
+	n := k.rounds(loose)
+	if k.exact {
+		n = 4 * loose
 	}
-	ways := make([]schedule, loose)
+	ways := make([]schedule, n)
+	for i := range ways {
+		ways[i].level = i%2 == 0
+	}
+	if !k.exact {
+		return ways
+	}
 	for _, after := range []time.Duration{0, 1, 2, 3, 5, time.Microsecond, time.Millisecond} {
-		ways = append(ways, schedule{true, false, after}, schedule{true, true, after})
+		ways = append(ways, schedule{stepped: true, after: after}, schedule{stepped: true, swapped: true, after: after})
 	}
 	return ways
 }
@@ -53,9 +63,21 @@ func (k *kit) meet(loose int, begin func() (first, second, then func())) {
 		if way.swapped {
 			first, second = second, first
 		}
-		if !way.stepped {
+		switch {
+		case way.level:
+			var ready atomic.Int32
+			level := func(f func()) func() {
+				return func() {
+					for ready.Add(1); ready.Load() < 2; {
+						runtime.Gosched()
+					}
+					f()
+				}
+			}
+			k.gated(level(first), level(second))
+		case !way.stepped:
 			k.together(first, second)
-		} else {
+		default:
 			started := make(chan struct{})
 			k.gated(
 				func() { close(started); first() },
@@ -353,10 +375,13 @@ func raceLarge(k *kit) {
 		rec.Data = pattern(size)
 		rec = k.add(rec)
 		const n = 6
-		each := min(max(k.rounds(6<<18/size), 3), 30)
+		each := min(max(k.rounds(6<<18/size), 3), 50)
+		if !k.exact {
+			each = min(each, 12)
+		}
 		k.parallel(n, func(i int) {
-			for range each {
-				k.mark(rec.Key, i)
+			for j := range each {
+				k.mark(rec.Key, i, j%2 == 0)
 			}
 		})
 		got, lost := k.live(rec.Key, "after many large updates"), 0
@@ -369,15 +394,17 @@ func raceLarge(k *kit) {
 	}
 }
 
-// mark adds one to a byte of the record's data, by compare and swap.
-func (k *kit) mark(key store.Key, at int) {
+// mark adds one to a byte of the record's data, by compare and swap, with a moment between or none.
+func (k *kit) mark(key store.Key, at int, waits bool) {
 	for range 10_000 {
 		got, _, err := k.get(key)
 		k.ok("get", err)
 		change := k.edit(got)
 		change.Data = got.Data
 		change.Data[at]++
-		k.stagger()
+		if waits {
+			k.stagger()
+		}
 		err = k.update(change, got.Version)
 		if err == nil {
 			return

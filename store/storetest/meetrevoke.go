@@ -21,14 +21,15 @@ var meetRevokeClauses = []clause{
 }
 
 // besides is a write to a record beside a Revoke that selects it: the call, and what must hold in
-// the end of a Revoke that ended n records.
-type besides func(k *kit, rec store.Record, round int) (write func(), then func(n int))
+// the end of a Revoke that ended n records. The write is tried small and large, or without a tail
+// and with one.
+type besides func(k *kit, rec store.Record, large bool) (write func(), then func(n int))
 
 // meetRevoke meets a write by each kind of selection.
 func (k *kit) meetRevoke(what string, write besides) {
-	for kind := range 3 {
-		round := 0
-		k.meet(15, func() (first, second, then func()) {
+	for variant := range 6 {
+		kind, large := variant%3, variant >= 3
+		k.meet(8, func() (first, second, then func()) {
 			user := k.name()
 			rec, other := k.add(k.fresh(user)), k.add(k.fresh(user))
 			// The other record goes with all, and stays else.
@@ -39,8 +40,7 @@ func (k *kit) meetRevoke(what string, write besides) {
 			case 2:
 				sel, more = except(other.Handle), 0
 			}
-			round++
-			call, check := write(k, rec, round)
+			call, check := write(k, rec, large)
 			var n int
 			return func() {
 					r, err := k.revoke(user, sel)
@@ -61,9 +61,9 @@ func (k *kit) meetRevoke(what string, write besides) {
 	}
 }
 
-func (k *kit) revokeBesideUpdate(rec store.Record, round int) (write func(), then func(n int)) {
+func (k *kit) revokeBesideUpdate(rec store.Record, large bool) (write func(), then func(n int)) {
 	change := k.edit(rec)
-	if round%2 == 0 {
+	if large {
 		change.Data = pattern(20 << 10)
 	}
 	return func() { k.oneOf("update beside a revoke", k.update(change, 1), store.ErrNotFound) },
@@ -76,7 +76,7 @@ func (k *kit) revokeBesideUpdate(rec store.Record, round int) (write func(), the
 		}
 }
 
-func (k *kit) revokeBesideTouch(rec store.Record, _ int) (write func(), then func(n int)) {
+func (k *kit) revokeBesideTouch(rec store.Record, _ bool) (write func(), then func(n int)) {
 	return func() { k.oneOf("touch beside a revoke", k.touch(rec.Key, 0), store.ErrNotFound) },
 		func(n int) {
 			k.absent(rec.Key, "after a touch beside a revoke")
@@ -86,7 +86,7 @@ func (k *kit) revokeBesideTouch(rec store.Record, _ int) (write func(), then fun
 		}
 }
 
-func (k *kit) revokeBesideDelete(rec store.Record, _ int) (write func(), then func(n int)) {
+func (k *kit) revokeBesideDelete(rec store.Record, _ bool) (write func(), then func(n int)) {
 	return func() { k.ok("delete beside a revoke", k.delete(rec.Key)) },
 		func(n int) {
 			k.absent(rec.Key, "after a delete beside a revoke")
@@ -96,10 +96,10 @@ func (k *kit) revokeBesideDelete(rec store.Record, _ int) (write func(), then fu
 		}
 }
 
-func (k *kit) revokeBesideRotate(rec store.Record, round int) (write func(), then func(n int)) {
+func (k *kit) revokeBesideRotate(rec store.Record, large bool) (write func(), then func(n int)) {
 	next := k.edit(k.heir(rec))
 	var tail *store.Record
-	if round%2 == 0 {
+	if large {
 		tail = k.tailOf(rec)
 		tail.Handle = rec.Handle
 	}
