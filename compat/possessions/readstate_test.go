@@ -8,8 +8,8 @@ import (
 	"github.com/sojourn-go/sojourn/sojourntest"
 )
 
-// Below its own middleware an overseer reads and writes the session of the request, and makes no second
-// one; below another's it reads its own.
+// Below its own middleware an overseer reads and writes the session of the request, and makes no
+// second one; below another's it reads its own.
 func TestReadStateBelowMiddleware(t *testing.T) {
 	on(t, everywhere, func(t *testing.T, o Overseer, s Storer) {
 		other := NewCookieOverseer(NewCookieOptions(), randomKey())
