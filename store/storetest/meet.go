@@ -23,7 +23,7 @@ var meetClauses = []clause{
 	{"meet-rotate-evict", "an evicting Create beside a Rotate leaves no more than Max, and tells the handle that ended", meetRotateEvict},
 	{"meet-evict-writes", "what an evicting Create ends stays ended, whatever writes to it at the same time", meetEvictWrites},
 	{"meet-updates", "of two Updates with one version exactly one is applied, however large", meetUpdates},
-	{"meet-sweep", "Sweep takes nothing that was created where it found an expired record", meetSweep},
+	{"meet-sweep", "Sweep takes nothing that was created, or rotated to, where it found an expired record", meetSweep},
 	{"race-large", "no acknowledged Update is lost, however large the data", raceLarge},
 	{"race-read", "every read shows a record as one write left it", raceRead},
 }
@@ -31,7 +31,7 @@ var meetClauses = []clause{
 // schedule is a way in which two calls may meet. The zero schedule lets both loose, each when it
 // comes to it.
 type schedule struct {
-	level         bool          // both begin at once, as near as can be
+	level   bool          // both begin at once, as near as can be
 	stepped bool          // the second begins where the first waits
 	swapped bool          // the second is first
 	after   time.Duration // of the first one's start, at least
@@ -350,22 +350,32 @@ func meetUpdates(k *kit) {
 }
 
 func meetSweep(k *kit) {
-	k.meet(20, func() (first, second, then func()) {
-		rec := k.fresh(k.name())
-		rec.Created, rec.Lifetime = k.now().Add(-k.unit), k.unit+k.tick
-		k.ok("create", k.insert(rec))
-		k.sleep(2 * k.tick)
-		again, stay := k.fresh(rec.User), k.add(k.fresh(rec.User))
-		again.Key = rec.Key
-		return func() { k.sweep(1000) },
-			func() { k.ok("create where a record has expired", k.insert(again)) },
-			func() {
-				if got := k.live(rec.Key, "after its create, beside a sweep"); got.Handle != again.Handle {
-					k.failf("a sweep brought an expired record back")
+	for _, rotates := range []bool{false, true} {
+		k.meet(20, func() (first, second, then func()) {
+			rec := k.fresh(k.name())
+			rec.Lifetime = k.tick
+			k.ok("create", k.insert(rec))
+			k.sleep(k.late(2 * k.tick))
+			from, stay := k.add(k.fresh(rec.User)), k.add(k.fresh(rec.User))
+			again := k.heir(from)
+			again.Key = rec.Key
+			return func() { k.sweep(1000) },
+				func() {
+					if rotates {
+						k.ok("rotate to where a record has expired", k.rotate(from.Key, 1, again, nil))
+						return
+					}
+					k.ok("create where a record has expired", k.insert(again))
+					k.ok("delete", k.delete(from.Key))
+				},
+				func() {
+					if got := k.live(rec.Key, "where a record had expired, beside a sweep"); got.Writer != again.Writer {
+						k.failf("a sweep brought an expired record back")
+					}
+					k.listed(rec.User, "after a write where a record had expired, beside a sweep", again.Key, stay.Key)
 				}
-				k.listed(rec.User, "after a create where a record had expired, beside a sweep", again.Key, stay.Key)
-			}
-	})
+		})
+	}
 }
 
 // raceLarge is raceUpdate with data that a store may copy outside its lock.
