@@ -19,7 +19,8 @@ type Store interface {
 
 	// Create inserts rec at rec.Key with Version 1 if no live record is there. Where rec.User is
 	// not empty, adm is checked in the same atomic step (else it is ignored). A record without life
-	// left is accepted and never lives. Errors: [ErrExists], [ErrLimit], [ErrRevoked], [ErrFull].
+	// left is accepted, after all checks, and never lives; nobody is evicted for it. Errors:
+	// [ErrExists], [ErrLimit], [ErrRevoked], [ErrFull].
 	// Sending the same rec (same Key and Writer) again after it was applied, and before any other
 	// write to it, returns nil, and no handles. Checks come in this order: replay, exists, revoked,
 	// limit.
