@@ -23,11 +23,11 @@
 //
 // # Two writes at once
 //
-// Clauses whose names begin with meet let two calls meet in every way that a bubble can arrange: the
-// first is stopped wherever it waits, and the second runs meanwhile; then the other way round. What
-// does not wait, but leaves its lock between two steps, is met by chance: both begin at once, some
-// dozens of times. Clauses that begin with race let many calls loose. A networked store has chance
-// alone.
+// Clauses whose names begin with meet let two calls meet in every way that a bubble can arrange:
+// the first is stopped wherever it waits, and the second runs meanwhile; then the other way round.
+// What does not wait, but leaves its lock between two steps, is met by chance: both begin at once,
+// some dozens of times. Clauses that begin with race let many calls loose. A networked store has
+// chance alone.
 //
 // # Many
 //
