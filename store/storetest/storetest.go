@@ -109,7 +109,7 @@ type clause struct {
 func clauses() []clause {
 	return slices.Concat(traitClauses, outcomeClauses, orderClauses, replayClauses, admittedClauses, updateClauses, rotateClauses, handleClauses,
 		timeClauses, givenClauses, keptClauses, lifeClauses, userClauses, revokeClauses, guardClauses, limitClauses, manyClauses,
-		raceClauses, revokeRaceClauses, meetClauses, meetMoreClauses, meetRevokeClauses, byteClauses, sizeClauses, argumentClauses, contextClauses,
+		raceClauses, revokeRaceClauses, largeClauses, meetClauses, meetMoreClauses, meetRevokeClauses, byteClauses, sizeClauses, argumentClauses, contextClauses,
 		sweepClauses, walkClauses)
 }
 
