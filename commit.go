@@ -164,6 +164,9 @@ func (s *Session) reload(ctx context.Context) error {
 // catchUp reads what has become of the session since a step that was applied.
 func (s *Session) catchUp(ctx context.Context) error {
 	if err := s.refind(ctx); err != nil {
+		if s.standing.shared() {
+			s.turn(turnDropped) // its token is another's to send
+		}
 		return fmt.Errorf("%w: %w", err, ErrIndeterminate) // what went with the step was written
 	}
 	return s.replay()

@@ -78,7 +78,7 @@ func (r *run) sentFromFuture(q *request) bool {
 func (r *run) unjustEnd(q *request, f failure) (law, why string) {
 	held := map[store.Handle]bool{}
 	for _, w := range q.words(f.at) {
-		if w.live {
+		if w.live && !(w.own && q.triedToEnd(w, f.at)) {
 			held[w.handle] = true
 		}
 	}
@@ -130,7 +130,7 @@ func (r *run) unjustConflict(q *request, f failure) (law, why string) {
 // of another such act.
 func (q *request) forestalled(f failure) bool {
 	return f.by != nil && (f.by.aim == toLogin || f.by.aim == toRevokeOthers) && slices.ContainsFunc(q.calls, func(c *call) bool {
-		return c.at < f.at && c.method == get && c.said == nil && slices.Equal(tailOf(c.rec), []byte{2}) && string(metaField(c.rec, 9)) == f.by.user
+		return c.at < f.at && c.method == get && c.said == nil && slices.Equal(tailOf(c.rec), []byte{2}) && (f.by.aim == toRevokeOthers || string(metaField(c.rec, 9)) == f.by.user)
 	})
 }
 
