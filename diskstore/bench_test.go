@@ -36,8 +36,8 @@ func mustCreate(t testing.TB, s *Store, rec store.Record) {
 	}
 }
 
-// contest measures two ways to do the same, turn by turn, so that both meet the same
-// machine, and reports how fast ours is compared with bare: 1 is as fast.
+// contest measures two ways to do the same, turn by turn, so that both meet the same machine, and
+// reports how fast ours is compared with bare: 1 is as fast.
 func contest(b *testing.B, rounds int, bare, ours func()) {
 	var ratios []float64
 	var sums [2]time.Duration
@@ -118,8 +118,8 @@ func bareWrite(dir string, b []byte) error {
 	return d.Sync()
 }
 
-// BenchmarkWriteRatio compares durable writes of 32 goroutines with bare replacements of
-// as many bytes by as many goroutines, each in a directory of its own on the same disk.
+// BenchmarkWriteRatio compares durable writes of 32 goroutines with bare replacements of as many
+// bytes by as many goroutines, each in a directory of its own on the same disk.
 func BenchmarkWriteRatio(b *testing.B) {
 	const workers, each = 32, 4
 	dir := b.TempDir()
@@ -166,7 +166,8 @@ func BenchmarkWriteRatio(b *testing.B) {
 			return err
 		}))
 	})
-	// These have no counterpart: a new user's directory is made durable too, a rotation has a journal.
+	// These have no counterpart: a new user's directory is made durable too, a rotation has a
+	// journal.
 	b.Run("create-for-new-user", func(b *testing.B) {
 		contest(b, 3, bare, crowd(func(int) error {
 			_, err := s.Create(b.Context(), sample(rand.Text()), store.Admission{})

@@ -201,8 +201,8 @@ func TestRevokedAtBegin(t *testing.T) {
 	})
 }
 
-// TestWholeReads reads a record, whose data lies apart, while it is written: each answer
-// is of one write.
+// TestWholeReads reads a record, whose data lies apart, while it is written: each answer is of one
+// write.
 func TestWholeReads(t *testing.T) {
 	s := over(t, new(kvtest.Memory), nil)
 	rec := fresh("a")

@@ -130,8 +130,8 @@ type Admission struct {
 	Known time.Time
 }
 
-// Age is how long ago the sign-in began; 0 where Began is zero, and only there: a sign-in that began
-// within the present tick of the clock is 1 ns old, for a Revoke at that instant refuses it.
+// Age is how long ago the sign-in began; 0 where Began is zero, and only there: a sign-in that
+// began within the present tick of the clock is 1 ns old, for a Revoke at that instant refuses it.
 func (a *Admission) Age() time.Duration {
 	if a.Began.IsZero() {
 		return 0

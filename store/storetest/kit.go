@@ -344,8 +344,8 @@ func (k *kit) stagger() {
 	}
 }
 
-// parallel runs f in n goroutines at once and waits for all of them; the first
-// that ended the clause ends it here.
+// parallel runs f in n goroutines at once and waits for all of them; the first that ended the
+// clause ends it here.
 func (k *kit) parallel(n int, f func(i int)) {
 	gate := make(chan struct{})
 	fs := make([]func(), n)

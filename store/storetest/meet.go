@@ -55,8 +55,8 @@ func (k *kit) schedules(loose int) []schedule {
 	return ways
 }
 
-// meet arranges a meeting in all ways. begin prepares one, and gives the two calls and what must hold
-// in the end.
+// meet arranges a meeting in all ways. begin prepares one, and gives the two calls and what must
+// hold in the end.
 func (k *kit) meet(loose int, begin func() (first, second, then func())) {
 	for _, way := range k.schedules(loose) {
 		first, second, then := begin()

@@ -57,8 +57,8 @@ type Options struct {
 	// ten ticks, whichever is more. A slow or far server needs a longer one.
 	Unit time.Duration
 
-	// Damage, if not nil, damages the stored bytes of the record at key, so that its checksum fails,
-	// and proves the clauses of damage, too. The store is what open returned.
+	// Damage, if not nil, damages the stored bytes of the record at key, so that its checksum
+	// fails, and proves the clauses of damage, too. The store is what open returned.
 	Damage func(s store.Store, key store.Key) error
 
 	// Older moves time for what the engine keeps of a user's last revocation, which the kit cannot

@@ -11,8 +11,8 @@ import (
 )
 
 // Stores that do in two steps what must be one, beside another write. Called alone they are right.
-// The gap between the steps is a moment of fake time, so a bubble meets it in every run; of the last
-// ones it is only that the lock is free.
+// The gap between the steps is a moment of fake time, so a bubble meets it in every run; of the
+// last ones it is only that the lock is free.
 var wrongMeets = []wrong{
 	{"rotate looks, then moves what it saw", []string{"meet-rotate-update", "meet-revoke-rotate", "meet-rotate-evict", "meet-revoke-many"}, swap(func(a *altered) {
 		a.rotate = func(ctx context.Context, old store.Key, v uint64, rec store.Record, tail *store.Record) error {
