@@ -13,8 +13,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// readable reads what the manager keeps in a record. What another version has written is an outage of
-// this node; what this version could not have written is damage.
+// readable reads what the manager keeps in a record. What another version has written is an outage
+// of this node; what this version could not have written is damage.
 func readable(rec *store.Record) (meta.Meta, error) {
 	mt, err := meta.DecodeFacts(rec.Meta)
 	if err == nil {
@@ -29,8 +29,9 @@ func readable(rec *store.Record) (meta.Meta, error) {
 	return mt, fmt.Errorf("%w: %v: %w", ErrCorrupt, *rec, err)
 }
 
-// pass goes on from a record that cannot be read. One that is damaged is set aside: from here on the
-// store has none at its key, so gone is the answer. Every other error is an outage. seen is find's.
+// pass goes on from a record that cannot be read. One that is damaged is set aside: from here on
+// the store has none at its key, so gone is the answer. Every other error is an outage. seen is
+// find's.
 func (s *Session) pass(ctx context.Context, t ticket, gone answer, rec *store.Record, err error, seen *sightings) (ticket, answer, error) {
 	if !errors.Is(err, ErrCorrupt) {
 		return t, nothing, err

@@ -47,7 +47,7 @@ func (l *lately) note(user string, at time.Time) {
 func (l *lately) known(user string, ago time.Duration) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if r, ok := l.done[user]; ok && sinceStart()-instant(ago) >= r.when {
+	if r, ok := l.done[user]; ok && sinceStart()-instant(ago) > r.when {
 		return r.at
 	}
 	return time.Time{}

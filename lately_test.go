@@ -13,8 +13,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// cluster is a store whose nodes have clocks of their own, as Cassandra's: it refuses what may have begun
-// before a revocation by any of them.
+// cluster is a store whose nodes have clocks of their own, as Cassandra's: it refuses what may have
+// begun before a revocation by any of them.
 type cluster struct {
 	store.Store
 	skew    time.Duration
@@ -39,8 +39,9 @@ func (c *cluster) Create(ctx context.Context, rec store.Record, adm store.Admiss
 	return c.Store.Create(ctx, rec, adm)
 }
 
-// A sign-in that begins after a revocation by this process has returned is accepted at once, also where
-// the store could not tell; one that began before, or that another process has revoked since, is not.
+// A sign-in that begins after a revocation by this process has returned is accepted at once, also
+// where the store could not tell; one that began before, or that another process has revoked since,
+// is not.
 func TestSignInAfterRevocation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := &cluster{memstore.New(nil), time.Second, map[string]time.Time{}}

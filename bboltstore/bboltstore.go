@@ -14,9 +14,9 @@
 //
 // A write rewrites the path to its page and waits for the disk twice; writes that come meanwhile
 // share the next such wait. Touches, and what Sweep deletes, wait in memory and are written along
-// with the next write, as do changes of data where [Options].Durability lets them: with one that waits
-// for the disk, or that comes a second later. A crash of the process loses what waited: a thousand
-// entries and 4 MiB at most.
+// with the next write, as do changes of data where [Options].Durability lets them: with one that
+// waits for the disk, or that comes a second later. A crash of the process loses what waited: a
+// thousand entries and 4 MiB at most.
 //
 // # Damage and a full disk
 //

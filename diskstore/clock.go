@@ -8,20 +8,20 @@ import (
 	"github.com/sojourn-go/sojourn/store/embedded"
 )
 
-// clock is the store's time, see [embedded.Clock]. Over restarts, and between processes, it does not
-// run back, because it is never behind
+// clock is the store's time, see [embedded.Clock]. Over restarts, and between processes, it does
+// not run back, because it is never behind
 //
 //   - the mark, a file into which each process writes its present time about once a second
 //     while it works, and when it closes;
 //   - any Created, Seen or time of a revocation that it reads in a sound file.
 //
-// So after a crash it may repeat the last second, if the machine's clock was put back
-// meanwhile; and what was written in that second moves it on as soon as it is read.
-// Modification times do not move it: anyone may set them.
+// So after a crash it may repeat the last second, if the machine's clock was put back meanwhile;
+// and what was written in that second moves it on as soon as it is read. Modification times do not
+// move it: anyone may set them.
 //
-// Processes that run at once agree, as long as the machine's clock was not set between their starts. If it
-// was, the one behind moves on within a second of the other's work, and at once where it
-// reads what the other has written. Until then it may call a session live that the other calls
+// Processes that run at once agree, as long as the machine's clock was not set between their
+// starts. If it was, the one behind moves on within a second of the other's work, and at once where
+// it reads what the other has written. Until then it may call a session live that the other calls
 // expired, and a sign-in that began in that second may pass a revocation by the one behind.
 type clock struct {
 	*embedded.Clock
@@ -39,8 +39,8 @@ func (c *clock) open(d disk) {
 	c.look()
 }
 
-// look reads the mark. One that cannot be read is as if there were none: the next
-// write replaces it, and sessions carry their own instants.
+// look reads the mark. One that cannot be read is as if there were none: the next write replaces
+// it, and sessions carry their own instants.
 func (c *clock) look() {
 	b, _, err := c.disk.top().read(clockName, stampSize+1)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// The folder damaged/ has what was set aside: files that fail their checksums, when they are removed,
-// so that somebody can find out what has damaged them. They hold what the sessions held.
+// The folder damaged/ has what was set aside: files that fail their checksums, when they are
+// removed, so that somebody can find out what has damaged them. They hold what the sessions held.
 //
 //	TAG.ID   a session's file
 //	TAG..j   a journal
@@ -51,8 +51,8 @@ func (h *hold) inspect(ids []store.ID) {
 	}
 }
 
-// abandon ends all of a user's sessions where the journal is damaged: nobody knows which of them the
-// change was to end. It gives the error by which whoever asked learns of it; the next one finds
+// abandon ends all of a user's sessions where the journal is damaged: nobody knows which of them
+// the change was to end. It gives the error by which whoever asked learns of it; the next one finds
 // nothing. Where damaged/ is full it changes nothing.
 func (h *hold) abandon(damage error) error {
 	d, err := h.s.disk.damaged()

@@ -197,8 +197,8 @@ func count(seq func(func(store.Record, error) bool)) (n int, last error) {
 	return n, last
 }
 
-// TestThingsInTheWay has files and folders where others belong: lists and sweeps tell of them and do
-// the rest.
+// TestThingsInTheWay has files and folders where others belong: lists and sweeps tell of them and
+// do the rest.
 func TestThingsInTheWay(t *testing.T) {
 	for what, lay := range map[string]func(dir string, key store.Key) error{
 		"a folder named like a hints file": func(dir string, _ store.Key) error {

@@ -10,11 +10,11 @@
 // # Durability
 //
 // Create, Update, Rotate, Delete and Revoke are on the disk when they return: they survive a crash
-// of the process and a power cut. A Touch survives a crash of the process only, as do changes of data
-// and visitors' sessions where [Options].Durability says so. Whatever crashes,
-// each session is as it was before a call or after it, and a Rotate or an eviction happened
-// altogether or not at all. A Revoke that a crash interrupts may have ended some of a user's
-// sessions and not others, as long as it was not acknowledged.
+// of the process and a power cut. A Touch survives a crash of the process only, as do changes of
+// data and visitors' sessions where [Options].Durability says so. Whatever crashes, each session is
+// as it was before a call or after it, and a Rotate or an eviction happened altogether or not at
+// all. A Revoke that a crash interrupts may have ended some of a user's sessions and not others, as
+// long as it was not acknowledged.
 //
 // # Processes
 //
@@ -63,12 +63,13 @@
 //
 // # Damage
 //
-// A session's file that fails its checksum is [store.ErrCorrupt], for that session only; User and All
-// go on past it. Delete, Revoke and, when the end has come that it was filed with, Sweep set it aside:
-// it moves to damaged/, where it can be looked at, with all that the session held, for 7 days. There
-// are 64 files there at most; what comes later is removed. A damaged journal (.j) is set aside by the
-// first write that finds it, which fails with [store.ErrCorrupt], and all of that user's sessions end
-// with it, for nobody knows which of them it was to end; it stays while damaged/ is full.
+// A session's file that fails its checksum is [store.ErrCorrupt], for that session only; User and
+// All go on past it. Delete, Revoke and, when the end has come that it was filed with, Sweep set it
+// aside: it moves to damaged/, where it can be looked at, with all that the session held, for 7
+// days. There are 64 files there at most; what comes later is removed. A damaged journal (.j) is
+// set aside by the first write that finds it, which fails with [store.ErrCorrupt], and all of that
+// user's sessions end with it, for nobody knows which of them it was to end; it stays while
+// damaged/ is full.
 //
 // A file with right checksums in a version that is not known here is [store.ErrUnavailable], for
 // Revoke too, and stays.
@@ -93,8 +94,8 @@ type Options struct {
 	// Reserve is the number of bytes kept aside in a file, given up on a full disk so that
 	// revocations can be written. 0 means 256 KiB, less than 0 none.
 	Reserve int
-	// Durability says which writes wait for the disk; see [store.Durability]. All processes that use
-	// the directory have the same.
+	// Durability says which writes wait for the disk; see [store.Durability]. All processes that
+	// use the directory have the same.
 	Durability store.Durability
 }
 

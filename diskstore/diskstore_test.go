@@ -10,9 +10,9 @@ import (
 	"github.com/sojourn-go/sojourn/store/storetest"
 )
 
-// memoryDir returns a directory whose syncs cost nothing, where the system has one: most
-// tests are about what is in the files, and not about the disk below. SOJOURN_DISK names another
-// directory to make it in, on a file system that shall be tested.
+// memoryDir returns a directory whose syncs cost nothing, where the system has one: most tests are
+// about what is in the files, and not about the disk below. SOJOURN_DISK names another directory to
+// make it in, on a file system that shall be tested.
 func memoryDir(t testing.TB) string {
 	t.Helper()
 	base := "/dev/shm"

@@ -108,12 +108,13 @@ func (s *engine) read(d dir, key store.Key, most int) (store.Record, error) {
 	return rec, nil
 }
 
-// mtimeOf returns the modification time for rec's file. 1970 says nothing: not every file system has
-// earlier times.
+// mtimeOf returns the modification time for rec's file. 1970 says nothing: not every file system
+// has earlier times.
 func mtimeOf(rec *store.Record) int64 { return max(rec.Seen.UnixNano(), 0) }
 
-// ensure makes the directory, so that its name is durable before anything in it is that waits. One that
-// is empty may be left from a crash before that; one that is not was synced, or see relaxed.go.
+// ensure makes the directory, so that its name is durable before anything in it is that waits. One
+// that is empty may be left from a crash before that; one that is not was synced, or see
+// relaxed.go.
 func (h *hold) ensure(waits bool) error {
 	if h.dir != nil {
 		names, err := h.dir.names(1)
@@ -138,8 +139,8 @@ func (h *hold) ensure(waits bool) error {
 	return err
 }
 
-// put writes one file in place of what its name had. done reports whether it may be there. bytes and
-// whole say whether its bytes, and then its name, are to be durable.
+// put writes one file in place of what its name had. done reports whether it may be there. bytes
+// and whole say whether its bytes, and then its name, are to be durable.
 func (h *hold) put(name string, b []byte, mtime int64, bytes, whole bool) (done bool, err error) {
 	if err := h.dir.write(newName, b, mtime, bytes); err != nil {
 		return false, err

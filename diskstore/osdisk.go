@@ -17,8 +17,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// osDisk is the real thing. Everything is reached through [os.Root], from an open
-// directory downwards.
+// osDisk is the real thing. Everything is reached through [os.Root], from an open directory
+// downwards.
 type osDisk struct {
 	root   *os.Root
 	topDir *osDir
@@ -26,8 +26,8 @@ type osDisk struct {
 	shards [256]osShard
 }
 
-// osShard is a directory of users' directories and the lock of them all. It is opened
-// when it is first needed, and stays so.
+// osShard is a directory of users' directories and the lock of them all. It is opened when it is
+// first needed, and stays so.
 type osShard struct {
 	mu   sync.Mutex // held together with the flock: that one is per process
 	open atomic.Pointer[openShard]
@@ -110,8 +110,8 @@ func (d *osDisk) close() error {
 	return d.root.Close()
 }
 
-// lock asks again and again, for a system call that waits would not heed ctx. Who
-// holds a lock does so for a few syncs.
+// lock asks again and again, for a system call that waits would not heed ctx. Who holds a lock does
+// so for a few syncs.
 func (d *osDisk) lock(ctx context.Context, n byte) (func(), error) {
 	o, err := d.shard(n)
 	if err != nil {

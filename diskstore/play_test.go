@@ -13,14 +13,14 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// world is what the callers of a store know of it: the sessions by their keys, each with
-// its version and data, and who was revoked.
+// world is what the callers of a store know of it: the sessions by their keys, each with its
+// version and data, and who was revoked.
 type world struct {
 	data    map[store.Key]string
 	users   map[store.Key]string
 	revoked map[string]bool
-	// loose has what a power cut may make of a session instead, where the store does not wait for the
-	// disk: data from before, or none.
+	// loose has what a power cut may make of a session instead, where the store does not wait for
+	// the disk: data from before, or none.
 	loose map[store.Key][]string
 }
 
@@ -205,7 +205,8 @@ func (p *play) evict(rec store.Record) error {
 		}
 	}
 	adm := store.Admission{Max: 2, Evict: true}
-	// Who is the oldest is the store's to say, before it is done, for one that is cut short says nothing.
+	// Who is the oldest is the store's to say, before it is done, for one that is cut short says
+	// nothing.
 	var all []store.Record
 	for r, err := range p.s.User(p.t.Context(), rec.User) {
 		if err != nil {
@@ -262,8 +263,8 @@ func (p *play) adopt(s *Store) {
 	p.before = p.after.clone()
 }
 
-// judge compares a store that was opened after a crash with what its callers know. done says
-// that the last thing was acknowledged.
+// judge compares a store that was opened after a crash with what its callers know. done says that
+// the last thing was acknowledged.
 func (p *play) judge(s *Store, done bool) error {
 	got := map[store.Key]string{}
 	keys := maps.Clone(p.before.data)

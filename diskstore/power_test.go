@@ -10,9 +10,10 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// TestPowerCut (P3, P12) cuts the power after each step that the disk does in a play of many calls, and
-// loses what was not synced: all, nothing, or each thing by chance. The store is opened on what is left.
-// Sometimes the power is cut again while it recovers. SOJOURN_POWER is the number of plays, if not 3.
+// TestPowerCut (P3, P12) cuts the power after each step that the disk does in a play of many calls,
+// and loses what was not synced: all, nothing, or each thing by chance. The store is opened on what
+// is left. Sometimes the power is cut again while it recovers. SOJOURN_POWER is the number of
+// plays, if not 3.
 func TestPowerCut(t *testing.T) {
 	const calls = 25
 	seeds, cuts := uint64(3), 0

@@ -106,7 +106,8 @@ func (p *play) report(worker int) report {
 	return r
 }
 
-// childPlay works at full speed until it is killed. Nobody hears of what goes wrong with its own tests, so it tells.
+// childPlay works at full speed until it is killed. Nobody hears of what goes wrong with its own
+// tests, so it tells.
 func childPlay(s *Store, seed uint64) error {
 	var mu sync.Mutex
 	var errs [workers]error
@@ -140,8 +141,8 @@ type alone struct{ testing.TB }
 func (alone) Context() context.Context { return context.Background() }
 func (alone) Error(args ...any)        { panic(fmt.Sprint(args...)) }
 
-// TestKill (P12) kills a process that works on a directory, at a random moment, more than a hundred times:
-// in each setting, for what a process has written outlives it in all.
+// TestKill (P12) kills a process that works on a directory, at a random moment, more than a hundred
+// times: in each setting, for what a process has written outlives it in all.
 func TestKill(t *testing.T) {
 	const rounds = 36
 	for lane := range int(store.Loose) + 1 {
@@ -225,7 +226,8 @@ func killOnce(t *testing.T, dir string, wait store.Durability, seed uint64, play
 
 const shared = 500 // counts of each
 
-// share is what two processes do at once with one user: they count together, and sign in at a limit.
+// share is what two processes do at once with one user: they count together, and sign in at a
+// limit.
 func share(ctx context.Context, s *Store) error {
 	const user = "shared"
 	rec := sample(user)

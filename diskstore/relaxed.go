@@ -7,8 +7,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// What is written without a sync, in a store that is not Durable, may be anything after a power cut:
-// there, not there, or torn. Four rules keep it from harming the rest.
+// What is written without a sync, in a store that is not Durable, may be anything after a power
+// cut: there, not there, or torn. Four rules keep it from harming the rest.
 //
 //  1. Only a single file is written so, in place of nothing or of the same record's. What ends
 //     anything, and each change of several files, is synced as ever.

@@ -14,9 +14,9 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// simDisk is a file system in memory that knows what would be left of it after a power cut,
-// and has its power cut after a number of steps. A step is what a system call does: an entry
-// made, renamed or removed, bytes written, a file or a directory synced.
+// simDisk is a file system in memory that knows what would be left of it after a power cut, and has
+// its power cut after a number of steps. A step is what a system call does: an entry made, renamed
+// or removed, bytes written, a file or a directory synced.
 type simDisk struct {
 	mu     sync.Mutex
 	root   *simNode
@@ -99,9 +99,9 @@ func (e simEntry) applyTo(names map[string]*simNode) {
 	}
 }
 
-// cut returns the disk as it may be after the power was cut. loss is the chance of each thing
-// that was not synced to be lost: 0 keeps all, 1 loses all, and what lies between also
-// tears writes, and loses changes of names without regard to their order.
+// cut returns the disk as it may be after the power was cut. loss is the chance of each thing that
+// was not synced to be lost: 0 keeps all, 1 loses all, and what lies between also tears writes, and
+// loses changes of names without regard to their order.
 func (d *simDisk) cut(r *rand.Rand, loss float64) *simDisk {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -236,8 +236,8 @@ func (p *pass) expire(e hint) (end int64, err error) {
 }
 
 // refile goes through everything after a crash of the machine: it finishes what journals hold, and
-// makes hints anew. Several processes may do it at once. It reports whether it has done it all; what
-// is damaged does not count.
+// makes hints anew. Several processes may do it at once. It reports whether it has done it all;
+// what is damaged does not count.
 func (p *pass) refile() (done bool) {
 	s := p.s
 	if s.swept() { // another process has done it

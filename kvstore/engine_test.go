@@ -50,7 +50,7 @@ func TestDurability(t *testing.T) {
 				{'u', func() error { _, err := s.Create(bg, user, store.Admission{}); return err }},
 				{'v', func() error { visitor.Writer[0]++; return s.Update(bg, visitor, 1) }},
 				{'w', func() error { user.Writer[1]++; return s.Update(bg, user, 1) }},
-				{'t', func() error { time.Sleep(1); return s.Touch(bg, user, 0) }},
+				{'t', func() error { time.Sleep(time.Nanosecond); return s.Touch(bg, user, 0) }},
 				{'s', func() error { return s.Update(bg, shorter, 2) }}, // which a power cut must not make longer
 				{'e', func() error { _, err := s.Create(bg, other, store.Admission{Max: 1, Evict: true}); return err }},
 				{'r', func() error { moved = other; moved.Key.ID[0]++; return s.Rotate(bg, other.Key, 1, moved, nil) }},
@@ -201,8 +201,8 @@ func TestRevokedAtBegin(t *testing.T) {
 	})
 }
 
-// TestWholeReads reads a record, whose data lies apart, while it is written: each answer
-// is of one write.
+// TestWholeReads reads a record, whose data lies apart, while it is written: each answer is of one
+// write.
 func TestWholeReads(t *testing.T) {
 	s := over(t, new(kvtest.Memory), nil)
 	rec := fresh("a")

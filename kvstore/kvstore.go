@@ -23,9 +23,9 @@
 // # Durability
 //
 // Create, Update, Rotate, Delete and Revoke are on disk when they return (if the engine keeps its
-// word). A Touch is not, and neither is what Sweep deletes until it returns. [Options.Durability] lets
-// changes of data and visitors' records wait for nothing, either. Batches become durable in order: the
-// next one that waits takes all before it along.
+// word). A Touch is not, and neither is what Sweep deletes until it returns. [Options.Durability]
+// lets changes of data and visitors' records wait for nothing, either. Batches become durable in
+// order: the next one that waits takes all before it along.
 //
 // # Time
 //

@@ -102,8 +102,8 @@ func (e *engine) ofTag(tag *store.Tag, f func(en *entry, err error)) error {
 	return cmp.Or(err, other)
 }
 
-// walk is the database's. Where that meets damage of its own it breaks off, and nobody knows what lies
-// behind: an outage, and not a damaged record.
+// walk is the database's. Where that meets damage of its own it breaks off, and nobody knows what
+// lies behind: an outage, and not a damaged record.
 func (e *engine) walk(from, to []byte, f func(key, value []byte) bool) error {
 	err := class(e.db.Walk(from, to, f), store.ErrUnavailable)
 	if errors.Is(err, store.ErrCorrupt) {

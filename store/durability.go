@@ -5,13 +5,14 @@ package store
 type Durability int
 
 // The settings. In all of them Rotate, Delete, Revoke, and Updates and Creates that end something,
-// are on the disk when they return: a power cut revives no session and no token. Touches never wait.
+// are on the disk when they return: a power cut revives no session and no token. Touches never
+// wait.
 const (
 	// Durable: every write is on the disk when it returns, but Touch.
 	Durable Durability = iota
-	// Relaxed: Updates, and Creates of records without a user, do not wait for the disk. A power cut
-	// loses what they wrote in the last seconds: changes of data, and visitors' sessions as a whole.
-	// A user's sign-in stays.
+	// Relaxed: Updates, and Creates of records without a user, do not wait for the disk. A power
+	// cut loses what they wrote in the last seconds: changes of data, and visitors' sessions as a
+	// whole. A user's sign-in stays.
 	Relaxed
 	// Loose: as Relaxed, and Creates of records with a user do not wait either. It is for programs
 	// whose users are not signed in, but names of sessions.

@@ -45,7 +45,8 @@ func quiet(t *testing.T) *bytes.Buffer {
 }
 
 // A damaged record costs its visitor the session, and nobody anything else: the next request begins
-// anew, the log tells, lists go on past it, the storer takes it for none, and a cleaning removes it.
+// anew, the log tells, lists go on past it, the storer takes it for none, and a cleaning removes
+// it.
 func TestDamagedSession(t *testing.T) {
 	log := quiet(t)
 	for _, at := range []int{20, -1} { // head; values

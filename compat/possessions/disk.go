@@ -74,8 +74,8 @@ func NewDiskStorer(folder string, maxAge, cleanInterval time.Duration) (*DiskSto
 }
 
 // NewDiskStorerWith is [NewDiskStorer] with another setting of what waits for the disk:
-// [store.Durable], where every Set does, some milliseconds each, or [store.Loose]. All processes that
-// use the folder have the same.
+// [store.Durable], where every Set does, some milliseconds each, or [store.Loose]. All processes
+// that use the folder have the same.
 func NewDiskStorerWith(d store.Durability, folder string, maxAge, cleanInterval time.Duration) (*DiskStorer, error) {
 	if err := checkAges(maxAge, cleanInterval); err != nil {
 		return nil, err

@@ -101,8 +101,8 @@ func (r *records) read(ctx context.Context, key string) (store.Record, error) {
 	return store.Record{}, store.ErrNotFound
 }
 
-// All lists the IDs of the live sessions, without damaged ones, which are none. Errors: the store's,
-// with all IDs that could be read.
+// All lists the IDs of the live sessions, without damaged ones, which are none. Errors: the
+// store's, with all IDs that could be read.
 func (r *records) All(ctx context.Context) (keys []string, err error) {
 	var t troubles
 	for rec, err := range r.st.All(ctx) {

@@ -18,8 +18,8 @@ import (
 	"github.com/sojourn-go/sojourn/diskstore"
 )
 
-// A damaged record is no session any more, and no outage: the user signs in again, and other sessions
-// go on. The log tells.
+// A damaged record is no session any more, and no outage: the user signs in again, and other
+// sessions go on. The log tells.
 func TestDamagedRecord(t *testing.T) {
 	var log bytes.Buffer
 	old := slog.Default()

@@ -429,8 +429,8 @@ func (p *picky) Marshal() ([]byte, error) {
 }
 func (p *picky) Unmarshal([]byte) error { return errPicky }
 
-// skewed is a store whose nodes' clocks may differ by a second: as Cassandra, it refuses what may have
-// begun before a revocation.
+// skewed is a store whose nodes' clocks may differ by a second: as Cassandra, it refuses what may
+// have begun before a revocation.
 type skewed struct {
 	store.Store
 	revoked map[string]time.Time
@@ -454,7 +454,8 @@ func (s *skewed) Create(ctx context.Context, rec store.Record, adm store.Admissi
 	return s.Store.Create(ctx, rec, adm)
 }
 
-// TestStaySignedIn is a change of password on such a store: the user stays signed in, and others do not.
+// TestStaySignedIn is a change of password on such a store: the user stays signed in, and others do
+// not.
 func TestStaySignedIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		keep := &skewed{memstore.New(nil), map[string]time.Time{}}

@@ -255,8 +255,8 @@ func (r *run) sessionOf(h store.Handle) *store.Record {
 	return nil
 }
 
-// heir gives the record into which a sign-in has taken over the values of the session with that handle, and reports
-// whether several requests have signed in out of it.
+// heir gives the record into which a sign-in has taken over the values of the session with that
+// handle, and reports whether several requests have signed in out of it.
 func (r *run) heir(h store.Handle, e *edit) (heir *store.Record, others bool) {
 	n := 0
 	for _, q := range r.reqs {

@@ -20,11 +20,12 @@ import (
 // workers is how many work at a time.
 const workers = 6
 
-// Open opens a database in a directory and a store of that setting in it. close closes the database.
+// Open opens a database in a directory and a store of that setting in it. close closes the
+// database.
 type Open func(dir string, d store.Durability) (s store.Store, close func() error, err error)
 
-// Main is for a package's TestMain: it runs the tests, or, in a process that
-// [Kill] or [Second] started, what that process is there for.
+// Main is for a package's TestMain: it runs the tests, or, in a process that [Kill] or [Second]
+// started, what that process is there for.
 func Main(m *testing.M, open Open) {
 	if len(os.Args) == 4 && os.Args[1] == argWork {
 		d, err := strconv.Atoi(os.Args[3])
@@ -85,8 +86,8 @@ func child(open Open, dir string, d store.Durability) error {
 	})
 }
 
-// Kill kills a process at work with SIGKILL, rounds times, each after another
-// time, and holds what it left against the law: in a store of that setting. TestMain must call [Main].
+// Kill kills a process at work with SIGKILL, rounds times, each after another time, and holds what
+// it left against the law: in a store of that setting. TestMain must call [Main].
 func Kill(t *testing.T, rounds int, d store.Durability, open Open) {
 	t.Helper()
 	dir := t.TempDir()
@@ -112,8 +113,8 @@ func Kill(t *testing.T, rounds int, d store.Durability, open Open) {
 	}
 }
 
-// kill starts a process and kills it after a while. That begins with its first step or,
-// one time in ten, with its start: opening is to be hit, too.
+// kill starts a process and kills it after a while. That begins with its first step or, one time in
+// ten, with its start: opening is to be hit, too.
 func (l *law) kill(dir string, d store.Durability, after time.Duration) error {
 	cmd := exec.Command(os.Args[0], argWork, dir, strconv.Itoa(int(d)))
 	var in, complaint bytes.Buffer
@@ -161,15 +162,15 @@ func (l *law) kill(dir string, d store.Durability, after time.Duration) error {
 type Machine interface {
 	// Start opens the database on what the disk holds, and a store of that setting.
 	Start(d store.Durability) (store.Store, error)
-	// Cut decides, while the store is at work, what the disk will hold at the next
-	// Start: all that was synced, and any part of what was not.
+	// Cut decides, while the store is at work, what the disk will hold at the next Start: all that
+	// was synced, and any part of what was not.
 	Cut()
 	// Stop closes the database that was opened last.
 	Stop() error
 }
 
-// PowerCut cuts the power of a machine at work, rounds times, each after another
-// time, and holds what is left against the law.
+// PowerCut cuts the power of a machine at work, rounds times, each after another time, and holds
+// what is left against the law.
 func PowerCut(t *testing.T, rounds int, d store.Durability, m Machine) {
 	t.Helper()
 	steps, err := powerCut(t.Context(), rounds, d, m)

@@ -23,8 +23,8 @@ type session struct {
 	Size    int
 }
 
-// step is one thing that a worker does: noted when it begins, and without
-// content once more when it was acknowledged.
+// step is one thing that a worker does: noted when it begins, and without content once more when it
+// was acknowledged.
 type step struct {
 	Worker int
 	Done   bool
@@ -45,8 +45,8 @@ func (s state) apply(st step) {
 	}
 }
 
-// history is what a worker went through since the last crash. A crash leaves a state
-// of which at least low steps and at most high steps had been taken.
+// history is what a worker went through since the last crash. A crash leaves a state of which at
+// least low steps and at most high steps had been taken.
 type history struct {
 	base      state
 	steps     []step
@@ -88,8 +88,8 @@ func (l *law) note(st step) {
 	}
 }
 
-// before says that the crash comes after all that was acknowledged by now, and after that it comes before
-// anything that has not begun.
+// before says that the crash comes after all that was acknowledged by now, and after that it comes
+// before anything that has not begun.
 func (l *law) before() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

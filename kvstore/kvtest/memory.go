@@ -8,11 +8,11 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// Memory is an ordered engine in the memory of this process: a skip list under one lock, with the log
-// that a machine would have on its disk. It is slow and made to be broken.
+// Memory is an ordered engine in the memory of this process: a skip list under one lock, with the
+// log that a machine would have on its disk. It is slow and made to be broken.
 type Memory struct {
-	// Refuse, if not nil, is asked before a batch is written. It may panic, lie or return an
-	// error. Set it while nobody uses the engine.
+	// Refuse, if not nil, is asked before a batch is written. It may panic, lie or return an error.
+	// Set it while nobody uses the engine.
 	Refuse func(ops []kvstore.Op, sync bool) error
 
 	mu     sync.RWMutex

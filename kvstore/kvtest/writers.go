@@ -9,9 +9,9 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// Writers measures writes by one and by 64 at a time, in each setting of durability: a visitor's new
-// session, a change of a user's data, and a sign-in. It reports writes a second: where those that wait
-// for the disk share one wait, 64 writers do far more than one.
+// Writers measures writes by one and by 64 at a time, in each setting of durability: a visitor's
+// new session, a change of a user's data, and a sign-in. It reports writes a second: where those
+// that wait for the disk share one wait, 64 writers do far more than one.
 func Writers(b *testing.B, open Open) {
 	for d, name := range []string{"durable", "relaxed", "loose"} {
 		for _, kind := range []string{"visitor", "change", "sign-in"} {

@@ -35,11 +35,12 @@ type Driver interface {
 
 	// Write locks the records of a tag against other writers, in all processes that use the engine;
 	// lets decide look at them; carries out the Change it returns, all or nothing; and unlocks. It
-	// returns nil when the change is durable, unless that need not be ([Change.Waits]), and where nothing is to be changed when all earlier
-	// changes under the tag are. It may call decide again, with another View, where the first
-	// attempt left nothing behind. An error of decide is returned as it is, and nothing is changed.
-	// The wait for the lock ends with ctx. Errors: [store.ErrFull] where the change needs room that
-	// is not there, which one that only ends records never does.
+	// returns nil when the change is durable, unless that need not be ([Change.Waits]), and where
+	// nothing is to be changed when all earlier changes under the tag are. It may call decide
+	// again, with another View, where the first attempt left nothing behind. An error of decide is
+	// returned as it is, and nothing is changed. The wait for the lock ends with ctx. Errors:
+	// [store.ErrFull] where the change needs room that is not there, which one that only ends
+	// records never does.
 	Write(ctx context.Context, tag store.Tag, decide func(View) (Change, error)) error
 
 	// List calls f for each record that may be the user's, as they were at one instant, or if user
@@ -109,8 +110,8 @@ type Change struct {
 // that setting.
 func (c *Change) Waits(d store.Durability) bool { return c.spare == store.Durable || d < c.spare }
 
-// Put is a record to be written, with a Key under the tag. Old is what Find returned at that key, live
-// or not, or nil.
+// Put is a record to be written, with a Key under the tag. Old is what Find returned at that key,
+// live or not, or nil.
 type Put struct{ Rec, Old *store.Record }
 
 // Ends reports whether the change only ends records, so that it needs no room.

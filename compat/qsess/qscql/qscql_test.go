@@ -85,7 +85,8 @@ func TestCqlStore(t *testing.T) {
 	}
 }
 
-// TestCapitals: the older library quoted its tables' names, and its own tests have capitals in them.
+// TestCapitals: the older library quoted its tables' names, and its own tests have capitals in
+// them.
 func TestCapitals(t *testing.T) {
 	gs := newKeyspace(t)
 	var tokens []string
