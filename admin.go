@@ -17,8 +17,8 @@ import (
 // ErrNotFound: no live session has the handle, or it is another user's.
 var ErrNotFound = store.ErrNotFound
 
-// Info describes one session for a list. Nothing in it opens a session. Instants are in the
-// store's clock.
+// Info describes one session for a list. Nothing in it opens a session. Instants are in the store's
+// clock.
 type Info struct {
 	Handle     store.Handle
 	User       string
@@ -62,8 +62,8 @@ func (m *Manager) needStore() error {
 	return nil
 }
 
-// Sessions lists the live sessions of user, last used first. Of one whose record the store cannot read,
-// and so nobody can use, the event [SessionDamaged] tells. Errors: outages.
+// Sessions lists the live sessions of user, last used first. Of one whose record the store cannot
+// read, and so nobody can use, the event [SessionDamaged] tells. Errors: outages.
 func (m *Manager) Sessions(ctx context.Context, user string) ([]Info, error) {
 	if err := m.needStore(); err != nil {
 		return nil, opError("list", err)
@@ -96,8 +96,8 @@ func (m *Manager) Sessions(ctx context.Context, user string) ([]Info, error) {
 	return list, opError("list", err)
 }
 
-// Revoke ends one session of user. When it returns nil, the session is dead for every request from then on, also
-// for those under way. Errors: [ErrNotFound], outages.
+// Revoke ends one session of user. When it returns nil, the session is dead for every request from
+// then on, also for those under way. Errors: [ErrNotFound], outages.
 func (m *Manager) Revoke(ctx context.Context, user string, handle store.Handle) error {
 	done, err := m.revoke(ctx, user, store.Selection{Only: []store.Handle{handle}})
 	if err == nil && done.N == 0 {
@@ -106,11 +106,11 @@ func (m *Manager) Revoke(ctx context.Context, user string, handle store.Handle) 
 	return opError("revoke", err)
 }
 
-// RevokeUser ends all sessions of user but those named, and also refuses sign-ins of user
-// that have begun before and are not done yet. It returns how many ended. A sign-in of user by the
-// same request afterwards, below [Manager.Handler] with its context, is accepted, and so is one that
-// begins afterwards in this process, also where the store's nodes have clocks of their own.
-// Errors: outages; then some may have ended, and it should be called again.
+// RevokeUser ends all sessions of user but those named, and also refuses sign-ins of user that have
+// begun before and are not done yet. It returns how many ended. A sign-in of user by the same
+// request afterwards, below [Manager.Handler] with its context, is accepted, and so is one that
+// begins afterwards in this process, also where the store's nodes have clocks of their own. Errors:
+// outages; then some may have ended, and it should be called again.
 func (m *Manager) RevokeUser(ctx context.Context, user string, keep ...store.Handle) (int, error) {
 	done, err := m.revoke(ctx, user, store.Selection{Except: keep})
 	if v, ok := ctx.Value(m).(*visit); ok && err == nil {
@@ -156,9 +156,9 @@ func (m *Manager) revoke(ctx context.Context, user string, sel store.Selection) 
 	return done, nil
 }
 
-// RevokeEveryone ends every session in the store, one user after the other: those of
-// visitors, too. It returns how many ended. Errors: outages; call it again then. ErrCorrupt says that
-// damaged records are left, which nobody can use, and that all others have ended.
+// RevokeEveryone ends every session in the store, one user after the other: those of visitors, too.
+// It returns how many ended. Errors: outages; call it again then. ErrCorrupt says that damaged
+// records are left, which nobody can use, and that all others have ended.
 func (m *Manager) RevokeEveryone(ctx context.Context) (n int, err error) {
 	if err := m.needStore(); err != nil {
 		return 0, opError("revoke", err)
@@ -190,9 +190,9 @@ func (m *Manager) RevokeEveryone(ctx context.Context) (n int, err error) {
 	return n, nil
 }
 
-// IssueBearer makes a session of user that is opened by a bearer token, to be shown once.
-// r is the request that asks for it; only its client data are used. The token is listed and revoked like every session.
-// Errors: those of Login, and [ErrOptions] without [Options.Bearer].
+// IssueBearer makes a session of user that is opened by a bearer token, to be shown once. r is the
+// request that asks for it; only its client data are used. The token is listed and revoked like
+// every session. Errors: those of Login, and [ErrOptions] without [Options.Bearer].
 func (m *Manager) IssueBearer(r *http.Request, user string, opts ...LoginOption) (Token, Info, error) {
 	if m.opts.Bearer == nil || m.store == nil {
 		return Token{}, Info{}, opError("login", bad("IssueBearer needs Options.Bearer and a store"))
@@ -234,10 +234,10 @@ func (m *Manager) IssueBearer(r *http.Request, user string, opts ...LoginOption)
 // sweepBatch is how many expired records one call of Sweep deletes.
 const sweepBatch = 1000
 
-// RunSweeper deletes expired records about every so often until ctx ends, whose error it returns. Run it in one
-// goroutine of each process; failures go to the observer, and the next round tries again. Stores whose engine
-// expires records by itself make it cheap. every below 1 s counts as 1 s. It also calls [Manager.CheckKeys], at once and
-// every few minutes.
+// RunSweeper deletes expired records about every so often until ctx ends, whose error it returns.
+// Run it in one goroutine of each process; failures go to the observer, and the next round tries
+// again. Stores whose engine expires records by itself make it cheap. every below 1 s counts as 1
+// s. It also calls [Manager.CheckKeys], at once and every few minutes.
 func (m *Manager) RunSweeper(ctx context.Context, every time.Duration) error {
 	every = max(every, time.Second)
 	// Jitter keeps the processes of a cluster from acting in step.

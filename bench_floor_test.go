@@ -14,9 +14,9 @@ import (
 	"sync"
 )
 
-// floor is what the benchmarks are compared with: the least that any session
-// library must do for the same answer, written without one. It has no users, no expiry,
-// no versions, no revocation and no errors, and its tokens are bare random bytes.
+// floor is what the benchmarks are compared with: the least that any session library must do for
+// the same answer, written without one. It has no users, no expiry, no versions, no revocation and
+// no errors, and its tokens are bare random bytes.
 type floor struct {
 	shards [256]floorShard
 	aead   cipher.AEAD // for sealed cookies

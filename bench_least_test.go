@@ -13,8 +13,8 @@ import (
 	"github.com/sojourn-go/sojourn/internal/xaes"
 )
 
-// least is the floor with no more added than what Sojourn promises costs in any
-// implementation, so that a ratio can be told apart into the price of the promises and that of this library:
+// least is the floor with no more added than what Sojourn promises costs in any implementation, so
+// that a ratio can be told apart into the price of the promises and that of this library:
 //
 //   - the session reaches the handler by the request's context, and net/http gives a request a context
 //     only by copying it;
@@ -27,7 +27,8 @@ import (
 //     browser signed in;
 //   - shared caches are told that the page depends on the cookie.
 //
-// It has no retries, no errors, no limits, no revocation, no codec, no events and one kind of token, and holds no names of values.
+// It has no retries, no errors, no limits, no revocation, no codec, no events and one kind of
+// token, and holds no names of values.
 type least struct {
 	shards [256]leastShard
 	known  [256]knownShard

@@ -19,10 +19,10 @@ import (
 // million is how many sessions BenchmarkMillion keeps.
 const million = 1e6
 
-// BenchmarkMillion tells the heap that each of a million sessions takes, and the longest time that a
-// reader waits while the half of them that has expired is deleted. The floor deletes shard by
-// shard. "quiet" is the floor's reader with nothing deleted: what the machine and the collector do by
-// themselves.
+// BenchmarkMillion tells the heap that each of a million sessions takes, and the longest time that
+// a reader waits while the half of them that has expired is deleted. The floor deletes shard by
+// shard. "quiet" is the floor's reader with nothing deleted: what the machine and the collector do
+// by themselves.
 func BenchmarkMillion(b *testing.B) {
 	b.Run("floor", func(b *testing.B) { benchMillion(b, newFloorMillion) })
 	b.Run("sojourn", func(b *testing.B) { benchMillion(b, newStoreMillion) })
@@ -139,8 +139,7 @@ const fillTime = 8 * time.Second
 // expiredMark stands where a record of the floor has a field's length.
 const expiredMark = "\xff"
 
-// newStoreMillion fills a memstore with records as a manager makes them, with
-// their keys changed.
+// newStoreMillion fills a memstore with records as a manager makes them, with their keys changed.
 func newStoreMillion() millions {
 	st := memstore.New(nil)
 	key := func(i int) store.Key {

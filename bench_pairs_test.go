@@ -49,9 +49,9 @@ func median(s []float64) float64 {
 	return s[len(s)/2]
 }
 
-// outcome is what one side of a comparison cost. The ratio to the first side is the median of ratios of neighbouring
-// stretches, so what else the machine does hits all sides alike; fastest is the ratio of the
-// fastest stretches, which is the better one on a busy machine.
+// outcome is what one side of a comparison cost. The ratio to the first side is the median of
+// ratios of neighbouring stretches, so what else the machine does hits all sides alike; fastest is
+// the ratio of the fastest stretches, which is the better one on a busy machine.
 type outcome struct {
 	sample
 	ratio, fastest float64
@@ -94,8 +94,8 @@ func compare(b *testing.B, sides []*rig, goroutines int) []outcome {
 	return out
 }
 
-// BenchmarkPairs runs the floor, the least and sojourn in turn, some milliseconds each, and prints a table
-// of medians. An iteration is one such turn.
+// BenchmarkPairs runs the floor, the least and sojourn in turn, some milliseconds each, and prints
+// a table of medians. An iteration is one such turn.
 func BenchmarkPairs(b *testing.B) {
 	var table strings.Builder
 	t := tabwriter.NewWriter(&table, 0, 0, 2, ' ', tabwriter.AlignRight)

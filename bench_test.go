@@ -15,8 +15,8 @@ import (
 	"github.com/sojourn-go/sojourn/memstore"
 )
 
-// The benchmarks visit this many sessions in turn, each with four strings of 50 bytes, of which
-// one is asked for.
+// The benchmarks visit this many sessions in turn, each with four strings of 50 bytes, of which one
+// is asked for.
 const (
 	benchSessions = 4096
 	fieldSize     = 50
@@ -61,8 +61,8 @@ func (b *sink) WriteString(s string) (int, error) {
 	return len(s), nil
 }
 
-// rig is one handler and its clients: session i sends request i. Two goroutines must not
-// use one i at a time.
+// rig is one handler and its clients: session i sends request i. Two goroutines must not use one i
+// at a time.
 type rig struct {
 	h       http.Handler
 	reqs    []*http.Request
@@ -110,8 +110,8 @@ func (g *rig) keepCookie(b *sink, r *http.Request) error {
 	return nil
 }
 
-// newRig opens a session for each client by setup, which is called with the client's number in
-// the header X-Client.
+// newRig opens a session for each client by setup, which is called with the client's number in the
+// header X-Client.
 func newRig(setup http.Handler) *rig {
 	g := &rig{cookies: true}
 	b := newSink()
@@ -304,10 +304,9 @@ var workloads = []workload{
 		}, nil, 0, 0},
 }
 
-// BenchmarkRequest measures whole requests, from ServeHTTP to the answer, of a program that
-// uses sojourn and of the floor (see [floor]), from one goroutine and from as many as there are
-// cores. It is for profiles and for comparing two versions; BenchmarkPairs
-// compares the two sides.
+// BenchmarkRequest measures whole requests, from ServeHTTP to the answer, of a program that uses
+// sojourn and of the floor (see [floor]), from one goroutine and from as many as there are cores.
+// It is for profiles and for comparing two versions; BenchmarkPairs compares the two sides.
 func BenchmarkRequest(b *testing.B) {
 	for _, wl := range workloads {
 		for _, side := range []struct {

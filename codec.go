@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// A Codec turns values into bytes and back. It is called for each value on its
-// own, may run at the same time for many requests, and must not keep the bytes.
+// A Codec turns values into bytes and back. It is called for each value on its own, may run at the
+// same time for many requests, and must not keep the bytes.
 type Codec interface {
 	// Append appends the encoding of *p to dst. p points to a value, as for Decode.
 	Append(dst []byte, p any) ([]byte, error)
@@ -19,14 +19,14 @@ type Codec interface {
 // JSON encodes values with encoding/json. It is the default.
 var JSON Codec = jsonCodec{}
 
-// Gob encodes values with encoding/gob. Every value carries its type's
-// description, so it is larger and slower than JSON.
+// Gob encodes values with encoding/gob. Every value carries its type's description, so it is larger
+// and slower than JSON.
 var Gob Codec = gobCodec{}
 
 type jsonCodec struct{}
 
-// Append takes a short cut for strings that need no escaping: they are the
-// commonest values, and encoding/json spends most of its time on reflection there.
+// Append takes a short cut for strings that need no escaping: they are the commonest values, and
+// encoding/json spends most of its time on reflection there.
 func (jsonCodec) Append(dst []byte, p any) ([]byte, error) {
 	if s, ok := p.(*string); ok && plainJSON(*s) {
 		return appendQuoted(dst, *s), nil

@@ -15,14 +15,13 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// Commit writes the request's changes now and returns the header fields that the response
-// needs, nil for none. Below [Manager.Handler] it is called before the first byte, and the
-// fields are added by themselves. It runs to its end though ctx is cancelled.
-// Errors: [ErrEnded], [ErrConflict], [ErrTooLarge], [ErrNoToken], [ErrInsecure], [ErrCrossSite],
-// outages; after an error nothing of the request's changes was written, but for
-// [ErrIndeterminate], and they are dropped, so that the page which tells of the error does not
-// commit them. The fields that come with an error belong to that page: they have the token of a
-// Login or Renew that succeeded.
+// Commit writes the request's changes now and returns the header fields that the response needs,
+// nil for none. Below [Manager.Handler] it is called before the first byte, and the fields are
+// added by themselves. It runs to its end though ctx is cancelled. Errors: [ErrEnded],
+// [ErrConflict], [ErrTooLarge], [ErrNoToken], [ErrInsecure], [ErrCrossSite], outages; after an
+// error nothing of the request's changes was written, but for [ErrIndeterminate], and they are
+// dropped, so that the page which tells of the error does not commit them. The fields that come
+// with an error belong to that page: they have the token of a Login or Renew that succeeded.
 func (s *Session) Commit(ctx context.Context) (http.Header, error) {
 	s.lock()
 	defer s.mu.Unlock()
@@ -37,9 +36,8 @@ func (s *Session) Commit(ctx context.Context) (http.Header, error) {
 	return h, err
 }
 
-// Save is Commit for handlers without [Manager.Handler] around them: call it before
-// writing anything to w. After an error, too, w's header has the token of a Login or Renew that
-// succeeded.
+// Save is Commit for handlers without [Manager.Handler] around them: call it before writing
+// anything to w. After an error, too, w's header has the token of a Login or Renew that succeeded.
 func (s *Session) Save(w http.ResponseWriter) error {
 	s.lock()
 	defer s.mu.Unlock()
@@ -116,9 +114,9 @@ func (s *Session) changed() store.Record {
 const maxReplays = 200
 
 // converge runs step, which writes at the version that the session holds. When another request was
-// faster, what it has made of the session is read, this request's changes are done again on top, and
-// step runs again. All acts on a held session go through it.
-// Errors: step's; [ErrEnded] where the session is gone, [ErrConflict] where others were always faster.
+// faster, what it has made of the session is read, this request's changes are done again on top,
+// and step runs again. All acts on a held session go through it. Errors: step's; [ErrEnded] where
+// the session is gone, [ErrConflict] where others were always faster.
 func (s *Session) converge(ctx context.Context, step func(*Session, context.Context) error) error {
 	begun := sinceStart()
 	for i := 0; ; i++ {
@@ -147,8 +145,8 @@ func (s *Session) converge(ctx context.Context, step func(*Session, context.Cont
 	}
 }
 
-// overtakes reports whether an error of the step's try i says that the record is no more what it was:
-// another request was faster, or it has been damaged, which reading it again deals with, once.
+// overtakes reports whether an error of the step's try i says that the record is no more what it
+// was: another request was faster, or it has been damaged, which reading it again deals with, once.
 func overtakes(err error, i int) bool {
 	return errors.Is(err, ErrConflict) || errors.Is(err, errNotApplied) || i == 0 && errors.Is(err, ErrCorrupt)
 }
@@ -164,6 +162,9 @@ func (s *Session) reload(ctx context.Context) error {
 // catchUp reads what has become of the session since a step that was applied.
 func (s *Session) catchUp(ctx context.Context) error {
 	if err := s.refind(ctx); err != nil {
+		if s.standing.shared() {
+			s.turn(turnDropped) // its token is another's to send
+		}
 		return fmt.Errorf("%w: %w", err, ErrIndeterminate) // what went with the step was written
 	}
 	return s.replay()
@@ -322,8 +323,8 @@ func (s *Session) begin(ctx context.Context) error {
 	return err
 }
 
-// maxCollisions bounds how often a new token may meet an existing record: with 256
-// random bits the second time says that the randomness or the store is broken.
+// maxCollisions bounds how often a new token may meet an existing record: with 256 random bits the
+// second time says that the randomness or the store is broken.
 const maxCollisions = 3
 
 // insert creates rec under a new token and makes it the session's.

@@ -290,8 +290,8 @@ func permutations(in []string) (out [][]string) {
 	return out
 }
 
-// R33: neither the first nor the last of several cookies wins by its place. Of two live sessions neither
-// counts, and both cookies are taken away.
+// R33: neither the first nor the last of several cookies wins by its place. Of two live sessions
+// neither counts, and both cookies are taken away.
 func TestCookieDuplicates(t *testing.T) {
 	g := newWebRig(t, nil, sojourn.Options{})
 	victim, attacker := g.loginAs("ada", ""), g.loginAs("eve", "")

@@ -27,14 +27,14 @@ const formLife = 4 * time.Hour
 // A session's token is bound to it and to its sign-in. It outlives renewals of the session's token,
 // and dies with the next sign-in or confirmation and with the session.
 //
-// A visitor's, for sign-in forms, is bound to a cookie that this response sets, beside the session's
-// name ("__Host-session.csrf"), and makes no record. It is valid for 4 hours, as long as nobody is
-// signed in.
+// A visitor's, for sign-in forms, is bound to a cookie that this response sets, beside the
+// session's name ("__Host-session.csrf"), and makes no record. It is valid for 4 hours, as long as
+// nobody is signed in.
 //
 // It returns "" where there is no way to send the visitor's cookie: after the first byte (an event
 // tells of it), over plain HTTP, to a form of another site's page, and to a bearer or an explicit
-// [CustomTransport], which need no token. Errors of a [Sealer] of the program's own give "", too, and
-// an event.
+// [CustomTransport], which need no token. Errors of a [Sealer] of the program's own give "", too,
+// and an event.
 func (s *Session) CSRFToken() string {
 	s.ready()
 	defer s.mu.Unlock()
@@ -100,8 +100,8 @@ func (s *Session) sendForm(h http.Header) {
 	s.m.formJar.Set(h, s.m.https(s.r), s.m.formJar.Name, token.Encoding.EncodeToString(s.form[:]), formLife)
 }
 
-// VerifyCSRF accepts what CSRFToken returned to this session, or to this visitor as long as nobody is
-// signed in. Errors: [ErrCrossSite].
+// VerifyCSRF accepts what CSRFToken returned to this session, or to this visitor as long as nobody
+// is signed in. Errors: [ErrCrossSite].
 func (s *Session) VerifyCSRF(text string) error {
 	s.ready()
 	defer s.mu.Unlock()
@@ -143,8 +143,8 @@ func (m *Manager) openForm(sealed []byte) (id formID, made time.Time, ok bool) {
 	return id, time.Unix(int64(binary.BigEndian.Uint64(plain[at:])), 0), true
 }
 
-// ownForm reports whether id is the visitor's, and a token of this age not too old. Ages are told in
-// whole seconds, by this node's clock.
+// ownForm reports whether id is the visitor's, and a token of this age not too old. Ages are told
+// in whole seconds, by this node's clock.
 func (s *Session) ownForm(id formID, age time.Duration) bool {
 	if age > formLife || age < -s.m.opts.ClockSkew-time.Second {
 		return false
@@ -167,9 +167,9 @@ func (s *Session) mayVerify() bool {
 // RequireCSRFToken loads the session and refuses unsafe requests whose header X-CSRF-Token or form
 // field csrf_token does not hold its [Session.CSRFToken]. Requests with a bearer token need none.
 //
-// A stranger's body is not read, who has neither a session nor a visitor's cookie. Another is read up
-// to [Options.CSRFBodyLimit], and given back: the handler parses it as if nobody had read it. In a
-// form with files the field stands before them.
+// A stranger's body is not read, who has neither a session nor a visitor's cookie. Another is read
+// up to [Options.CSRFBodyLimit], and given back: the handler parses it as if nobody had read it. In
+// a form with files the field stands before them.
 func (m *Manager) RequireCSRFToken(next http.Handler) http.Handler {
 	return m.require(next, func(s *Session, r *http.Request) error {
 		if safe(r.Method) || s.got.from == fromBearer {

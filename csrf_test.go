@@ -51,8 +51,9 @@ func TestCSRFTokenBinding(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	// Renewals leave it valid: forms in another tab go on. After a confirmation, another sign-in or a
-	// sign-out it is void. Time stands still, so that only the session can tell the sign-ins apart.
+	// Renewals leave it valid: forms in another tab go on. After a confirmation, another sign-in or
+	// a sign-out it is void. Time stands still, so that only the session can tell the sign-ins
+	// apart.
 	for name, act := range map[string]func(*sojourn.Session) error{
 		"renew":    func(s *sojourn.Session) error { return s.Renew(t.Context()) },
 		"others":   func(s *sojourn.Session) error { _, err := s.RevokeOthers(t.Context()); return err },
@@ -195,7 +196,8 @@ func TestCSRFTokenWithoutCookie(t *testing.T) {
 	}
 }
 
-// The sign-in form of a visitor, from end to end, also by a link of another site where cookies are Strict.
+// The sign-in form of a visitor, from end to end, also by a link of another site where cookies are
+// Strict.
 func TestCSRFSignInForm(t *testing.T) {
 	for _, same := range []http.SameSite{http.SameSiteLaxMode, http.SameSiteStrictMode} {
 		g := newWebRig(t, nil, sojourn.Options{Cookie: sojourn.CookieOptions{SameSite: same}})

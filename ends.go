@@ -10,11 +10,10 @@ import (
 )
 
 // Logout ends the session on the server, or all if the tokens of several came, and takes the token
-// away. If the store fails, nothing has changed for the client and the error says so: the user is still
-// signed in.
-// Errors: outages; [ErrNoToken] where only the response could end the session, which is gone (a
-// sealed session without a record in a store); [ErrCrossSite]. Logging nobody out is no error and
-// writes nothing.
+// away. If the store fails, nothing has changed for the client and the error says so: the user is
+// still signed in. Errors: outages; [ErrNoToken] where only the response could end the session,
+// which is gone (a sealed session without a record in a store); [ErrCrossSite]. Logging nobody out
+// is no error and writes nothing.
 func (s *Session) Logout(ctx context.Context) error {
 	s.lock()
 	defer s.mu.Unlock()
@@ -54,8 +53,8 @@ func (s *Session) leave() {
 	s.dropChanges()
 }
 
-// loadToLeave loads the session for a sign-out or a sign-in, which are the way out of a record that no
-// other request can use: one from the future, as after a clock was put right, is held.
+// loadToLeave loads the session for a sign-out or a sign-in, which are the way out of a record that
+// no other request can use: one from the future, as after a clock was put right, is held.
 func (s *Session) loadToLeave(ctx context.Context) error {
 	err := s.load(ctx)
 	if !errors.Is(err, ErrClock) {
@@ -90,8 +89,8 @@ func (s *Session) endByHandle(ctx context.Context, user string, h store.Handle) 
 	})
 }
 
-// endUnheld ends what the request's tokens lead to where it holds none of it: the one session of which a
-// mark says that it goes on, or all of several.
+// endUnheld ends what the request's tokens lead to where it holds none of it: the one session of
+// which a mark says that it goes on, or all of several.
 func (s *Session) endUnheld(ctx context.Context) error {
 	switch {
 	case s.standing == torn:
@@ -129,8 +128,8 @@ var longAgo = time.Unix(1, 0)
 // lifeless reports whether rec is what endStep writes.
 func lifeless(rec *store.Record) bool { return rec.Created.Equal(longAgo) }
 
-// RevokeOthers ends all other sessions of the signed-in user and gives this one a new token, at once:
-// for "sign out everywhere else" and after a change of password. It returns how many ended.
+// RevokeOthers ends all other sessions of the signed-in user and gives this one a new token, at
+// once: for "sign out everywhere else" and after a change of password. It returns how many ended.
 // Errors: [ErrNoUser], and those of Renew.
 func (s *Session) RevokeOthers(ctx context.Context) (int, error) {
 	ctx = detached(ctx)

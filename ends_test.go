@@ -61,7 +61,8 @@ func (b *browser) start2(g *site, user string) (finish func() error) {
 	return func() error { close(check); return <-result }
 }
 
-// R24: the four races of better-auth #11073: revoke-all against a sign-in, a refresh, a rotation, and a lost index.
+// R24: the four races of better-auth #11073: revoke-all against a sign-in, a refresh, a rotation,
+// and a lost index.
 func TestR24RevokeAllRaces(t *testing.T) {
 	revoke := func(g *site) {
 		time.Sleep(time.Second)
@@ -238,7 +239,8 @@ func TestR22RevokeOthersByBearer(t *testing.T) {
 	}
 }
 
-// P0: what is absent is denied. A store that lost everything signs everybody out, without errors and for good.
+// P0: what is absent is denied. A store that lost everything signs everybody out, without errors
+// and for good.
 func TestStoreLostEverything(t *testing.T) {
 	g := newSite(t)
 	b := g.signedIn("ada")
@@ -296,7 +298,8 @@ func TestRollingDeploy(t *testing.T) {
 	}
 }
 
-// Sign-out, then a message for the next page; a sign-in, then a renewal: one Set-Cookie each, of the last state.
+// Sign-out, then a message for the next page; a sign-in, then a renewal: one Set-Cookie each, of
+// the last state.
 func TestActsInOneRequest(t *testing.T) {
 	g := newSite(t)
 	flash := sojourn.NewFlash[string]("flash")
@@ -325,7 +328,8 @@ func TestActsInOneRequest(t *testing.T) {
 	}
 }
 
-// A sign-in that was committed stands, and its cookie is sent, also when a later commit of the request fails.
+// A sign-in that was committed stands, and its cookie is sent, also when a later commit of the
+// request fails.
 func TestEarlierCommitStands(t *testing.T) {
 	st := &failingUpdates{Store: memstore.New(nil)}
 	sessions := ok(sojourn.New(st, &sojourn.Options{Keys: ok(sojourn.NewKeyRing(sojourn.NewKey()))}))

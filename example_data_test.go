@@ -136,8 +136,8 @@ func ExampleOptions_onDecodeError() {
 	// Output: {City:Zagreb}
 }
 
-// Sessions that live in an encrypted cookie, with the same API. A small record in a store
-// makes them listable and revocable.
+// Sessions that live in an encrypted cookie, with the same API. A small record in a store makes
+// them listable and revocable.
 func ExampleNewSealed() {
 	keys := ok(sojourn.NewKeyRing(sojourn.NewKey()))
 	sessions := ok(sojourn.NewSealed(&sojourn.SealedOptions{Store: memstore.New(nil)}, &sojourn.Options{Keys: keys}))

@@ -198,8 +198,8 @@ func ExampleOptions_maxSessions() {
 	// 3
 }
 
-// A sensitive page needs a sign-in of the last five minutes: signing the same user in again ("step-up")
-// refreshes it and keeps the session's values.
+// A sensitive page needs a sign-in of the last five minutes: signing the same user in again
+// ("step-up") refreshes it and keeps the session's values.
 func ExampleManager_RequireFresh() {
 	sessions := ok(sojourn.New(memstore.New(nil), nil))
 	mux := http.NewServeMux()

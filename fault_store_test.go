@@ -17,12 +17,12 @@ var errDriver = errors.New("dial tcp db.internal:5432: password=hunter2")
 // errCut ends an iteration early.
 var errCut = errors.New("walk cut short")
 
-// A hook runs before an operation is applied, or after. What it returns is the store's answer,
-// and before it, the operation is then not applied.
+// A hook runs before an operation is applied, or after. What it returns is the store's answer, and
+// before it, the operation is then not applied.
 type hook func(ctx context.Context) error
 
-// faultStore wraps a store and does to it what networks and engines do: per operation,
-// before or after it is applied.
+// faultStore wraps a store and does to it what networks and engines do: per operation, before or
+// after it is applied.
 type faultStore struct {
 	store.Store
 	mu            sync.Mutex
@@ -66,7 +66,8 @@ func (f *faultStore) set(hooks map[string]hook, h hook, ops []string) {
 }
 
 // during runs act in the middle of what follows: before the nth call is applied, or after it. later
-// counts the calls whose answers tell what act has done; -1 says that there was no nth call. Those that act makes itself run no other.
+// counts the calls whose answers tell what act has done; -1 says that there was no nth call. Those
+// that act makes itself run no other.
 func (f *faultStore) during(n int, after bool, act func()) (later *atomic.Int32) {
 	later = new(atomic.Int32)
 	later.Store(-1)

@@ -33,8 +33,9 @@ var faults = map[string]struct {
 	"corrupt":              {before: fail(store.ErrCorrupt), is: sojourn.ErrCorrupt},
 }
 
-// P2, P7, P8, R21, R47, R48: each operation fails in each way, below each act that uses it. The client
-// gets an error page without cause or cookie, and is where it was once the store is back, or where it wanted to be.
+// P2, P7, P8, R21, R47, R48: each operation fails in each way, below each act that uses it. The
+// client gets an error page without cause or cookie, and is where it was once the store is back, or
+// where it wanted to be.
 func TestFaultsOfEachOperation(t *testing.T) {
 	acts := []struct{ op, path, user string }{
 		{opGet, "user", "ada"}, {opGet, "set?k=x", "ada"}, {opGet, "renew", "ada"}, {opGet, "others", "ada"},
@@ -76,7 +77,8 @@ func faultyAct(t *testing.T, g *site, op, path, user string) {
 	if d := time.Since(start); d > 11*time.Second { // at most: the act's timeout, and that of cleaning up
 		t.Errorf("took %v", d)
 	}
-	// A rotation whose answers are lost is found out about; an end has another way where there is no room for a mark.
+	// A rotation whose answers are lost is found out about; an end has another way where there is
+	// no room for a mark.
 	applied := after != nil
 	ends := path == "logout" || path == "login?user=eve"
 	if op == opRotate && (applied || ends && fuller(before)) {
@@ -210,7 +212,8 @@ func TestFaultLostAnswers(t *testing.T) {
 	}
 }
 
-// P8: when another write came on top of the one whose answer was lost, the outcome is unknown, and nothing is done twice.
+// P8: when another write came on top of the one whose answer was lost, the outcome is unknown, and
+// nothing is done twice.
 func TestFaultLostAnswerThenConflict(t *testing.T) {
 	for _, commits := range []int{1, 2} {
 		g := newSite(t)
@@ -238,7 +241,8 @@ func TestFaultLostAnswerThenConflict(t *testing.T) {
 	}
 }
 
-// P8: a try that may have been applied makes the whole act indeterminate, even if the store is then surely down.
+// P8: a try that may have been applied makes the whole act indeterminate, even if the store is then
+// surely down.
 func TestFaultLostThenDown(t *testing.T) {
 	g := newSite(t)
 	lose := failTimes(1, store.ErrIndeterminate)
@@ -289,8 +293,9 @@ func TestFaultOfTouchAndRenewal(t *testing.T) {
 	}
 }
 
-// An engine that has lost a write in a failover may hold another user's record, such as a tail, under the version that a
-// request has seen: its renewal and its confirmation of a sign-in are behind, and begin again.
+// An engine that has lost a write in a failover may hold another user's record, such as a tail,
+// under the version that a request has seen: its renewal and its confirmation of a sign-in are
+// behind, and begin again.
 func TestRotateFindsAnotherUser(t *testing.T) {
 	for _, path := range []string{"renew", "login?user=ada"} {
 		bubble(t, func(t *testing.T, g *site) {
@@ -328,7 +333,8 @@ func TestFaultClientHangsUp(t *testing.T) {
 			t.Error(path, "made no", op)
 		}
 	}
-	// A client that hangs up before its session was read gets nothing, and says nothing about the store.
+	// A client that hangs up before its session was read gets nothing, and says nothing about the
+	// store.
 	g := newSite(t)
 	b := g.signedIn("ada")
 	ctx, hangUp := context.WithCancel(t.Context())
@@ -372,7 +378,8 @@ func TestFaultBreaker(t *testing.T) {
 	}
 }
 
-// R47, P13: the outage is seen in one place; getters without a successful Load panic and never say "nobody".
+// R47, P13: the outage is seen in one place; getters without a successful Load panic and never say
+// "nobody".
 func TestFaultUnloadedSessionPanics(t *testing.T) {
 	g := newSite(t)
 	b := g.signedIn("ada")
@@ -395,8 +402,8 @@ func TestFaultUnloadedSessionPanics(t *testing.T) {
 	}
 }
 
-// R48, L3: a sign-in whose request then fails to commit leaves no session that nobody can open: its token goes with the
-// error page.
+// R48, L3: a sign-in whose request then fails to commit leaves no session that nobody can open: its
+// token goes with the error page.
 func TestFaultCommitAfterLogin(t *testing.T) {
 	g := newSite(t)
 	g.on("both", func(s *sojourn.Session, r *http.Request) (string, error) {

@@ -8,12 +8,12 @@ import (
 	"github.com/sojourn-go/sojourn/internal/field"
 )
 
-// Flash is a list of messages that one request leaves for the next page: "Saved."
-// Messages of overlapping requests are all kept.
+// Flash is a list of messages that one request leaves for the next page: "Saved." Messages of
+// overlapping requests are all kept.
 type Flash[T any] struct{ name string }
 
-// NewFlash declares a list of messages. It panics where [NewValue] does; a Flash and a
-// Value of one name are in each other's way.
+// NewFlash declares a list of messages. It panics where [NewValue] does; a Flash and a Value of one
+// name are in each other's way.
 func NewFlash[T any](name string) Flash[T] {
 	checkName(name)
 	return Flash[T]{name}
@@ -40,9 +40,9 @@ func (f Flash[T]) Add(s *Session, message T) error {
 	})
 }
 
-// Take returns the messages, oldest first, and removes them; also those added by this request. When two
-// overlapping pages take at once, both show them. Messages that do not decode are dropped. After the
-// handler's end there are none.
+// Take returns the messages, oldest first, and removes them; also those added by this request. When
+// two overlapping pages take at once, both show them. Messages that do not decode are dropped.
+// After the handler's end there are none.
 func (f Flash[T]) Take(s *Session) (messages []T) {
 	s.ready()
 	defer s.mu.Unlock()

@@ -90,8 +90,8 @@ func TestGraceRenewsNoUnseenToken(t *testing.T) {
 	}, func(o *sojourn.Options) { o.RenewAfter, o.RenewGrace = time.Second, time.Second })
 }
 
-// The old token leads on until RenewGrace after the successor first came back, to the nanosecond; later
-// it is reported, and may end the session.
+// The old token leads on until RenewGrace after the successor first came back, to the nanosecond;
+// later it is reported, and may end the session.
 func TestGraceEndsAfterReceipt(t *testing.T) {
 	bubble(t, func(t *testing.T, g *site) {
 		b := g.remembered()
@@ -113,8 +113,8 @@ func TestGraceEndsAfterReceipt(t *testing.T) {
 	}, func(o *sojourn.Options) { o.EndReused = true })
 }
 
-// However late the successor comes back, the old token leads on for no longer than the option says. Within
-// RenewGrace it is no theft.
+// However late the successor comes back, the old token leads on for no longer than the option says.
+// Within RenewGrace it is no theft.
 func TestGraceMost(t *testing.T) {
 	for most, set := range map[time.Duration]time.Duration{10 * time.Minute: 0, time.Minute: time.Minute, 30 * time.Second: 30 * time.Second} {
 		change := func(o *sojourn.Options) { o.RenewGraceMost = set }
@@ -180,7 +180,8 @@ func TestGraceOfAnEndedSession(t *testing.T) {
 	})
 }
 
-// Promise 7: that the successor came back is written once, with whatever else is written, or by itself.
+// Promise 7: that the successor came back is written once, with whatever else is written, or by
+// itself.
 func TestGraceCost(t *testing.T) {
 	for _, path := range []string{"user", "peek", "set?k=a&v=x"} {
 		bubble(t, func(t *testing.T, g *site) {

@@ -42,8 +42,8 @@ func (v *visit) Value(key any) any {
 // next page. Acts on identity stand, [Session.Commit] counts, and tokens are renewed and sent as
 // ever. [Options.CommitOn5xx] turns this off.
 //
-// Unsafe requests (POST and so on) must come from this site; others are refused with status 403, see
-// [ErrCrossSite].
+// Unsafe requests (POST and so on) must come from this site; others are refused with status 403,
+// see [ErrCrossSite].
 func (m *Manager) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v := &visit{Context: r.Context(), m: m, outer: r}

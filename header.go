@@ -207,8 +207,9 @@ func restoreHeader(h, found http.Header) {
 	maps.Copy(h, found)
 }
 
-// takeBack drops the session's cookie from a header that has it from an earlier Commit or Save: if the
-// session has ended or gone on since, a dead token shall not take the place of what the client has.
+// takeBack drops the session's cookie from a header that has it from an earlier Commit or Save: if
+// the session has ended or gone on since, a dead token shall not take the place of what the client
+// has.
 func (s *Session) takeBack(h http.Header) {
 	if s.stage != stageTold || s.w == nil && s.standing != ended || len(h["Set-Cookie"]) == 0 {
 		return

@@ -130,7 +130,8 @@ func TestErrorPageKeepsToken(t *testing.T) {
 	}
 }
 
-// Without Handler, Save may be called again: the header keeps what the first one has put there, once.
+// Without Handler, Save may be called again: the header keeps what the first one has put there,
+// once.
 func TestSaveTwice(t *testing.T) {
 	g := newWebRig(t, nil, sojourn.Options{})
 	r, w := rigRequest("POST"), httptest.NewRecorder()

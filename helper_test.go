@@ -81,7 +81,8 @@ func openSite(t testing.TB, st *faultStore, sealed bool, o sojourn.Options) *sit
 }
 
 // opens says what a cookie is good for, to another process that has seen no token yet: a user, a
-// visitor's session or, if nothing, "". older says that the cookie is not the session's present one.
+// visitor's session or, if nothing, "". older says that the cookie is not the session's present
+// one.
 func (g *site) opens(cookie string) (who string, older bool) {
 	g.Helper()
 	other := openSite(g.TB, g.store, g.sealed, g.opts)
@@ -194,8 +195,8 @@ func (g *site) sessions(user string) int {
 	return n
 }
 
-// browser keeps the session cookie as a browser does. A copy of it is a thief's, or another tab that
-// sent its request before the answer came.
+// browser keeps the session cookie as a browser does. A copy of it is a thief's, or another tab
+// that sent its request before the answer came.
 type browser struct {
 	g      *site
 	cookie string
@@ -264,8 +265,8 @@ func (b *browser) wants(path, want string) {
 	}
 }
 
-// start begins a request and returns when its handler has done its work and not
-// yet answered. The returned function lets it go on and gives the response, whose cookie b takes.
+// start begins a request and returns when its handler has done its work and not yet answered. The
+// returned function lets it go on and gives the response, whose cookie b takes.
 func (b *browser) start(path string) (finish func() *httptest.ResponseRecorder) {
 	gt := &gate{make(chan struct{}), make(chan struct{})}
 	r := b.request(context.WithValue(context.Background(), gateKey{}, gt), path)

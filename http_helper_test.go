@@ -81,7 +81,8 @@ func (g *webRig) seen(name sojourn.EventName) int {
 	return n
 }
 
-// rigRequest is a request over TLS to https://example.com/ with a Cookie header for each of cookies.
+// rigRequest is a request over TLS to https://example.com/ with a Cookie header for each of
+// cookies.
 func rigRequest(method string, cookies ...string) *http.Request {
 	r := httptest.NewRequest(method, "https://example.com/", nil)
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
@@ -160,8 +161,8 @@ func rigCookies(w *httptest.ResponseRecorder) string {
 	return strings.Join(out, "; ")
 }
 
-// prefixJar is a cookie jar for one host that keeps RFC 6265bis section 5.7: prefixes, Secure, Partitioned,
-// size and age.
+// prefixJar is a cookie jar for one host that keeps RFC 6265bis section 5.7: prefixes, Secure,
+// Partitioned, size and age.
 type prefixJar struct {
 	now     func() time.Time
 	cookies map[string]*http.Cookie // by name, domain, path, partition

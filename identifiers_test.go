@@ -65,7 +65,8 @@ func TestR01Entropy(t *testing.T) {
 	}
 }
 
-// R1, R2: there is one source of randomness, whose failure stops the program (crypto/rand says so); no file knows another.
+// R1, R2: there is one source of randomness, whose failure stops the program (crypto/rand says so);
+// no file knows another.
 func TestR02OneSourceOfRandomness(t *testing.T) {
 	files := must(os.ReadDir("."))
 	for _, f := range files {

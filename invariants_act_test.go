@@ -20,8 +20,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// whole checks that nobody has lost anybody: the browser has a session where it should, and the store
-// no session that no browser can open.
+// whole checks that nobody has lost anybody: the browser has a session where it should, and the
+// store no session that no browser can open.
 func (g *site) whole(b *browser, want ...string) {
 	g.Helper()
 	who, _ := g.opens(b.cookie)
@@ -119,8 +119,8 @@ func TestL3WithoutHandler(t *testing.T) {
 	}
 }
 
-// L3: where net/http aborts the connection, the header leaves with nobody: a sign-in whose token only
-// it has ends, with an event; a renewal is still led to.
+// L3: where net/http aborts the connection, the header leaves with nobody: a sign-in whose token
+// only it has ends, with an event; a renewal is still led to.
 func TestL3Abort(t *testing.T) {
 	for _, sealed := range []bool{false, true} {
 		for _, tt := range []struct {
@@ -154,8 +154,8 @@ func TestL3Abort(t *testing.T) {
 	}
 }
 
-// L3, excepted: an answer that is lost after it was sent. The client has what it had before: its own
-// session, or none, and never another's. The record that it cannot reach ends unused.
+// L3, excepted: an answer that is lost after it was sent. The client has what it had before: its
+// own session, or none, and never another's. The record that it cannot reach ends unused.
 func TestL3LostAnswers(t *testing.T) {
 	for _, sealed := range []bool{false, true} {
 		for _, a := range acts {

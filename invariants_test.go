@@ -116,7 +116,8 @@ func (g *site) client(state string) *browser {
 	return b
 }
 
-// sentToken is the session's token in a response, if there is one; removed says that it is taken away.
+// sentToken is the session's token in a response, if there is one; removed says that it is taken
+// away.
 func sentToken(w *httptest.ResponseRecorder) (text string, removed bool) {
 	for _, c := range w.Result().Cookies() {
 		if c.Name == cookieName {
@@ -203,8 +204,8 @@ func TestL1TokensOpenRecords(t *testing.T) {
 }
 
 // eachOverlap does each act while another of the same browser is under way: it begins, is answered
-// and its cookie is taken, before or after each of the slow act's calls of the store. Each signed-in
-// act also comes late, with the token before a renewal.
+// and its cookie is taken, before or after each of the slow act's calls of the store. Each
+// signed-in act also comes late, with the token before a renewal.
 func eachOverlap(t *testing.T, slows, fasts []act, judge func(*testing.T, *overlapped)) {
 	for _, sealed := range []bool{false, true} {
 		for _, slow := range slows {

@@ -8,29 +8,28 @@ import (
 	"github.com/sojourn-go/sojourn/internal/keys"
 )
 
-// A Sealer encrypts and authenticates tokens and sealed sessions. [KeyRing] is
-// the one to use; bring your own to keep keys in an HSM or a key service.
-// Both methods append to dst and are safe for concurrent use. Open fails for everything
-// that Seal did not make under the same associated data.
+// A Sealer encrypts and authenticates tokens and sealed sessions. [KeyRing] is the one to use;
+// bring your own to keep keys in an HSM or a key service. Both methods append to dst and are safe
+// for concurrent use. Open fails for everything that Seal did not make under the same associated
+// data.
 type Sealer interface {
 	Seal(dst, plaintext, associatedData []byte) ([]byte, error)
 	Open(dst, sealed, associatedData []byte) ([]byte, error)
 }
 
-// KeyRing is an ordered set of 32-byte keys: the active one seals, it and all
-// others open. What it seals begins with the key's id, so no key is ever tried in vain.
-// The cipher is XAES-256-GCM (c2sp.org/XAES-256-GCM), whose random nonces need
-// no counting. A KeyRing is immutable and prints nothing of its keys.
+// KeyRing is an ordered set of 32-byte keys: the active one seals, it and all others open. What it
+// seals begins with the key's id, so no key is ever tried in vain. The cipher is XAES-256-GCM
+// (c2sp.org/XAES-256-GCM), whose random nonces need no counting. A KeyRing is immutable and prints
+// nothing of its keys.
 type KeyRing struct{ ring *keys.Ring }
 
 // NewKey returns 32 random bytes for a [KeyRing].
 func NewKey() []byte { return keys.NewKey() }
 
-// NewKeyRing makes a ring: active seals, active and others open. To change keys without
-// signing anybody out, deploy the new key among others everywhere, then make it the
-// active one, and drop the old one when the longest session has ended.
-// Errors: [ErrOptions] for keys that are not 32 bytes, are no random bytes (one byte
-// repeated, or text), or occur twice.
+// NewKeyRing makes a ring: active seals, active and others open. To change keys without signing
+// anybody out, deploy the new key among others everywhere, then make it the active one, and drop
+// the old one when the longest session has ended. Errors: [ErrOptions] for keys that are not 32
+// bytes, are no random bytes (one byte repeated, or text), or occur twice.
 func NewKeyRing(active []byte, others ...[]byte) (*KeyRing, error) {
 	return newKeyRing(keys.New(active, others...))
 }

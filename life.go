@@ -16,8 +16,8 @@ const (
 	visiting
 	// departed: this request signed the session out. The response owes the removal of the token.
 	departed
-	// torn: the client has the tokens of two live sessions, and no telling which the user meant. It is
-	// nobody's request. The response should take both away, so that the next sign-in works.
+	// torn: the client has the tokens of two live sessions, and no telling which the user meant. It
+	// is nobody's request. The response should take both away, so that the next sign-in works.
 	torn
 	// ended: the session ended, or went on without this token, while the client may have sent other
 	// requests. None begins in its place: its cookie could replace a newer one.
@@ -29,11 +29,11 @@ const (
 	moved
 	// renewed: as moved, by this request's own act. The response owes the new token.
 	renewed
-	// reissued: this request has given the session, of which others know, a token to which the old one
-	// does not lead. Nobody else knows the token, and the response owes it.
+	// reissued: this request has given the session, of which others know, a token to which the old
+	// one does not lead. Nobody else knows the token, and the response owes it.
 	reissued
-	// issued: this request made the record. Nobody else knows it or its token, and the response owes
-	// that.
+	// issued: this request made the record. Nobody else knows it or its token, and the response
+	// owes that.
 	issued
 
 	standings
@@ -45,8 +45,8 @@ func (s standing) holds() bool { return s >= settled }
 // known reports whether the store, or the absence of a token, has said what there is.
 func (s standing) known() bool { return s >= visiting }
 
-// shared reports whether the response owes a token of a session that other requests can reach as well,
-// and so may have moved on or ended by now.
+// shared reports whether the response owes a token of a session that other requests can reach as
+// well, and so may have moved on or ended by now.
 func (s standing) shared() bool { return s >= moved && s < issued }
 
 // sole reports whether only this request has the token of the session that it holds.
@@ -140,8 +140,8 @@ const (
 	stageOver                   // the handler has returned, or an error page replaced its own
 )
 
-// unreachable returns why the client could not be told of a new token; nil if it could.
-// Errors: [ErrInsecure], [ErrNoToken], [ErrCrossSite].
+// unreachable returns why the client could not be told of a new token; nil if it could. Errors:
+// [ErrInsecure], [ErrNoToken], [ErrCrossSite].
 func (s *Session) unreachable() error {
 	switch {
 	case !s.m.secure(s.r):

@@ -198,8 +198,8 @@ func TestR16Presets(t *testing.T) {
 	}
 }
 
-// R17: two parallel requests at the renewal go on under one successor; RenewGrace after that came back the old token is
-// refused and reported.
+// R17: two parallel requests at the renewal go on under one successor; RenewGrace after that came
+// back the old token is refused and reported.
 func TestR17RenewalGrace(t *testing.T) {
 	bubble(t, func(t *testing.T, g *site) {
 		b := g.signedIn("ada")
@@ -268,7 +268,8 @@ func TestR18PeekAndTouch(t *testing.T) {
 	})
 }
 
-// R19: one clock, the store's; a record from the future beyond the bound is an outage, not a sign-out.
+// R19: one clock, the store's; a record from the future beyond the bound is an outage, not a
+// sign-out.
 func TestR19Clocks(t *testing.T) {
 	bubble(t, func(t *testing.T, g *site) {
 		b := g.signedIn("ada")
@@ -290,7 +291,8 @@ func TestR19Clocks(t *testing.T) {
 	})
 }
 
-// R13: being remembered is no authentication. Long after the sign-in it says who the user is, at level none.
+// R13: being remembered is no authentication. Long after the sign-in it says who the user is, at
+// level none.
 func TestRememberedLevelFades(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sessions := ok(sojourn.New(memstore.New(nil), &sojourn.Options{RenewAfter: sojourn.Unlimited}))

@@ -17,8 +17,8 @@ import (
 func (m *Manager) From(r *http.Request) *Session { return &m.visitOf(r.Context()).s }
 
 // Load returns the request's session with its record read: once a request, however often it is
-// called. Unknown, expired and forged tokens, and those of damaged records ([SessionDamaged]), are no
-// errors but a new, empty session. It panics if [Manager.Handler] is not around the handler.
+// called. Unknown, expired and forged tokens, and those of damaged records ([SessionDamaged]), are
+// no errors but a new, empty session. It panics if [Manager.Handler] is not around the handler.
 // Errors: [ErrUnavailable] and other outages, [ErrAmbiguous], [ErrConflict].
 func (m *Manager) Load(r *http.Request) (*Session, error) {
 	s := m.From(r)
@@ -30,11 +30,11 @@ func (m *Manager) Load(r *http.Request) (*Session, error) {
 	return s, nil
 }
 
-// Open is Load without [Manager.Handler], for frameworks that are not net/http: build a request from
-// what they have (Method, URL, Host, Header, RemoteAddr, TLS), call Open once for it, and when the
-// handler is done call [Session.Commit] and copy the header that it returns. It checks where the
-// request comes from, as Handler does. Errors: [ErrCrossSite], to be answered with status 403, and
-// those of Load.
+// Open is Load without [Manager.Handler], for frameworks that are not net/http: build a request
+// from what they have (Method, URL, Host, Header, RemoteAddr, TLS), call Open once for it, and when
+// the handler is done call [Session.Commit] and copy the header that it returns. It checks where
+// the request comes from, as Handler does. Errors: [ErrCrossSite], to be answered with status 403,
+// and those of Load.
 func (m *Manager) Open(ctx context.Context, r *http.Request) (*Session, error) {
 	site, err := m.checkSite(r)
 	if err != nil {
@@ -128,8 +128,8 @@ func (s *Session) refuse(err error) error {
 	return s.err
 }
 
-// keepAlive sees to it that the session does not expire for lack of use while this request runs: use
-// counts from a request's arrival. Where too little time is left the session is touched, if the
+// keepAlive sees to it that the session does not expire for lack of use while this request runs:
+// use counts from a request's arrival. Where too little time is left the session is touched, if the
 // request still runs, when half of that has passed: until then, Peek may be called. Without
 // [Manager.Handler] nobody would say when the request is over.
 func (s *Session) keepAlive() {
@@ -146,8 +146,8 @@ func (s *Session) keepAlive() {
 	}
 }
 
-// stillRuns touches the session for [Session.keepAlive], beside whatever the handler does. While the
-// handler waits for the store it tries again soon, for that may be a use by itself, or an end.
+// stillRuns touches the session for [Session.keepAlive], beside whatever the handler does. While
+// the handler waits for the store it tries again soon, for that may be a use by itself, or an end.
 func (s *Session) stillRuns(ctx context.Context, soon time.Duration) {
 	if !s.mu.TryLock() {
 		time.AfterFunc(max(soon, time.Millisecond), func() { s.stillRuns(ctx, soon) })
@@ -195,11 +195,11 @@ type reader uint8
 
 const (
 	newcomer reader = iota // a request that reads its session
-	// leaver is a sign-out or sign-in. It believes a record from the future, as after a clock was put
-	// right.
+	// leaver is a sign-out or sign-in. It believes a record from the future, as after a clock was
+	// put right.
 	leaver
-	// holder is a request that held the session before. It goes on, however slow it is, and whatever
-	// became of the store's clock.
+	// holder is a request that held the session before. It goes on, however slow it is, and
+	// whatever became of the store's clock.
 	holder
 )
 
@@ -257,8 +257,8 @@ func (s *Session) find(ctx context.Context, t ticket, as reader, seen *sightings
 // arrived is when this request came, in the store's clock.
 func (s *Session) arrived(now time.Time) time.Time { return now.Add(-s.began.ago()) }
 
-// graceOf returns how long after a tail's making requests may still come that were sent before it. A
-// client that was signed out, and comes again with its old token, is a visitor at once.
+// graceOf returns how long after a tail's making requests may still come that were sent before it.
+// A client that was signed out, and comes again with its old token, is a visitor at once.
 func (m *Manager) graceOf(tail []byte) time.Duration {
 	if bytes.Equal(tail, markSignedOut) {
 		return 0
@@ -281,8 +281,8 @@ func (n *renewal) isMark() bool { return n != nil && len(n.tail) == len(markRepl
 func (n *renewal) reissued() bool { return n != nil && bytes.Equal(n.tail, markReissued) }
 
 // leads reports whether a renewal still leads this request to the token that has replaced its own,
-// of which f tells. A request may be under way when that token first comes back. As long as it never
-// did, the answer that carried it may be lost. seen is find's.
+// of which f tells. A request may be under way when that token first comes back. As long as it
+// never did, the answer that carried it may be lost. seen is find's.
 func (s *Session) leads(ctx context.Context, n *renewal, f *meta.Facts, now time.Time, seen *sightings) bool {
 	arrived, grace := s.arrived(now), s.m.opts.RenewGrace
 	most := n.at.Add(s.m.opts.RenewGraceMost)
@@ -329,8 +329,8 @@ func (s *Session) lapse() { s.note(func(mt *meta.Meta) { mt.Level = 0 }) }
 // receive notes that the client has come back with the token of a renewal.
 func (s *Session) receive() { s.note(func(mt *meta.Meta) { mt.Received = s.now.UnixNano() }) }
 
-// note changes the metadata of the held session. It is written with whatever this request writes, or
-// by touch.
+// note changes the metadata of the held session. It is written with whatever this request writes,
+// or by touch.
 func (s *Session) note(change func(*meta.Meta)) {
 	mt := s.fullMeta()
 	change(&mt)

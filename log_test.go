@@ -62,8 +62,8 @@ func TestFirstDeploymentIsLogged(t *testing.T) {
 	}
 }
 
-// A browser's own words over plain HTTP are no cross-site request, with a cookie or without: the log
-// says what really is wrong.
+// A browser's own words over plain HTTP are no cross-site request, with a cookie or without: the
+// log says what really is wrong.
 func TestBrowserOverPlainHTTP(t *testing.T) {
 	for _, cookie := range []string{"", "__Host-session=x"} {
 		for name, c := range map[string]struct {

@@ -25,9 +25,9 @@ type login struct {
 	label    string
 }
 
-// Remember keeps the session for d after the sign-in, across restarts of the
-// browser and without idle limit: "keep me signed in". d is at most
-// [Options.MaxRemember]. What needs a recent sign-in still does, see [Manager.RequireFresh].
+// Remember keeps the session for d after the sign-in, across restarts of the browser and without
+// idle limit: "keep me signed in". d is at most [Options.MaxRemember]. What needs a recent sign-in
+// still does, see [Manager.RequireFresh].
 func Remember(d time.Duration) LoginOption {
 	return func(l *login) error {
 		if d <= 0 {
@@ -44,8 +44,8 @@ func AtLevel(level Level) LoginOption {
 	return func(l *login) error { l.level, l.atLevel = level, true; return nil }
 }
 
-// Keep carries these, each a [Value] or a [Flash], of the visitor's session over into the user's. Without it nothing
-// from before the sign-in is kept: somebody else may have put it there.
+// Keep carries these, each a [Value] or a [Flash], of the visitor's session over into the user's.
+// Without it nothing from before the sign-in is kept: somebody else may have put it there.
 func Keep(values ...interface{ Name() string }) LoginOption {
 	return func(l *login) error {
 		for _, v := range values {
@@ -60,9 +60,9 @@ func KeepAll() LoginOption {
 	return func(l *login) error { l.keepAll = true; return nil }
 }
 
-// Began says how long ago the sign-in began, where it took several requests: a
-// [Manager.RevokeUser] since then makes Login fail with [ErrRevoked]. Without it, it
-// began with this request. At most [store.GuardFor].
+// Began says how long ago the sign-in began, where it took several requests: a [Manager.RevokeUser]
+// since then makes Login fail with [ErrRevoked]. Without it, it began with this request. At most
+// [store.GuardFor].
 func Began(ago time.Duration) LoginOption {
 	return func(l *login) error {
 		if ago < 0 {
@@ -73,8 +73,8 @@ func Began(ago time.Duration) LoginOption {
 	}
 }
 
-// Label names a bearer token for the list of the user's sessions, for example
-// "backup script". At most 64 bytes.
+// Label names a bearer token for the list of the user's sessions, for example "backup script". At
+// most 64 bytes.
 func Label(label string) LoginOption {
 	return func(l *login) error {
 		if len(label) > 64 {
@@ -120,16 +120,15 @@ func (m *Manager) admission(s *Session, user string, l *login) store.Admission {
 }
 
 // Login signs user in: the session gets a new token and a new handle, and the token from before is
-// dead at once, so nobody who planted or saw it gets in (session fixation); of several that came, all
-// are. Signing the same user in again is how a sign-in is confirmed ("step-up"): it keeps the session's
-// values and its handle, and starts its lifetime anew. It acts at once, not with the commit, and loads
-// the session if that was not done.
+// dead at once, so nobody who planted or saw it gets in (session fixation); of several that came,
+// all are. Signing the same user in again is how a sign-in is confirmed ("step-up"): it keeps the
+// session's values and its handle, and starts its lifetime anew. It acts at once, not with the
+// commit, and loads the session if that was not done.
 //
-// A confirmation that overlaps another one or a [Session.RevokeOthers], and with [Keep] or [KeepAll],
-// or after a change, a sign-in that overlaps another of the same session, fails with [ErrConflict]:
-// the values went with the other.
-// Errors: [ErrNoUser], [ErrLimit], [ErrRevoked], [ErrConflict], [ErrEnded], [ErrInsecure],
-// [ErrNoToken], [ErrCrossSite], [ErrFull], outages.
+// A confirmation that overlaps another one or a [Session.RevokeOthers], and with [Keep] or
+// [KeepAll], or after a change, a sign-in that overlaps another of the same session, fails with
+// [ErrConflict]: the values went with the other. Errors: [ErrNoUser], [ErrLimit], [ErrRevoked],
+// [ErrConflict], [ErrEnded], [ErrInsecure], [ErrNoToken], [ErrCrossSite], [ErrFull], outages.
 func (s *Session) Login(ctx context.Context, user string, opts ...LoginOption) error {
 	l, err := s.m.login(user, opts)
 	if err != nil {
@@ -193,8 +192,8 @@ func (s *Session) confirm(ctx context.Context, l *login) error {
 // errWentOn says that an act on identity came too late for the session's values.
 var errWentOn = fmt.Errorf("%w: the session went on without this token, and its values with it", ErrConflict)
 
-// forestalled makes the end that a rotation at once has met a conflict, where it was another one's: the
-// session lives, and the answer to that one has its token.
+// forestalled makes the end that a rotation at once has met a conflict, where it was another one's:
+// the session lives, and the answer to that one has its token.
 func (s *Session) forestalled(err error) error {
 	if errors.Is(err, ErrEnded) && !errors.Is(err, ErrIndeterminate) && s.past.reissued() {
 		return errWentOn
@@ -275,9 +274,9 @@ func (p *snapshot) kept(l *login) []byte {
 
 func (l *login) keeps() bool { return l.keepAll || len(l.keep) > 0 }
 
-// retire ends the session from before a sign-in. Where the sign-in has values of it, or this request has
-// taken some, it ends at the version that they were read from, or not at all: what another request adds
-// meanwhile is read and kept, too.
+// retire ends the session from before a sign-in. Where the sign-in has values of it, or this
+// request has taken some, it ends at the version that they were read from, or not at all: what
+// another request adds meanwhile is read and kept, too.
 func (s *Session) retire(ctx context.Context, before snapshot, l *login) error {
 	after := s.snapshot()
 	s.restore(before)
@@ -295,8 +294,8 @@ func (s *Session) retire(ctx context.Context, before snapshot, l *login) error {
 	if s.standing == ended && (err == nil || errors.Is(err, ErrEnded)) {
 		err = nil
 		if len(after.held.rec.Data) > 0 || len(before.ops) > 0 {
-			// Another sign-in has the values, or they ended: neither this request's copy of them is to be
-			// trusted, nor what it has taken.
+			// Another sign-in has the values, or they ended: neither this request's copy of them is
+			// to be trusted, nor what it has taken.
 			err = ErrConflict
 		}
 	}
@@ -307,8 +306,8 @@ func (s *Session) retire(ctx context.Context, before snapshot, l *login) error {
 // replacedStep ends the session from before a sign-in of which nothing is kept.
 func replacedStep(s *Session, ctx context.Context) error { return s.endStep(ctx, markReplaced) }
 
-// endAndCarry ends the session from before a sign-in, and writes what is kept of it into the new one,
-// which after is, as often as others change it meanwhile. It returns the new session.
+// endAndCarry ends the session from before a sign-in, and writes what is kept of it into the new
+// one, which after is, as often as others change it meanwhile. It returns the new session.
 func (s *Session) endAndCarry(ctx context.Context, after snapshot, l *login) (snapshot, error) {
 	err := s.end(ctx, func(s *Session, ctx context.Context) error {
 		old := s.snapshot()

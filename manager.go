@@ -13,8 +13,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// Manager holds all policy of one kind of session: lifetimes, tokens, cookies, limits. It is
-// safe for concurrent use and keeps nothing per session.
+// Manager holds all policy of one kind of session: lifetimes, tokens, cookies, limits. It is safe
+// for concurrent use and keeps nothing per session.
 type Manager struct {
 	store       store.Store // nil in sealed mode without a store
 	traits      store.Traits
@@ -34,8 +34,8 @@ type Manager struct {
 	exempt      *http.ServeMux // knows the routes of Options.InsecureCrossSite; nil without
 }
 
-// New makes a manager of sessions kept in st. opts may be nil. Errors: [ErrOptions], with a text that
-// says which option to change.
+// New makes a manager of sessions kept in st. opts may be nil. Errors: [ErrOptions], with a text
+// that says which option to change.
 func New(st store.Store, opts *Options) (*Manager, error) {
 	if st == nil {
 		return nil, bad("no store: pass memstore.New(nil), or use NewSealed")
@@ -113,8 +113,8 @@ func (m *Manager) RevocationLag() time.Duration {
 	return m.traits.Lag
 }
 
-// instant is a reading of the process's monotonic clock: half the cost of time.Now, of
-// which every request would need several, and a third of the size.
+// instant is a reading of the process's monotonic clock: half the cost of time.Now, of which every
+// request would need several, and a third of the size.
 type instant time.Duration
 
 var processStart = time.Now()

@@ -9,8 +9,7 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// EventName names what happened, after the OWASP Logging Vocabulary where it
-// has a word.
+// EventName names what happened, after the OWASP Logging Vocabulary where it has a word.
 type EventName string
 
 // The events. Each has the session's handle and user where they are known.
@@ -33,8 +32,8 @@ const (
 	KeysDiffer            EventName = "session_keys_differ"      // processes on one store have other keys: ErrKeys
 )
 
-// Event is one entry for a log or a metric. It never holds a token, a key or data.
-// User, Reason, Hint and Err may hold text that a client chose: encode them.
+// Event is one entry for a log or a metric. It never holds a token, a key or data. User, Reason,
+// Hint and Err may hold text that a client chose: encode them.
 type Event struct {
 	Name   EventName
 	Time   time.Time

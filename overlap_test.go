@@ -71,7 +71,8 @@ func TestOverlap64(t *testing.T) {
 	b.wants("sum", fmt.Sprint(n, n, n, n+3, n))
 }
 
-// R12, R20: 3,000 sign-outs, each against a slow request that overlaps it, at every order of their acts.
+// R12, R20: 3,000 sign-outs, each against a slow request that overlaps it, at every order of their
+// acts.
 func TestOverlapLogoutRaces(t *testing.T) {
 	slow := []string{"set?k=a", "append?v=x", "touch", "renew", "get?k=a", "login?user=ada"}
 	ends := map[string]func(*site, *browser) error{
@@ -98,7 +99,8 @@ func TestOverlapLogoutRaces(t *testing.T) {
 					w := <-done
 					thief.wants("user", "")
 					if path == "login?user=ada" {
-						// A sign-in confirmed at the same time may be the later of the two; its end ends it.
+						// A sign-in confirmed at the same time may be the later of the two; its end
+						// ends it.
 						g.RevokeUser(t.Context(), "ada")
 					}
 					slow.wants("user", "")
@@ -222,7 +224,8 @@ func TestOverlapTake(t *testing.T) {
 	b.wants("names", "after before code")
 }
 
-// Sets of one value: the later commit wins. Deletes and Clear replay. Flash messages are all kept, and taken ones leave once.
+// Sets of one value: the later commit wins. Deletes and Clear replay. Flash messages are all kept,
+// and taken ones leave once.
 func TestOverlapReplay(t *testing.T) {
 	flash := sojourn.NewFlash[string]("flash")
 	g := newSite(t)
@@ -272,7 +275,8 @@ func TestOverlapLoginKeep(t *testing.T) {
 	}
 }
 
-// A visitor's late change, against a sign-in that took all: it fails loudly and leaves the user's cookie alone.
+// A visitor's late change, against a sign-in that took all: it fails loudly and leaves the user's
+// cookie alone.
 func TestOverlapVisitorAgainstLogin(t *testing.T) {
 	g := newSite(t)
 	b := g.browser()
@@ -334,7 +338,8 @@ func TestOverlapSeveralRenewals(t *testing.T) {
 	}
 }
 
-// A change after the first byte, on top of another request's renewal, is kept and not reported as lost.
+// A change after the first byte, on top of another request's renewal, is kept and not reported as
+// lost.
 func TestOverlapLateChange(t *testing.T) {
 	g := newSite(t)
 	b := g.signedIn("ada")

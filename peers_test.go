@@ -71,8 +71,8 @@ func TestPeerD04NoGraceAfterRenewal(t *testing.T) {
 		b.wants("user", "ada")
 		b.wants("names", "a")
 	})
-	// The poller against the sign-in: the token from before is dead, but a late request with it must
-	// not put an anonymous cookie over the user's.
+	// The poller against the sign-in: the token from before is dead, but a late request with it
+	// must not put an anonymous cookie over the user's.
 	for _, how := range []string{"sign-in", "confirmation"} {
 		t.Run(how, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

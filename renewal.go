@@ -20,8 +20,8 @@ const (
 )
 
 // A mark is a tail that leads nowhere, which an end or a rotation at once leaves at the key of a
-// session: the token is dead, but a request that was sent with it, before the answer came, shall not
-// begin a visitor's session, whose cookie would take the place of a newer one.
+// session: the token is dead, but a request that was sent with it, before the answer came, shall
+// not begin a visitor's session, whose cookie would take the place of a newer one.
 var (
 	markReplaced  = []byte{0} // the session ended by a sign-in
 	markSignedOut = []byte{1} // it ended by a sign-out
@@ -62,11 +62,10 @@ func (s *Session) renewUnasked(ctx context.Context) (shown bool) {
 	return err == nil
 }
 
-// Renew gives the session a new token now, for example after a change of rights. The old token leads
-// to the same session until [Options.RenewGrace] after the new one first came back; sign-in time,
-// level and lifetime stay.
-// Errors: [ErrEnded], [ErrConflict], [ErrInsecure], [ErrNoToken], [ErrCrossSite], outages. A visitor
-// without a record has nothing to renew: nil.
+// Renew gives the session a new token now, for example after a change of rights. The old token
+// leads to the same session until [Options.RenewGrace] after the new one first came back; sign-in
+// time, level and lifetime stay. Errors: [ErrEnded], [ErrConflict], [ErrInsecure], [ErrNoToken],
+// [ErrCrossSite], outages. A visitor without a record has nothing to renew: nil.
 func (s *Session) Renew(ctx context.Context) error {
 	s.lock()
 	defer s.mu.Unlock()
@@ -176,8 +175,8 @@ var errNotApplied = errors.New("sojourn: not applied")
 // reads it again.
 var errOvertaken = errors.New("sojourn: applied, and changed since")
 
-// resolve finds out what became of a rotation whose answers were lost: nil or errOvertaken if it was
-// applied, errNotApplied if it was not, lost if that cannot be known.
+// resolve finds out what became of a rotation whose answers were lost: nil or errOvertaken if it
+// was applied, errNotApplied if it was not, lost if that cannot be known.
 func (s *Session) resolve(ctx context.Context, lost error, old store.Key, rec, tail *store.Record) error {
 	ours := false
 	switch at, _, err := s.get(ctx, old); {
@@ -203,8 +202,8 @@ func (s *Session) resolve(ctx context.Context, lost error, old store.Key, rec, t
 	return fmt.Errorf("%w: %w", ErrIndeterminate, store.ErrNotFound) // applied, perhaps, and ended since
 }
 
-// verify makes sure, before the response names a token, that it still is the session's: others may have
-// replaced it since, or ended the session.
+// verify makes sure, before the response names a token, that it still is the session's: others may
+// have replaced it since, or ended the session.
 func (s *Session) verify(ctx context.Context) {
 	err := s.refind(ctx)
 	if err != nil && !errors.Is(err, ErrEnded) {

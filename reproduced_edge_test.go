@@ -102,9 +102,9 @@ func TestLateCommitBelowTimeoutHandler(t *testing.T) {
 	}
 }
 
-// A payment provider's page posts to ours: the browser withholds the session's cookie, and a session
-// begun in answer would replace it. Nothing that would send a cookie succeeds, also where the route is
-// open to other sites; a sign-in does where that is said.
+// A payment provider's page posts to ours: the browser withholds the session's cookie, and a
+// session begun in answer would replace it. Nothing that would send a cookie succeeds, also where
+// the route is open to other sites; a sign-in does where that is said.
 func TestCrossSitePostReplacesNoCookie(t *testing.T) {
 	foreign := []http.Header{
 		{"Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://pay.example"}}, {"Sec-Fetch-Site": {"cross-site"}}, {"Origin": {"https://pay.example"}}, {"Origin": {"null"}},
@@ -214,8 +214,8 @@ func TestFromInsideOnError(t *testing.T) {
 
 var errDown = errors.Join(sojourn.ErrUnavailable, errors.New("down"))
 
-// Load without Handler would make a session anew each time, and lose what it changes: it panics, and
-// says what to do. Open is the way without Handler.
+// Load without Handler would make a session anew each time, and lose what it changes: it panics,
+// and says what to do. Open is the way without Handler.
 func TestLoadWithoutHandler(t *testing.T) {
 	g := newSite(t)
 	b := g.signedIn("ada")

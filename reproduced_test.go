@@ -67,8 +67,8 @@ func TestRenewedThenReplaced(t *testing.T) {
 	}
 }
 
-// Two requests meet at a renewal, and the reads of the slower one fail at any point: a token that it
-// sends opens the session in every process.
+// Two requests meet at a renewal, and the reads of the slower one fail at any point: a token that
+// it sends opens the session in every process.
 func TestRenewalMetByAnOutage(t *testing.T) {
 	for _, path := range []string{"user", "append?v=x", "renew"} {
 		for first := range 5 {
@@ -270,8 +270,8 @@ func TestTwoSignInsOfOneVisitor(t *testing.T) {
 	}
 }
 
-// The first answer to a Revoke by handle was lost: the second try finds nothing more, and that is no
-// reason to say so.
+// The first answer to a Revoke by handle was lost: the second try finds nothing more, and that is
+// no reason to say so.
 func TestRevokeWhoseAnswerWasLost(t *testing.T) {
 	g := newSite(t)
 	b := g.signedIn("ada")

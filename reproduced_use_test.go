@@ -100,8 +100,8 @@ func TestBoundsOfTouchAndRenewal(t *testing.T) {
 	})
 }
 
-// Under AAL3 a sign-in has its level for 12 h, and 15 min without use, whatever carries the session;
-// after that, until the user signs in again.
+// Under AAL3 a sign-in has its level for 12 h, and 15 min without use, whatever carries the
+// session; after that, until the user signs in again.
 func TestLevelIsBoundWhateverCarriesIt(t *testing.T) {
 	aal3 := func(o *sojourn.Options) {
 		o.Assurance, o.MaxRemember, o.Deviation = sojourn.AAL3, 400*longTime, "remembered, at no level"

@@ -38,7 +38,8 @@ func (m *Manager) answer(w http.ResponseWriter, r *http.Request, custom http.Han
 	problemOf(err).answer(w, r)
 }
 
-// challenge is the WWW-Authenticate value (RFC 6750 section 3): the error code only if a bearer token was sent.
+// challenge is the WWW-Authenticate value (RFC 6750 section 3): the error code only if a bearer
+// token was sent.
 func (s *Session) challenge(code string) string {
 	b := s.m.opts.Bearer
 	if b == nil {
@@ -57,8 +58,8 @@ func (s *Session) challenge(code string) string {
 	return c
 }
 
-// RequireLoaded loads the session for all handlers below, which can then use
-// [Manager.From] and need no error path: an outage is answered here.
+// RequireLoaded loads the session for all handlers below, which can then use [Manager.From] and
+// need no error path: an outage is answered here.
 func (m *Manager) RequireLoaded(next http.Handler) http.Handler {
 	return m.require(next, func(*Session, *http.Request) error { return nil })
 }
@@ -68,8 +69,9 @@ func (m *Manager) RequireUser(next http.Handler) http.Handler {
 	return m.require(next, func(s *Session, _ *http.Request) error { return s.needs(0, 0) })
 }
 
-// RequireFresh is RequireUser for users who signed in, or confirmed it by signing in again, at most d ago; others get
-// [Options.OnStale]. d is positive; a remembered session is no fresher than its last sign-in.
+// RequireFresh is RequireUser for users who signed in, or confirmed it by signing in again, at most
+// d ago; others get [Options.OnStale]. d is positive; a remembered session is no fresher than its
+// last sign-in.
 func (m *Manager) RequireFresh(d time.Duration, next http.Handler) http.Handler {
 	return m.require(next, func(s *Session, _ *http.Request) error { return s.needs(max(d, 1), 0) })
 }
@@ -89,8 +91,8 @@ func (s *Session) needs(fresh time.Duration, level Level) error {
 	return nil
 }
 
-// Peek makes requests below it not count as use of the session, so that a page that polls does
-// not keep its user signed in for ever. What they change is written all the same.
+// Peek makes requests below it not count as use of the session, so that a page that polls does not
+// keep its user signed in for ever. What they change is written all the same.
 func (m *Manager) Peek(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		m.From(r).Peek()

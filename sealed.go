@@ -227,7 +227,7 @@ func (st *sealedStore) stillPresent(ctx context.Context, rec *store.Record, ever
 	}
 	p, err := st.readPresence(ctx, rec.Key)
 	if err == nil && p.User != rec.User {
-		err = store.ErrNotFound
+		err = store.ErrConflict // reading the session again meets the mark
 	}
 	return err
 }

@@ -206,7 +206,8 @@ func TestSealedSize(t *testing.T) {
 				t.Errorf("read back %d of %d bytes", len(rigNote.Get(s)), fits)
 			}
 		})
-		// A visitor's data that fit no more beside the user's metadata: the sign-in says so, and sends nothing.
+		// A visitor's data that fit no more beside the user's metadata: the sign-in says so, and
+		// sends nothing.
 		w = g.do("", func(s *sojourn.Session) {
 			rigOK(t, rigNote.Set(s, xs(fits)))
 			if err := s.Login(t.Context(), strings.Repeat("u", 255), sojourn.KeepAll()); !errors.Is(err, sojourn.ErrTooLarge) {
@@ -400,7 +401,8 @@ func TestSealedDuplicatesAndOutage(t *testing.T) {
 	}
 }
 
-// A sign-in that fails leaves the visitor's sealed session as it was, also for what follows in the request.
+// A sign-in that fails leaves the visitor's sealed session as it was, also for what follows in the
+// request.
 func TestSealedFailedSignInKeepsVisitor(t *testing.T) {
 	st := &refusing{Store: memstore.New(nil)}
 	sessions := ok(sojourn.NewSealed(&sojourn.SealedOptions{Store: st}, &sojourn.Options{Keys: ok(sojourn.NewKeyRing(sojourn.NewKey()))}))

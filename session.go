@@ -18,13 +18,12 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// Session is what a handler holds during one request. It may be used by several
-// goroutines of that request, until the handler returns.
+// Session is what a handler holds during one request. It may be used by several goroutines of that
+// request, until the handler returns.
 //
-// Methods that read the session need it loaded, by [Manager.Load] or by a
-// middleware such as [Manager.RequireUser], and panic otherwise: a programming
-// error that shows on the first try, whereas an empty answer could be mistaken
-// for "not signed in".
+// Methods that read the session need it loaded, by [Manager.Load] or by a middleware such as
+// [Manager.RequireUser], and panic otherwise: a programming error that shows on the first try,
+// whereas an empty answer could be mistaken for "not signed in".
 type Session struct {
 	m     *Manager
 	r     *http.Request
@@ -83,8 +82,8 @@ type view struct {
 	idle, life time.Duration
 }
 
-// An op is one change of the request. It is applied to the view at once, and again to
-// the fresh record when another request has come between.
+// An op is one change of the request. It is applied to the view at once, and again to the fresh
+// record when another request has come between.
 type op func(*view) error
 
 // Level is the strength of a sign-in, as the program defines it; greater is stronger.
@@ -116,8 +115,8 @@ func (s *Session) lock() {
 	s.mu.Lock()
 }
 
-// insideRun reports whether this goroutine is in one of the session's run methods. They are found by
-// their names.
+// insideRun reports whether this goroutine is in one of the session's run methods. They are found
+// by their names.
 func insideRun() bool {
 	var pcs [64]uintptr
 	for skip := 2; ; skip += len(pcs) {
@@ -204,8 +203,8 @@ func (s *Session) Info() Info {
 
 // Level is the strength of the sign-in; 0 for a visitor.
 //
-// A remembered session has it for [Options.Lifetime] after the sign-in; later, 0: being
-// remembered says who it is and is no authentication (NIST SP 800-63B-4 section 5.1). Under
+// A remembered session has it for [Options.Lifetime] after the sign-in; later, 0: being remembered
+// says who it is and is no authentication (NIST SP 800-63B-4 section 5.1). Under
 // [Options.Assurance] every session, whatever carries it, has its level for no longer than
 // Options.Lifetime after the sign-in and Options.Idle without use; then only a new sign-in brings
 // the level back.
@@ -264,8 +263,8 @@ func (s *Session) storeNow() time.Time {
 	return s.now.Add(s.at.ago())
 }
 
-// Peek keeps this request from counting as use of the session: for polling and
-// health checks. See [Manager.Peek].
+// Peek keeps this request from counting as use of the session: for polling and health checks. See
+// [Manager.Peek].
 func (s *Session) Peek() {
 	s.lock()
 	s.peek = true
@@ -310,8 +309,8 @@ func (s *Session) apply(f op) error {
 	return nil
 }
 
-// Discard drops the changes of values that this request has not committed, for a handler that
-// ends in an error after the first of them. It does not undo Login and the other acts on identity.
+// Discard drops the changes of values that this request has not committed, for a handler that ends
+// in an error after the first of them. It does not undo Login and the other acts on identity.
 func (s *Session) Discard() {
 	s.ready()
 	defer s.mu.Unlock()

@@ -136,7 +136,8 @@ func TestCrossSiteSendsNothingUnasked(t *testing.T) {
 	}
 }
 
-// After a sign-in at that level the request may do all that others may; after one that failed, nothing.
+// After a sign-in at that level the request may do all that others may; after one that failed,
+// nothing.
 func TestCrossSiteAfterSignIn(t *testing.T) {
 	g := newWebRig(t, nil, sojourn.Options{
 		InsecureCrossSite: map[string]sojourn.CrossSite{"/acs": sojourn.CrossSiteSignIn}, MaxSessions: 1, RefuseAtLimit: true,
@@ -199,7 +200,8 @@ func TestCrossSitePatterns(t *testing.T) {
 	}
 }
 
-// Where the browser withholds the cookie, nothing may take its place: from trusted origins, and to Strict cookies also by a link.
+// Where the browser withholds the cookie, nothing may take its place: from trusted origins, and to
+// Strict cookies also by a link.
 func TestCrossSiteWithheld(t *testing.T) {
 	for _, tt := range []struct {
 		name, method, site, origin string
@@ -253,7 +255,8 @@ func TestCrossSiteWithheld(t *testing.T) {
 	}
 }
 
-// A custom transport that browsers send by themselves is checked as the cookie is; one that they do not send needs no check.
+// A custom transport that browsers send by themselves is checked as the cookie is; one that they do
+// not send needs no check.
 func TestCrossSiteCustom(t *testing.T) {
 	for _, explicit := range []bool{false, true} {
 		g := newWebRig(t, nil, sojourn.Options{Custom: &sojourn.CustomTransport{

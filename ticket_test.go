@@ -9,7 +9,8 @@ import (
 	"github.com/sojourn-go/sojourn/memstore"
 )
 
-// The cache gives what opening gives, however many goroutines and tokens there are, and nothing for other texts.
+// The cache gives what opening gives, however many goroutines and tokens there are, and nothing for
+// other texts.
 func TestTokenCache(t *testing.T) {
 	m, err := New(memstore.New(nil), &Options{Bearer: &BearerOptions{}})
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"log/slog"
 )
 
-// Token is the secret that a client carries. It prints as "[token]" everywhere;
-// Reveal gives its text.
+// Token is the secret that a client carries. It prints as "[token]" everywhere; Reveal gives its
+// text.
 type Token struct {
 	text *string // behind a pointer: fmt calls no methods on unexported fields of a struct that holds a Token
 }

@@ -8,17 +8,17 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// Value is a named, typed slot in a session's data. Make one for each as a package variable; a Value holds no
-// data itself and may be used by all managers.
+// Value is a named, typed slot in a session's data. Make one for each as a package variable; a
+// Value holds no data itself and may be used by all managers.
 //
-// Values are encoded when set and decoded when read, each on its own, so nothing that a
-// handler does to a slice or map that it got or gave changes the session.
+// Values are encoded when set and decoded when read, each on its own, so nothing that a handler
+// does to a slice or map that it got or gave changes the session.
 type Value[T any] struct{ name string }
 
 const maxName = 64
 
-// NewValue declares a value. It panics if name is not 1 to 64 printable ASCII characters
-// without spaces.
+// NewValue declares a value. It panics if name is not 1 to 64 printable ASCII characters without
+// spaces.
 func NewValue[T any](name string) Value[T] {
 	checkName(name)
 	return Value[T]{name}
@@ -63,8 +63,8 @@ func (v Value[T]) Has(s *Session) bool {
 	return read(s, func() bool { _, ok := s.view.Get(v.name); return ok })
 }
 
-// Set stores x. Of two overlapping requests that set the same value, the later commit wins.
-// Errors: the codec's, [ErrTooLarge]; the session is as before then.
+// Set stores x. Of two overlapping requests that set the same value, the later commit wins. Errors:
+// the codec's, [ErrTooLarge]; the session is as before then.
 func (v Value[T]) Set(s *Session, x T) error {
 	s.ready()
 	defer s.mu.Unlock()
@@ -75,11 +75,11 @@ func (v Value[T]) Set(s *Session, x T) error {
 	return s.apply(func(w *view) error { return s.assign(w, v.name, raw) })
 }
 
-// Update changes the value by f, which gets a pointer to it (to the zero T if there is none). f may run
-// again, on a newer value, when another request has changed the session: it must not do anything
-// but change its argument, and must not use the session, which waits for it. If f returns an error nothing changes. After the handler's first byte, an error
-// of a later run goes to the observer.
-// Errors: f's, the codec's, [ErrDecode], [ErrTooLarge].
+// Update changes the value by f, which gets a pointer to it (to the zero T if there is none). f may
+// run again, on a newer value, when another request has changed the session: it must not do
+// anything but change its argument, and must not use the session, which waits for it. If f returns
+// an error nothing changes. After the handler's first byte, an error of a later run goes to the
+// observer. Errors: f's, the codec's, [ErrDecode], [ErrTooLarge].
 func (v Value[T]) Update(s *Session, f func(*T) error) error {
 	s.ready()
 	defer s.mu.Unlock()
@@ -102,9 +102,9 @@ func (v Value[T]) Update(s *Session, f func(*T) error) error {
 	})
 }
 
-// Take returns the value and deletes it, once: of two overlapping requests that take
-// the same value, one fails to commit with [ErrConflict]. ok is false if there is none, or
-// none that decodes, and after the handler's end; the value stays then.
+// Take returns the value and deletes it, once: of two overlapping requests that take the same
+// value, one fails to commit with [ErrConflict]. ok is false if there is none, or none that
+// decodes, and after the handler's end; the value stays then.
 func (v Value[T]) Take(s *Session) (x T, ok bool) {
 	s.ready()
 	defer s.mu.Unlock()
@@ -187,8 +187,8 @@ func encode[T any](s *Session, x T) ([]byte, error) {
 	return encodeAny(s, x)
 }
 
-// encodeAny hands over a pointer, whose methods Decode will see, too: a type that encodes itself often has
-// them on the pointer only (big.Int), and encoding/json then writes "{}" for a value.
+// encodeAny hands over a pointer, whose methods Decode will see, too: a type that encodes itself
+// often has them on the pointer only (big.Int), and encoding/json then writes "{}" for a value.
 func encodeAny[T any](s *Session, x T) ([]byte, error) { return s.runEncode(&x) }
 
 func decode[T any](s *Session, name string, raw []byte) (T, error) {

@@ -204,7 +204,8 @@ func TestValueMaxData(t *testing.T) {
 	})
 }
 
-// Bad input: a value that does not decode is dropped, refused or upgraded, and its bytes stay until it is set.
+// Bad input: a value that does not decode is dropped, refused or upgraded, and its bytes stay until
+// it is set.
 func TestValueUndecodable(t *testing.T) {
 	text, number := sojourn.NewValue[string]("v"), sojourn.NewValue[int]("v")
 	upgrade := func(_ context.Context, name string, raw []byte, _ error) ([]byte, error) {

@@ -8,8 +8,8 @@ import (
 	"net/http"
 )
 
-// writer commits the session before the first byte that matters leaves, and keeps the
-// handler's page from following a commit that failed.
+// writer commits the session before the first byte that matters leaves, and keeps the handler's
+// page from following a commit that failed.
 type writer struct {
 	w    http.ResponseWriter
 	v    *visit

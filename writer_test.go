@@ -262,7 +262,8 @@ func TestWriterPanic(t *testing.T) {
 	})
 }
 
-// R48: data changed after the first byte are committed at the end; what needs a cookie is refused, and told.
+// R48: data changed after the first byte are committed at the end; what needs a cookie is refused,
+// and told.
 func TestWriterLateChanges(t *testing.T) {
 	g := newWebRig(t, nil, sojourn.Options{})
 	cookie := g.login("")
@@ -323,8 +324,8 @@ type hijackRecorder struct{ *httptest.ResponseRecorder }
 
 func (h *hijackRecorder) Hijack() (net.Conn, *bufio.ReadWriter, error) { return nil, nil, nil }
 
-// An upgrade that fails with the commit of a later change is answered by an error page, which has the
-// token that was in the header.
+// An upgrade that fails with the commit of a later change is answered by an error page, which has
+// the token that was in the header.
 func TestWriterHijackAfterLogin(t *testing.T) {
 	st := newFailingWrites()
 	g := newWebRig(t, st, sojourn.Options{})

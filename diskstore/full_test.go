@@ -29,7 +29,8 @@ func smallDisk(t *testing.T) (dir string, ok bool) {
 	return filepath.Join(at, "store"), true
 }
 
-// TestFullDisk fills a real small disk; without the right to mount one, the next test stands for it.
+// TestFullDisk fills a real small disk; without the right to mount one, the next test stands for
+// it.
 func TestFullDisk(t *testing.T) {
 	dir, ok := smallDisk(t)
 	if !ok {

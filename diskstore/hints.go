@@ -10,8 +10,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// Hints tell Sweep where to look. For each record that can expire there is at least one
-// entry in a file of hints/ that Sweep reads before the record's end, or right at it:
+// Hints tell Sweep where to look. For each record that can expire there is at least one entry in a
+// file of hints/ that Sweep reads before the record's end, or right at it:
 //
 //	 0   1  kind: 'r' record, 'g' guard
 //	 1   3  zero
@@ -20,16 +20,16 @@ import (
 //	28  32  Key.ID
 //	60   4  CRC-32C of all before it
 //
-// A file holds what ends within one minute (m), hour (h) or day (d) of UTC; its name is that
-// letter and the first minute of it since 1970, in ten digits. An entry goes to the
-// widest file that begins after now: so there are few files, and each entry is moved
-// at most three times before it is due. An end that moves away (a touch) is left where it
-// is, and filed anew when Sweep comes to it; one that moves nearer gets another entry.
-// So there are entries too many, but none too few: an entry is written before its record.
+// A file holds what ends within one minute (m), hour (h) or day (d) of UTC; its name is that letter
+// and the first minute of it since 1970, in ten digits. An entry goes to the widest file that
+// begins after now: so there are few files, and each entry is moved at most three times before it
+// is due. An end that moves away (a touch) is left where it is, and filed anew when Sweep comes to
+// it; one that moves nearer gets another entry. So there are entries too many, but none too few: an
+// entry is written before its record.
 //
-// Nothing here is synced: what a process has written is safe from its crash, and after a
-// crash of the machine, which the name of the machine's run in the file "boot" tells, the
-// next Sweep makes all entries anew.
+// Nothing here is synced: what a process has written is safe from its crash, and after a crash of
+// the machine, which the name of the machine's run in the file "boot" tells, the next Sweep makes
+// all entries anew.
 const hintSize = 64
 
 type hint struct {

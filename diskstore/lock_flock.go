@@ -9,8 +9,8 @@ import (
 
 const canLock = true
 
-// tryLock locks an open directory against other holders, which the system forgets when the
-// process ends, however it ends.
+// tryLock locks an open directory against other holders, which the system forgets when the process
+// ends, however it ends.
 func tryLock(f *os.File) (ok bool, err error) {
 	conn, err := f.SyscallConn()
 	if err != nil {

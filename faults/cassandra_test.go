@@ -10,7 +10,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// One node of three dies or stands still under load, and comes back: two agree without it, and nothing is lost.
+// One node of three dies or stands still under load, and comes back: two agree without it, and
+// nothing is lost.
 func TestCassandraNode(t *testing.T) {
 	for _, f := range []struct {
 		what string
@@ -39,7 +40,8 @@ func TestCassandraNode(t *testing.T) {
 	}
 }
 
-// restart starts a node that does not run. On a busy machine the others may not answer in the time that it gives them, and it ends again.
+// restart starts a node that does not run. On a busy machine the others may not answer in the time
+// that it gives them, and it ends again.
 func restart(s *servers.Server) (err error) {
 	for range 5 {
 		if s.PID() != 0 {

@@ -23,8 +23,9 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// R19, P11: the clock of the application is 90 s behind the server's, or before it: nothing but a server whose own clock is moved shows that
-// honestly, since a Go program's cannot be. Every life is as long as it should be, and visitors notice nothing.
+// R19, P11: the clock of the application is 90 s behind the server's, or before it: nothing but a
+// server whose own clock is moved shows that honestly, since a Go program's cannot be. Every life
+// is as long as it should be, and visitors notice nothing.
 func TestSkewedClock(t *testing.T) {
 	lib := skewLib(t)
 	for _, c := range []struct {
@@ -119,8 +120,8 @@ func doors(sessions *sojourn.Manager) http.Handler {
 	return sessions.Handler(mux)
 }
 
-// The server's clock is ten minutes ahead, and is put right. Nobody is signed out by that; those who do not want to wait until it
-// has caught up sign out, or in, at once.
+// The server's clock is ten minutes ahead, and is put right. Nobody is signed out by that; those
+// who do not want to wait until it has caught up sign out, or in, at once.
 func TestClockPutRight(t *testing.T) {
 	lib := skewLib(t)
 	for _, name := range []string{"postgres", "redis"} {
@@ -181,7 +182,8 @@ func TestClockPutRight(t *testing.T) {
 	}
 }
 
-// lives lets sessions of short life end at their time, neither at once nor long after, with the instants that a wrong clock would hand in, too.
+// lives lets sessions of short life end at their time, neither at once nor long after, with the
+// instants that a wrong clock would hand in, too.
 func lives(t *testing.T, s store.Store) {
 	t.Helper()
 	const life = 3 * time.Second

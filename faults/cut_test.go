@@ -14,9 +14,9 @@ import (
 // every is all engines.
 var every = []string{"redis", "valkey", "redis-sentinel", "redis-cluster", "postgres", "postgres-sql", "pgbouncer", "mariadb", "mysql", "cassandra"}
 
-// P8: the connection breaks under each kind of write, before the server got the request and after it did what it was asked.
-// The answer is then what was done, or "unknown", or "surely not" where that is so; and the
-// same call sent again is carried out once in all.
+// P8: the connection breaks under each kind of write, before the server got the request and after
+// it did what it was asked. The answer is then what was done, or "unknown", or "surely not" where
+// that is so; and the same call sent again is carried out once in all.
 func TestCuts(t *testing.T) {
 	for _, name := range every {
 		t.Run(name, func(t *testing.T) {
@@ -35,7 +35,8 @@ func TestCuts(t *testing.T) {
 	}
 }
 
-// cutAct breaks the connection under one act, at the round trip that the cut chooses, and reports whether there was one.
+// cutAct breaks the connection under one act, at the round trip that the cut chooses, and reports
+// whether there was one.
 func cutAct(t *testing.T, name string, r *row, n *wire.Network, s, direct store.Store, cut wire.Cut, i int) (struck bool) {
 	warm(t, s)
 	rec, other := pair(t, direct)
@@ -108,7 +109,8 @@ func (r *row) count(t *testing.T, err error) {
 	}
 }
 
-// A read whose connection breaks is answered rightly or not at all; never with "there is no such session".
+// A read whose connection breaks is answered rightly or not at all; never with "there is no such
+// session".
 func TestCutReads(t *testing.T) {
 	for _, name := range every {
 		t.Run(name, func(t *testing.T) {

@@ -18,12 +18,13 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// window is how long before a failure Redis may have acknowledged what a failover loses: its replicas lag
-// by less than that, on a machine whose cores are busy.
+// window is how long before a failure Redis may have acknowledged what a failover loses: its
+// replicas lag by less than that, on a machine whose cores are busy.
 const window = time.Second
 
-// A master dies or stands still under load and a replica takes over. Replication is not waited for, so what was acknowledged just before may
-// be lost, and what was ended just before may live again; what was acknowledged earlier may not.
+// A master dies or stands still under load and a replica takes over. Replication is not waited for,
+// so what was acknowledged just before may be lost, and what was ended just before may live again;
+// what was acknowledged earlier may not.
 func TestFailover(t *testing.T) {
 	for _, name := range []string{"redis-sentinel", "redis-cluster"} {
 		for _, f := range []struct {
@@ -78,7 +79,8 @@ func failover(t *testing.T, m *machine, what string, wait bool, hurt func(*serve
 	}
 	out := s.run(t, stores...)
 	if hung {
-		// For a while there were two masters, and a session that was begun at one was not to be found at the other.
+		// For a while there were two masters, and a session that was begun at one was not to be
+		// found at the other.
 		told := len(out.site.Breaches)
 		out.site.Breaches = slices.DeleteFunc(out.site.Breaches, func(b string) bool { return b == site.ToldSignedOut })
 		t.Logf("%d visitors were told to be signed out, and were not", told-len(out.site.Breaches))
@@ -149,7 +151,8 @@ func steady(t *testing.T, m *machine) {
 	})
 }
 
-// ask sends one command to a Redis server, on a connection of its own, and gives the answer's text; "" if there is none within a second.
+// ask sends one command to a Redis server, on a connection of its own, and gives the answer's text;
+// "" if there is none within a second.
 func ask(s *servers.Server, args ...string) string { return strings.Join(askAll(s, args...), "\n") }
 
 // askAll is ask for a list.

@@ -50,7 +50,8 @@ func start(t testing.TB, name string) *machine {
 	return m
 }
 
-// needs are the servers, by the names that the command servers has for them, without which a machine cannot be.
+// needs are the servers, by the names that the command servers has for them, without which a
+// machine cannot be.
 var needs = map[string][]string{"postgres-sql": {"postgres"}, "pgbouncer": {"postgres"}, "cassandra": {"cassandra-cluster"}}
 
 // skip skips what the user goes without.

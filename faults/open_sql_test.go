@@ -78,7 +78,8 @@ func connectMySQL(t testing.TB, m *machine, n *wire.Network) store.Store {
 	return s
 }
 
-// pgxConfig is for the machine's server by way of the network. Behind PgBouncer, statements have no names: its version may be too old for them.
+// pgxConfig is for the machine's server by way of the network. Behind PgBouncer, statements have no
+// names: its version may be too old for them.
 func pgxConfig(t testing.TB, m *machine, n *wire.Network) *pgxpool.Config {
 	t.Helper()
 	c, err := pgxpool.ParseConfig(m.address(t, n))

@@ -13,8 +13,9 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// A sign-in is on its way to the engine while the user's sessions are revoked, by another node and acknowledged. It began
-// before that, so nothing of it survives: neither for its visitor nor in the store.
+// A sign-in is on its way to the engine while the user's sessions are revoked, by another node and
+// acknowledged. It began before that, so nothing of it survives: neither for its visitor nor in the
+// store.
 func TestOvertaken(t *testing.T) {
 	for _, name := range every {
 		t.Run(name, func(t *testing.T) {
@@ -60,8 +61,8 @@ func overtake(n *wire.Network, delay time.Duration, rest func(), act func() erro
 	return <-done
 }
 
-// answers looks at what the store itself says: it refuses, or tells of the revocation in the act's own step, also when it is
-// asked again.
+// answers looks at what the store itself says: it refuses, or tells of the revocation in the act's
+// own step, also when it is asked again.
 func answers(t *testing.T, n *wire.Network, s store.Store, limit int, delay time.Duration, user string, revoke func() store.Revoked) {
 	t.Helper()
 	rec := newRecord(user)

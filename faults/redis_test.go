@@ -38,8 +38,8 @@ func TestScriptsFlushed(t *testing.T) {
 	}
 }
 
-// The slot of a busy user moves between two masters, back and forth, under load: MOVED, ASK and, where a script's keys are here
-// and there, TRYAGAIN.
+// The slot of a busy user moves between two masters, back and forth, under load: MOVED, ASK and,
+// where a script's keys are here and there, TRYAGAIN.
 func TestSlotMoves(t *testing.T) {
 	m := start(t, "redis-cluster")
 	steady(t, m)
@@ -218,8 +218,8 @@ func TestOutOfMemory(t *testing.T) {
 	report(r)
 }
 
-// P13: a session that was revoked on another node is not served from this node's cache for longer than the store says; not when the
-// server hangs either.
+// P13: a session that was revoked on another node is not served from this node's cache for longer
+// than the store says; not when the server hangs either.
 func TestCachedReads(t *testing.T) {
 	const keep = 2 * time.Second
 	m := start(t, "redis")

@@ -20,8 +20,9 @@ import (
 
 var sqlEngines = []string{"postgres", "postgres-sql", "mariadb", "mysql"}
 
-// Touches, updates and sign-ins of short sessions run against sweeps of the same rows. Deadlocks are the store's own matter: no caller
-// sees one, and no sweep takes a session whose life was just extended.
+// Touches, updates and sign-ins of short sessions run against sweeps of the same rows. Deadlocks
+// are the store's own matter: no caller sees one, and no sweep takes a session whose life was just
+// extended.
 func TestSweepStorm(t *testing.T) {
 	for _, name := range sqlEngines {
 		t.Run(name, func(t *testing.T) {
@@ -124,7 +125,8 @@ func mysqlAdmin(t *testing.T, m *machine) *sql.DB {
 	return db
 }
 
-// Nobody gives the store a connection: the write was surely not applied, and the store works again when there is one.
+// Nobody gives the store a connection: the write was surely not applied, and the store works again
+// when there is one.
 func TestExhaustedPool(t *testing.T) {
 	m := start(t, "postgres")
 	m.open(t, network(t)) // migrates
@@ -156,7 +158,8 @@ func TestExhaustedPool(t *testing.T) {
 	}
 }
 
-// starved wants every write of a store without connections to be surely not applied, and applied once there are some.
+// starved wants every write of a store without connections to be surely not applied, and applied
+// once there are some.
 func starved(t *testing.T, scenario, engine string, s store.Store, feed func()) {
 	t.Helper()
 	rec, r := newRecord(newUser()), row{scenario: scenario, engine: engine}
@@ -219,7 +222,8 @@ func TestTooManyConnections(t *testing.T) {
 	}
 }
 
-// An administrator ends all connections, again and again, and then restarts the server in good order.
+// An administrator ends all connections, again and again, and then restarts the server in good
+// order.
 func TestAdministrator(t *testing.T) {
 	for _, name := range []string{"postgres", "mariadb"} {
 		t.Run(name, func(t *testing.T) {

@@ -24,7 +24,8 @@ type storm struct {
 	timeout time.Duration
 	// strike is what happens. It must leave the machine such that it recovers.
 	strike func()
-	// settle returns the store that is read afterwards, when the machine is whole again; nil stands for the first.
+	// settle returns the store that is read afterwards, when the machine is whole again; nil stands
+	// for the first.
 	settle func() store.Store
 }
 
@@ -92,7 +93,8 @@ func (s storm) run(t *testing.T, stores ...store.Store) outcome {
 	return out
 }
 
-// work lets the load go on for a while, and longer on a slow machine: until enough was acknowledged to prove something.
+// work lets the load go on for a while, and longer on a slow machine: until enough was acknowledged
+// to prove something.
 func (s storm) work(l *law.Log, shop *site.Site) {
 	time.Sleep(s.calm)
 	writes, changes := l.Counts().Acked, shop.Acked()
@@ -145,7 +147,8 @@ func (m *machine) stores(t *testing.T) (all []store.Store) {
 	return all
 }
 
-// P12: a server that is killed under load keeps all that it acknowledged, and nothing that it ended.
+// P12: a server that is killed under load keeps all that it acknowledged, and nothing that it
+// ended.
 func TestKilledServer(t *testing.T) {
 	for _, name := range single {
 		t.Run(name, func(t *testing.T) {
@@ -177,7 +180,8 @@ func TestPausedServer(t *testing.T) {
 	}
 }
 
-// Connections break all the time: before a request arrives, after it was carried out, on one side only, all at once.
+// Connections break all the time: before a request arrives, after it was carried out, on one side
+// only, all at once.
 func TestBrokenConnections(t *testing.T) {
 	for _, name := range []string{"redis", "redis-cluster", "postgres", "pgbouncer", "mariadb", "mysql", "cassandra"} {
 		t.Run(name, func(t *testing.T) {

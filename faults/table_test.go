@@ -69,7 +69,8 @@ func (r row) cells() []string {
 		fmt.Sprint(r.lost), fmt.Sprint(r.resurrected), outage, r.note}
 }
 
-// TestMain runs the tests, takes the servers down, and prints the table; with SOJOURN_FAULTS_UPDATE it also goes into docs/faults.md.
+// TestMain runs the tests, takes the servers down, and prints the table; with SOJOURN_FAULTS_UPDATE
+// it also goes into docs/faults.md.
 func TestMain(m *testing.M) {
 	mysql.SetLogger(&mysql.NopLogger{}) // it tells of each broken connection
 	code := m.Run()

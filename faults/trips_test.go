@@ -15,7 +15,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// trips says how many round trips each act may take, when its connection is warm: docs/engines.md, section 2.
+// trips says how many round trips each act may take, when its connection is warm: docs/engines.md,
+// section 2.
 type trips map[string]int
 
 // most returns the bound of an act: that of its whole name, else of its first word, else 1.
@@ -90,7 +91,8 @@ var began int
 // before says that what was done so far is no part of the act.
 func before(n *wire.Network) { began = n.Turns() }
 
-// turns returns the round trips of an act: the median of several, for a driver may talk to its server meanwhile.
+// turns returns the round trips of an act: the median of several, for a driver may talk to its
+// server meanwhile.
 func turns(n *wire.Network, once func()) int {
 	const times = 9
 	var counts []int
@@ -102,8 +104,8 @@ func turns(n *wire.Network, once func()) int {
 	return counts[times/2]
 }
 
-// login counts a sign-in with a full manager above the store: in a new browser, and in one that has a visitor's session, which
-// the request reads first.
+// login counts a sign-in with a full manager above the store: in a new browser, and in one that has
+// a visitor's session, which the request reads first.
 func login(t *testing.T, n *wire.Network, s store.Store, check func(string, func())) {
 	t.Helper()
 	keys, err := sojourn.NewKeyRing(sojourn.NewKey())

@@ -83,8 +83,8 @@ func TestDamagedClock(t *testing.T) {
 
 var errDisk = errors.New("disk on fire")
 
-// TestUnknownOutcome has syncs that fail though the batch can be seen. Whoever tries again must not be told
-// that all is well before it is.
+// TestUnknownOutcome has syncs that fail though the batch can be seen. Whoever tries again must not
+// be told that all is well before it is.
 func TestUnknownOutcome(t *testing.T) {
 	retries := map[string]func(s store.Store, rec store.Record) error{
 		"create": func(s store.Store, rec store.Record) error {

@@ -26,8 +26,8 @@ func sample(apart bool) (e entry, key []byte) {
 	return e, append(key, e.Key.ID[:]...)
 }
 
-// FuzzEntry decodes any bytes, with the checksum made right so that they come far enough. What decodes must be
-// what encoding gives, byte for byte, and no changed byte may pass.
+// FuzzEntry decodes any bytes, with the checksum made right so that they come far enough. What
+// decodes must be what encoding gives, byte for byte, and no changed byte may pass.
 func FuzzEntry(f *testing.F) {
 	for _, apart := range []bool{false, true} {
 		e, key := sample(apart)

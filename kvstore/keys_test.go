@@ -50,8 +50,8 @@ func alive(t testing.TB, s store.Store, k store.Key) bool {
 	return err == nil
 }
 
-// TestPrefix has stores side by side whose prefixes begin one another, with
-// the same users, and an application's own keys.
+// TestPrefix has stores side by side whose prefixes begin one another, with the same users, and an
+// application's own keys.
 func TestPrefix(t *testing.T) {
 	db := new(kvtest.Memory)
 	own := []kvstore.Op{{Key: []byte("a"), Value: []byte("app")}, {Key: []byte("a\x01"), Value: []byte("app")}, {Key: []byte("a0s"), Value: []byte("app")}}
@@ -146,8 +146,8 @@ func TestNothingStays(t *testing.T) {
 	})
 }
 
-// TestSweepCost counts what a sweep asks the engine for: as much beside many live
-// records as beside few, though it met all of them once when they were touched.
+// TestSweepCost counts what a sweep asks the engine for: as much beside many live records as beside
+// few, though it met all of them once when they were touched.
 func TestSweepCost(t *testing.T) {
 	cost := func(live int) (c kvtest.Counts) {
 		synctest.Test(t, func(t *testing.T) {

@@ -118,7 +118,7 @@ func (e *engine) Create(ctx context.Context, r *store.Record, adm store.Admissio
 		switch {
 		case err != nil && !taken:
 			return a, err
-		case !taken && told && outcomes[outcome] == nil:
+		case !taken && told && outcomes[outcome] == nil && outcome != toldLifeless: // which has met no key
 			return a, nil
 		}
 		// Refused, or the clock was out of reach: but if the record is there, that comes first.

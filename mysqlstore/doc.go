@@ -15,8 +15,8 @@
 // Each method is one statement on InnoDB, one trip, outside of transactions. More are a user's
 // first sign-in (three), a sign-in that was refused (two) or has to end others (six, and one for
 // each), and records of more than 32 KiB, whose data has a table of its own so that a touch neither
-// reads nor logs it (four). The statements stand in the folder sql, one file each. The answer of
-// a statement says what it found, by LAST_INSERT_ID. Gets that wait at the same moment share a
+// reads nor logs it (four). The statements stand in the folder sql, one file each. The answer of a
+// statement says what it found, by LAST_INSERT_ID. Gets that wait at the same moment share a
 // statement; see [Options.Lanes].
 //
 // Limits and revocations are exact with any number of processes: a row for each user, the guard, is

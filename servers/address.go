@@ -10,9 +10,9 @@ import (
 
 const localhost = "127.0.0.1"
 
-// freePort claims a port of 127.0.0.1 that nobody listens on, and likewise the port above it by also,
-// unless that is 0. Ports are drawn from below those that the kernel gives to clients, so that no
-// outgoing connection takes one while its server is down.
+// freePort claims a port of 127.0.0.1 that nobody listens on, and likewise the port above it by
+// also, unless that is 0. Ports are drawn from below those that the kernel gives to clients, so
+// that no outgoing connection takes one while its server is down.
 func (s *Server) freePort(also int) (int, error) {
 	for range 1000 {
 		port := 11000 + rand.IntN(11000)
@@ -35,8 +35,8 @@ func (s *Server) port(wanted, also int) (int, error) {
 }
 
 // claim keeps a port or address for this process until the server is closed: what is free now could
-// be taken by another process that looks at the same moment, or while the server is down. An abstract
-// socket is such a claim; the kernel takes it back when the process ends.
+// be taken by another process that looks at the same moment, or while the server is down. An
+// abstract socket is such a claim; the kernel takes it back when the process ends.
 func (s *Server) claim(what string) bool {
 	l, err := net.Listen("unix", "@sojourn-servers/"+what)
 	if err != nil {

@@ -34,10 +34,11 @@ const (
 type CassandraOptions struct {
 	// Nodes is their number, 1 to 9; 0 means 1.
 	Nodes int
-	// Durable makes each write wait for the sync of the commit log, so that a killed node keeps what
-	// it acknowledged. False syncs every ten seconds.
+	// Durable makes each write wait for the sync of the commit log, so that a killed node keeps
+	// what it acknowledged. False syncs every ten seconds.
 	Durable bool
-	// Config are more lines of cassandra.yaml; they may not repeat a setting that is there. nil adds none.
+	// Config are more lines of cassandra.yaml; they may not repeat a setting that is there. nil
+	// adds none.
 	Config []string
 }
 

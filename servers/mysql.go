@@ -11,8 +11,8 @@ import (
 	"github.com/sojourn-go/sojourn/servers/internal/programs"
 )
 
-// MySQLOptions are options of [MySQL] and [MariaDB]. The zero value is a server that syncs each commit and
-// keeps no binary log.
+// MySQLOptions are options of [MySQL] and [MariaDB]. The zero value is a server that syncs each
+// commit and keeps no binary log.
 type MySQLOptions struct {
 	// Port to listen on; 0 takes a free one.
 	Port int
@@ -44,7 +44,8 @@ func MySQL(ctx context.Context, opts *MySQLOptions) (*Server, error) {
 	})
 }
 
-// MariaDB starts a MariaDB server, with the database that its URL names and root without a password.
+// MariaDB starts a MariaDB server, with the database that its URL names and root without a
+// password.
 func MariaDB(ctx context.Context, opts *MySQLOptions) (*Server, error) {
 	s, err := launch(ctx, "mariadb", func(ctx context.Context, s *Server) error {
 		installer, err := programs.Find(programs.MariaDBCreate)

@@ -79,13 +79,13 @@ func Postgres(ctx context.Context, opts *PostgresOptions) (*Server, error) {
 type PgBouncerOptions struct {
 	// Port to listen on; 0 takes a free one.
 	Port int
-	// Config are more lines of the section [pgbouncer], such as "default_pool_size = 5"; a later line
-	// wins over an earlier one and over ours. nil adds none.
+	// Config are more lines of the section [pgbouncer], such as "default_pool_size = 5"; a later
+	// line wins over an earlier one and over ours. nil adds none.
 	Config []string
 }
 
-// PgBouncer starts PgBouncer in transaction mode in front of a server that [Postgres] started. Whoever
-// connects, the connections behind it are those of the one user.
+// PgBouncer starts PgBouncer in transaction mode in front of a server that [Postgres] started.
+// Whoever connects, the connections behind it are those of the one user.
 func PgBouncer(ctx context.Context, postgres *Server, opts *PgBouncerOptions) (*Server, error) {
 	if opts == nil {
 		opts = &PgBouncerOptions{}

@@ -33,8 +33,8 @@ type process struct {
 	end chan struct{} // closed when it has ended
 }
 
-// spawner starts all children on one thread. The kernel ties "die with the parent" to the
-// thread that forked, so that thread may end only with this process.
+// spawner starts all children on one thread. The kernel ties "die with the parent" to the thread
+// that forked, so that thread may end only with this process.
 var spawner = sync.OnceValue(func() chan<- func() {
 	work := make(chan func())
 	go func() {
@@ -52,8 +52,8 @@ func spawn(cmd *exec.Cmd) error {
 	return <-result
 }
 
-// Harness makes the command's process die with this one, however this one ends, and starts it.
-// The caller waits for it.
+// Harness makes the command's process die with this one, however this one ends, and starts it. The
+// caller waits for it.
 func Harness(cmd *exec.Cmd) error {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
@@ -62,8 +62,8 @@ func Harness(cmd *exec.Cmd) error {
 	return spawn(cmd)
 }
 
-// build makes the command ready to start: in a group of its own, so that Ctrl-C reaches us
-// and not the servers.
+// build makes the command ready to start: in a group of its own, so that Ctrl-C reaches us and not
+// the servers.
 func (c *command) build() *exec.Cmd {
 	cmd := exec.Command(c.argv[0], c.argv[1:]...)
 	cmd.Env = append(os.Environ(), c.env...)
@@ -91,8 +91,8 @@ func (c *command) run(ctx context.Context) error {
 
 var errEnded = errors.New("it ended before it answered")
 
-// start starts the program and waits until it answers. It fails when it ends before, or when
-// the context is done.
+// start starts the program and waits until it answers. It fails when it ends before, or when the
+// context is done.
 func (p *process) start(ctx context.Context) (version string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -153,8 +153,8 @@ func (p *process) pid() int {
 	return p.cmd.Process.Pid
 }
 
-// signal sends the signal to the process and all its children, for a server that forks has to
-// stop, go on and die as a whole.
+// signal sends the signal to the process and all its children, for a server that forks has to stop,
+// go on and die as a whole.
 func (p *process) signal(sig syscall.Signal) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

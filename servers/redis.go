@@ -11,13 +11,13 @@ import (
 )
 
 // RedisOptions are options of [Redis], [Valkey] and of each node of their clusters. The zero value
-// is a server that loses no acknowledged write to SIGKILL: it appends each to its log with
-// fsync, and evicts nothing.
+// is a server that loses no acknowledged write to SIGKILL: it appends each to its log with fsync,
+// and evicts nothing.
 type RedisOptions struct {
 	// Port to listen on; 0 takes a free one.
 	Port int
-	// Config are more lines of the configuration file, such as "maxmemory 10mb"; a later line wins over
-	// an earlier one and over ours. nil adds none.
+	// Config are more lines of the configuration file, such as "maxmemory 10mb"; a later line wins
+	// over an earlier one and over ours. nil adds none.
 	Config []string
 }
 

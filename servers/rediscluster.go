@@ -13,7 +13,8 @@ import (
 	"github.com/sojourn-go/sojourn/servers/internal/programs"
 )
 
-// RedisClusterOptions are options of [RedisCluster]. The zero value is good for tests that kill nothing.
+// RedisClusterOptions are options of [RedisCluster]. The zero value is good for tests that kill
+// nothing.
 type RedisClusterOptions struct {
 	// NodeTimeout is how long a node may be silent before the others replace it; 0 means 5 seconds.
 	// Below a second, a loaded machine sees failovers that nobody asked for.
@@ -91,9 +92,11 @@ func replicates(ctx context.Context, addr string) error {
 	return nil
 }
 
-// SentinelOptions are options of [RedisSentinel]. The zero value is good for tests that kill nothing.
+// SentinelOptions are options of [RedisSentinel]. The zero value is good for tests that kill
+// nothing.
 type SentinelOptions struct {
-	// DownAfter is how long a master may be silent before the sentinels replace it; 0 means 5 seconds.
+	// DownAfter is how long a master may be silent before the sentinels replace it; 0 means 5
+	// seconds.
 	DownAfter time.Duration
 	// FailoverTimeout bounds each step of a failover and delays the next try; 0 means 10 seconds.
 	FailoverTimeout time.Duration

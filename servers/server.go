@@ -12,15 +12,15 @@ import (
 	"time"
 )
 
-// How long a server may take to answer where the caller's context says nothing shorter, and to end in
-// good order. Both are bounds for a machine under load, not times to expect.
+// How long a server may take to answer where the caller's context says nothing shorter, and to end
+// in good order. Both are bounds for a machine under load, not times to expect.
 const (
 	startWithin = 5 * time.Minute
 	stopWithin  = 30 * time.Second
 )
 
-// A Server is one process of a server, over all its starts: address and data stay. Its methods may be
-// called from several goroutines.
+// A Server is one process of a server, over all its starts: address and data stay. Its methods may
+// be called from several goroutines.
 type Server struct {
 	Name    string        // what it is, such as "redis" or "cassandra 2"
 	Addr    string        // host and port
@@ -39,8 +39,8 @@ type Server struct {
 // PID is the id of the server's process, 0 when none runs.
 func (s *Server) PID() int { return s.proc.pid() }
 
-// Kill ends the server and its children with SIGKILL and returns when they are gone. The data
-// stay. It fails when the server does not run.
+// Kill ends the server and its children with SIGKILL and returns when they are gone. The data stay.
+// It fails when the server does not run.
 func (s *Server) Kill() error {
 	s.proc.mu.Lock()
 	defer s.proc.mu.Unlock()
@@ -51,14 +51,15 @@ func (s *Server) Kill() error {
 	return nil
 }
 
-// Pause stops the server and its children with SIGSTOP: connections stay open and nothing is answered.
+// Pause stops the server and its children with SIGSTOP: connections stay open and nothing is
+// answered.
 func (s *Server) Pause() error { return s.fail("pause", s.proc.signal(syscall.SIGSTOP)) }
 
 // Resume lets a paused server go on.
 func (s *Server) Resume() error { return s.fail("resume", s.proc.signal(syscall.SIGCONT)) }
 
-// Stop ends the server in good order, paused or not. One that has not ended after 30 seconds is killed,
-// which is an error. It does nothing when the server does not run. The data stay.
+// Stop ends the server in good order, paused or not. One that has not ended after 30 seconds is
+// killed, which is an error. It does nothing when the server does not run. The data stay.
 func (s *Server) Stop() error { return s.fail("stop", s.proc.quit(stopWithin)) }
 
 // Start starts a server that was stopped or killed, at the same address with the same data, and
@@ -101,7 +102,8 @@ func (s *Server) Log() string { return s.proc.tail() }
 // Dir is the folder with the server's data, configuration and log.
 func (s *Server) Dir() string { return s.dir.path }
 
-// Close kills the server, removes its data and gives its address back. Calling it again does nothing.
+// Close kills the server, removes its data and gives its address back. Calling it again does
+// nothing.
 func (s *Server) Close() error {
 	var err error
 	s.closing.Do(func() {
@@ -144,8 +146,8 @@ func (c *Cluster) Node(addr string) *Server {
 	return nil
 }
 
-// Addrs are the addresses of the nodes, or of the sentinels where there are any: those that
-// a client is given.
+// Addrs are the addresses of the nodes, or of the sentinels where there are any: those that a
+// client is given.
 func (c *Cluster) Addrs() []string {
 	list := c.Nodes
 	if c.Sentinels != nil {
@@ -179,8 +181,8 @@ func (c *Cluster) assemble(began time.Time, err error) (*Cluster, error) {
 	return c, nil
 }
 
-// launch makes a folder, prepares the server in it, and starts it. What prepare claims is given back
-// when anything fails.
+// launch makes a folder, prepares the server in it, and starts it. What prepare claims is given
+// back when anything fails.
 func launch(ctx context.Context, name string, prepare func(ctx context.Context, s *Server) error) (*Server, error) {
 	ctx, cancel := context.WithTimeout(ctx, startWithin)
 	defer cancel()

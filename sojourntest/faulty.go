@@ -37,8 +37,9 @@ const (
 //	… // every page that needs its session fails
 //	st.Heal()
 //
-// A manager tries an outage again at once, and after ten failed acts in a row it leaves the store alone for a second,
-// also when it works again: in a bubble of testing/synctest that second costs nothing.
+// A manager tries an outage again at once, and after ten failed acts in a row it leaves the store
+// alone for a second, also when it works again: in a bubble of testing/synctest that second costs
+// nothing.
 type Faulty struct {
 	store.Store
 
@@ -49,12 +50,12 @@ type Faulty struct {
 
 var _ store.Store = (*Faulty)(nil)
 
-// Fail makes ops, or all operations if none is named, fail with err before they do anything, until Heal.
-// Usual errors are [store.ErrUnavailable] and, for a store that is full, [store.ErrFull].
+// Fail makes ops, or all operations if none is named, fail with err before they do anything, until
+// Heal. Usual errors are [store.ErrUnavailable] and, for a store that is full, [store.ErrFull].
 func (f *Faulty) Fail(err error, ops ...Op) { f.set(&f.before, err, ops) }
 
-// FailAfter makes ops, or all operations if none is named, do their work and then fail with err: an answer that was lost, which is
-// [store.ErrIndeterminate].
+// FailAfter makes ops, or all operations if none is named, do their work and then fail with err: an
+// answer that was lost, which is [store.ErrIndeterminate].
 func (f *Faulty) FailAfter(err error, ops ...Op) { f.set(&f.after, err, ops) }
 
 // Heal ends all failures.
@@ -64,7 +65,8 @@ func (f *Faulty) Heal() {
 	f.before, f.after = nil, nil
 }
 
-// Calls returns how often ops, or all operations if none is named, were called: for tests that a page costs nothing.
+// Calls returns how often ops, or all operations if none is named, were called: for tests that a
+// page costs nothing.
 func (f *Faulty) Calls(ops ...Op) (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -16,9 +16,9 @@ import (
 // Origin is the site that a URL without scheme and host, such as "/cart", belongs to.
 const Origin = "https://example.com"
 
-// A State brings a new session into the state that a test begins with. [User] and [With] make the usual
-// ones; any such function will do. They run in their order: User before With, since a sign-in drops the
-// values from before.
+// A State brings a new session into the state that a test begins with. [User] and [With] make the
+// usual ones; any such function will do. They run in their order: User before With, since a sign-in
+// drops the values from before.
 type State func(context.Context, *sojourn.Session) error
 
 // User signs the user in.
@@ -31,13 +31,13 @@ func With[T any](value sojourn.Value[T], x T) State {
 	return func(_ context.Context, s *sojourn.Session) error { return value.Set(s, x) }
 }
 
-// Request makes a request as a server receives it, like [httptest.NewRequest], with the cookie of a new session
-// in the given state; without states it is a visitor's first. A body is sent as a form unless the test
-// sets another Content-Type. The request says that it comes from the site's own pages
-// (Sec-Fetch-Site: same-origin), as a browser would.
+// Request makes a request as a server receives it, like [httptest.NewRequest], with the cookie of a
+// new session in the given state; without states it is a visitor's first. A body is sent as a form
+// unless the test sets another Content-Type. The request says that it comes from the site's own
+// pages (Sec-Fetch-Site: same-origin), as a browser would.
 //
-// The session is made by m's own Handler in m's own store, where requests find it. What fails ends the
-// test; so does a custom transport, whose tokens only the program can place.
+// The session is made by m's own Handler in m's own store, where requests find it. What fails ends
+// the test; so does a custom transport, whose tokens only the program can place.
 func Request(t testing.TB, m *sojourn.Manager, method, url string, body io.Reader, states ...State) *http.Request {
 	t.Helper()
 	r := newRequest(t, method, url, body)

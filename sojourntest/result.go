@@ -36,14 +36,15 @@ func (c TokenChange) String() string {
 type Outcome struct {
 	// Token is what happened to the client's token.
 	Token TokenChange
-	// Session is what the client's next request finds: read it with User, [sojourn.Value.Get] and so on.
-	// It is loaded, and looking at it does not count as use.
+	// Session is what the client's next request finds: read it with User, [sojourn.Value.Get] and
+	// so on. It is loaded, and looking at it does not count as use.
 	Session *sojourn.Session
 }
 
-// Result is what a response of m's handler did. resp.Request is the request that it answers: [Serve] and
-// [Client] set it; without one, the response is taken for a visitor's first. The session is opened as the next request would open
-// it, which m's observer sees. A store that fails ends the test.
+// Result is what a response of m's handler did. resp.Request is the request that it answers:
+// [Serve] and [Client] set it; without one, the response is taken for a visitor's first. The
+// session is opened as the next request would open it, which m's observer sees. A store that fails
+// ends the test.
 func Result(t testing.TB, m *sojourn.Manager, resp *http.Response) Outcome {
 	t.Helper()
 	r := resp.Request
@@ -98,8 +99,8 @@ func after(t testing.TB, r *http.Request, cookies map[string]string) *http.Reque
 	return next
 }
 
-// removes reports whether one of the removed cookies is m's: then m takes it away, too, from a client whose
-// token it does not know.
+// removes reports whether one of the removed cookies is m's: then m takes it away, too, from a
+// client whose token it does not know.
 func removes(t testing.TB, m *sojourn.Manager, r *http.Request, names []string) bool {
 	t.Helper()
 	for _, name := range names {

@@ -19,10 +19,10 @@ type Store interface {
 
 	// Create inserts rec at rec.Key with Version 1 if no live record is there. Where rec.User is
 	// not empty, adm is checked in the same atomic step (else it is ignored). A record without life
-	// left is accepted and never lives. Errors: [ErrExists], [ErrLimit], [ErrRevoked], [ErrFull].
-	// Sending the same rec (same Key and Writer) again after it was applied, and before any other
-	// write to it, returns nil, and no handles. Checks come in this order: replay, exists, revoked,
-	// limit.
+	// left is accepted, after all checks, and never lives; nobody is evicted for it. Errors:
+	// [ErrExists], [ErrLimit], [ErrRevoked], [ErrFull]. Sending the same rec (same Key and Writer)
+	// again after it was applied, and before any other write to it, returns nil, and no handles.
+	// Checks come in this order: replay, exists, revoked, limit.
 	Create(ctx context.Context, rec Record, adm Admission) (Admitted, error)
 
 	// Get returns the live record at key and the store's present time. The record's bytes belong to
@@ -130,8 +130,8 @@ type Admission struct {
 	Known time.Time
 }
 
-// Age is how long ago the sign-in began; 0 where Began is zero, and only there: a sign-in that began
-// within the present tick of the clock is 1 ns old, for a Revoke at that instant refuses it.
+// Age is how long ago the sign-in began; 0 where Began is zero, and only there: a sign-in that
+// began within the present tick of the clock is 1 ns old, for a Revoke at that instant refuses it.
 func (a *Admission) Age() time.Duration {
 	if a.Began.IsZero() {
 		return 0

@@ -10,9 +10,9 @@ import (
 )
 
 // Fail makes this request's commit fail with err, which is not nil: none of its changes is written,
-// and below [sojourn.Manager.Handler] the answer is that of [sojourn.Options].OnError. It is for code
-// that has no way to return an error to the handler; [sojourn.Session.Discard] undoes it. Of several
-// errors the first counts. It panics if s is not loaded.
+// and below [sojourn.Manager.Handler] the answer is that of [sojourn.Options].OnError. It is for
+// code that has no way to return an error to the handler; [sojourn.Session.Discard] undoes it. Of
+// several errors the first counts. It panics if s is not loaded.
 func Fail(s *sojourn.Session, err error) { door.Fail(s, err) }
 
 // Refresh makes this request count as use of the session, though it was told to peek, and sends a
@@ -21,8 +21,8 @@ func Fail(s *sojourn.Session, err error) { door.Fail(s, err) }
 func Refresh(s *sojourn.Session) { door.Refresh(s) }
 
 // Binary encodes values of a type T by their own methods where *T has both:
-// [encoding.BinaryMarshaler] (or [encoding.BinaryAppender]) and [encoding.BinaryUnmarshaler]. Others
-// it encodes as JSON.
+// [encoding.BinaryMarshaler] (or [encoding.BinaryAppender]) and [encoding.BinaryUnmarshaler].
+// Others it encodes as JSON.
 var Binary sojourn.Codec = binaryCodec{}
 
 type binaryCodec struct{}

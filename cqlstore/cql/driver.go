@@ -26,9 +26,9 @@ type Driver interface {
 	// AwaitSchemaAgreement waits until the nodes agree about the schema.
 	AwaitSchemaAgreement(ctx context.Context) error
 
-	// Harmless reports whether an error of CAS means that surely nothing was written: the request never left
-	// this process, or the server found too few replicas for the serial level, which it looks for
-	// first. (Too few for the commit's level may mean that Paxos has decided already.)
+	// Harmless reports whether an error of CAS means that surely nothing was written: the request
+	// never left this process, or the server found too few replicas for the serial level, which it
+	// looks for first. (Too few for the commit's level may mean that Paxos has decided already.)
 	Harmless(err error) bool
 }
 

@@ -1,5 +1,5 @@
-// Command quickstart is the program of the README: a page that counts visits and
-// a sign-in that survives overlapping requests.
+// Command quickstart is the program of the README: a page that counts visits and a sign-in that
+// survives overlapping requests.
 package main
 
 import (

@@ -81,7 +81,8 @@ func (sh *shop) confirmPage(w http.ResponseWriter, r *http.Request, s *sojourn.S
 	return sh.render(w, r, s, "confirm.html", "Is it you?", entry{Next: local(r.FormValue("next")), User: s.User()})
 }
 
-// confirm signs the session's own user in once more, which makes the sign-in fresh and keeps the cart.
+// confirm signs the session's own user in once more, which makes the sign-in fresh and keeps the
+// cart.
 func (sh *shop) confirm(w http.ResponseWriter, r *http.Request, s *sojourn.Session) error {
 	next := local(r.PostFormValue("next"))
 	if !checkPassword(s.User(), r.PostFormValue("password")) {

@@ -95,9 +95,9 @@ func (sh *shop) issueToken(w http.ResponseWriter, r *http.Request, s *sojourn.Se
 	return back(w, r, "/devices")
 }
 
-// newTokenCookie carries a new token over the redirect to the page that shows it, so that reloading that page makes no
-// second one. The token goes to this browser in any case; kept in the session it would be in the store, which
-// has nothing else that opens anything.
+// newTokenCookie carries a new token over the redirect to the page that shows it, so that reloading
+// that page makes no second one. The token goes to this browser in any case; kept in the session it
+// would be in the store, which has nothing else that opens anything.
 func newTokenCookie(r *http.Request, token string, seconds int) *http.Cookie {
 	return &http.Cookie{
 		Name: "shop-new-token", Value: token, Path: "/devices", MaxAge: seconds,
@@ -136,7 +136,8 @@ func writeJSON(w http.ResponseWriter, status int, x any) {
 	_ = json.NewEncoder(w).Encode(x) // a client that went away
 }
 
-// browserName reads a User-Agent roughly: enough to tell one's own devices apart. It proves nothing.
+// browserName reads a User-Agent roughly: enough to tell one's own devices apart. It proves
+// nothing.
 func browserName(agent string) string {
 	first := func(names ...string) string {
 		for i := 0; i < len(names); i += 2 {

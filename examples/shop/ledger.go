@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// account is a demo user. A real shop keeps a slow hash of the password, not the password, and shows
-// it to nobody.
+// account is a demo user. A real shop keeps a slow hash of the password, not the password, and
+// shows it to nobody.
 type account struct{ ID, Name, Password string }
 
 var accounts = []account{
@@ -41,8 +41,8 @@ type purchase struct {
 	Total int
 }
 
-// ledger is the shop's database: what belongs to users and not to sessions. It is a file with a line of JSON for each
-// event, to which several processes append. A real shop has a real database.
+// ledger is the shop's database: what belongs to users and not to sessions. It is a file with a
+// line of JSON for each event, to which several processes append. A real shop has a real database.
 type ledger struct{ path string }
 
 // event is one line of the ledger.

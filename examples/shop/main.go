@@ -1,5 +1,5 @@
-// Shop is a small web shop that shows what sojourn does: run it and open the address that it prints.
-// All its pages are plain forms and work without JavaScript.
+// Shop is a small web shop that shows what sojourn does: run it and open the address that it
+// prints. All its pages are plain forms and work without JavaScript.
 //
 //	go run . [--addr localhost:8080] [--store disk:shop-data/sessions] [--data shop-data] [--fresh 2m]
 package main
@@ -86,7 +86,8 @@ func visible(addr string, l net.Listener) string {
 	return net.JoinHostPort(host, port)
 }
 
-// serve answers requests and sweeps expired sessions until ctx ends, and lets requests under way finish.
+// serve answers requests and sweeps expired sessions until ctx ends, and lets requests under way
+// finish.
 func serve(ctx context.Context, l net.Listener, sh *shop) error {
 	server := &http.Server{Handler: sh.routes(), ReadHeaderTimeout: 10 * time.Second}
 	ctx, cancel := context.WithCancel(ctx)

@@ -16,9 +16,9 @@ import (
 	"github.com/sojourn-go/sojourn"
 )
 
-// The page of overlapping requests: two frames, each with a form that puts something into the cart. The
-// request that comes first has loaded its session and waits for the other, so neither has seen what the other writes.
-// Both things are in the cart afterwards.
+// The page of overlapping requests: two frames, each with a form that puts something into the cart.
+// The request that comes first has loaded its session and waits for the other, so neither has seen
+// what the other writes. Both things are in the cart afterwards.
 
 // How long requests wait for each other.
 const (
@@ -79,8 +79,9 @@ func (sh *shop) overlapAdd(w http.ResponseWriter, r *http.Request, s *sojourn.Se
 	return back(w, r, "/overlap/"+side+"?together="+answer)
 }
 
-// rendezvous lets two requests wait for each other, though different processes may answer them: it is a
-// folder that they share. Who comes to the right side leaves a file there, and who comes to the left side takes it away.
+// rendezvous lets two requests wait for each other, though different processes may answer them: it
+// is a folder that they share. Who comes to the right side leaves a file there, and who comes to
+// the left side takes it away.
 type rendezvous struct{ dir string }
 
 const lookEvery = 20 * time.Millisecond

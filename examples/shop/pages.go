@@ -47,8 +47,8 @@ type view struct {
 	Data    any    // the page's own
 }
 
-// render writes a page with the session's part: who is signed in, the cart's size, and what the last request left to be
-// said, once.
+// render writes a page with the session's part: who is signed in, the cart's size, and what the
+// last request left to be said, once.
 func (sh *shop) render(w http.ResponseWriter, r *http.Request, s *sojourn.Session, file, title string, data any) error {
 	writePage(w, http.StatusOK, file, view{
 		Title: title, Path: r.URL.Path, User: s.User(), InCart: cart.Get(s).count(),

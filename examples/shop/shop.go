@@ -17,9 +17,9 @@ var (
 	notices = sojourn.NewFlash[string]("notices")
 )
 
-// shop is the whole program. web is the manager of its pages and api the one of bearer tokens. They share
-// the store, so a user's browsers and tokens stand in one list. (Where sessions are not sealed, one manager could do both; two keep
-// cookies out of the API, and its errors in JSON.)
+// shop is the whole program. web is the manager of its pages and api the one of bearer tokens. They
+// share the store, so a user's browsers and tokens stand in one list. (Where sessions are not
+// sealed, one manager could do both; two keep cookies out of the API, and its errors in JSON.)
 type shop struct {
 	web, api *sojourn.Manager
 	store    store.Store

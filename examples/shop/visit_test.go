@@ -125,7 +125,8 @@ func (v *visit) fillsCart() {
 	}
 }
 
-// signsIn: a wrong password does not, the right one leads to where the visitor wanted, with the cart and a new token.
+// signsIn: a wrong password does not, the right one leads to where the visitor wanted, with the
+// cart and a new token.
 func (v *visit) signsIn() {
 	b := v.laptop
 	before := b.cookie().Value
@@ -150,7 +151,8 @@ func (v *visit) signsIn() {
 	}
 }
 
-// overlaps: what two requests at once put into the cart is there; a cookie alone cannot promise that.
+// overlaps: what two requests at once put into the cart is there; a cookie alone cannot promise
+// that.
 func (v *visit) overlaps() {
 	b := v.laptop
 	b.open("/overlap")

@@ -11,7 +11,8 @@ type fate struct {
 	since int64 // when the first of what is lost was acknowledged; never if nothing is
 }
 
-// fate compares what was acknowledged of the session with what was read of it, the last time at all its keys.
+// fate compares what was acknowledged of the session with what was read of it, the last time at all
+// its keys.
 func (h *history) fate() fate {
 	f := fate{since: never}
 	endedAt, mayFrom := h.end()
@@ -49,7 +50,8 @@ func (h *history) fate() fate {
 	return f
 }
 
-// vanished tells when the session's key was acknowledged that was found gone before anybody may have ended it; never if that did not happen.
+// vanished tells when the session's key was acknowledged that was found gone before anybody may
+// have ended it; never if that did not happen.
 func (h *history) vanished(mayFrom int64) int64 {
 	had := h.last()
 	for _, o := range h.ops {
@@ -61,8 +63,9 @@ func (h *history) vanished(mayFrom int64) int64 {
 	return never
 }
 
-// end tells when an end of the session was acknowledged, and when one may have taken place at the earliest; never if none did.
-// Ends that overlap the creation do not count as acknowledged: they may have come before it.
+// end tells when an end of the session was acknowledged, and when one may have taken place at the
+// earliest; never if none did. Ends that overlap the creation do not count as acknowledged: they
+// may have come before it.
 func (h *history) end() (at, mayFrom int64) {
 	born, made := int64(never), int64(never)
 	at, mayFrom = never, never
@@ -85,7 +88,8 @@ func (h *history) end() (at, mayFrom int64) {
 	return at, mayFrom
 }
 
-// last returns the keys that the session surely had, and from which nobody tried to move it, with the time since when it had them.
+// last returns the keys that the session surely had, and from which nobody tried to move it, with
+// the time since when it had them.
 func (h *history) last() map[store.ID]int64 {
 	keys := map[store.ID]int64{}
 	for _, o := range h.ops {

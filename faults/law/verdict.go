@@ -16,15 +16,20 @@ import (
 
 // A Verdict says what became of what was acknowledged. The zero Verdict is the one to hope for.
 type Verdict struct {
-	// Lost counts acknowledged changes (sign-ins, updates, rotations) that are no more, of sessions that nobody ended.
+	// Lost counts acknowledged changes (sign-ins, updates, rotations) that are no more, of sessions
+	// that nobody ended.
 	Lost int
-	// Resurrected counts sessions that were read alive in an act that began after their end was acknowledged.
+	// Resurrected counts sessions that were read alive in an act that began after their end was
+	// acknowledged.
 	Resurrected int
-	// Since is when the earliest of what was lost had been acknowledged, in the log's time ([Log.Now]).
+	// Since is when the earliest of what was lost had been acknowledged, in the log's time
+	// ([Log.Now]).
 	Since time.Duration
-	// Unexplained are sessions that did not lose anything by these counts, and whose answers no order of the acts explains all the same.
+	// Unexplained are sessions that did not lose anything by these counts, and whose answers no
+	// order of the acts explains all the same.
 	Unexplained []string
-	// Breaches are answers that the contract never allows: errors of no or of several outcomes, lists that differ from what can be read.
+	// Breaches are answers that the contract never allows: errors of no or of several outcomes,
+	// lists that differ from what can be read.
 	Breaches []string
 	// Sessions is how many histories were judged.
 	Sessions int
@@ -52,8 +57,8 @@ func (v Verdict) Err() error {
 // readers is how many sessions are read at a time after a run.
 const readers = 16
 
-// Judge reads every session of the run from s, which must be healthy again, and every user's list. The run must be over. An error says
-// that the store could not be read until ctx ended.
+// Judge reads every session of the run from s, which must be healthy again, and every user's list.
+// The run must be over. An error says that the store could not be read until ctx ended.
 func (l *Log) Judge(ctx context.Context, s store.Store) (Verdict, error) {
 	all := l.histories()
 	v := Verdict{Sessions: len(all)}

@@ -1,6 +1,6 @@
-// Package law records what a store acknowledged while it was under load and under faults, and
-// then judges: is there an order of all acts that explains every answer (package porcupine looks for it),
-// what acknowledged change is lost, and what ended session lives.
+// Package law records what a store acknowledged while it was under load and under faults, and then
+// judges: is there an order of all acts that explains every answer (package porcupine looks for
+// it), what acknowledged change is lost, and what ended session lives.
 package law
 
 import (
@@ -18,8 +18,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// A Log is the memory of one run. Any number of stores (the nodes of an application) may write into it.
-// All methods are safe for concurrent use.
+// A Log is the memory of one run. Any number of stores (the nodes of an application) may write into
+// it. All methods are safe for concurrent use.
 type Log struct {
 	start time.Time
 
@@ -88,7 +88,8 @@ func (l *Log) Now() time.Duration { return time.Since(l.start) }
 // since is the run's clock: nanoseconds, monotonic.
 func (l *Log) since() int64 { return int64(time.Since(l.start)) }
 
-// never is when a write returns of which nobody knows whether it was, or still will be, carried out.
+// never is when a write returns of which nobody knows whether it was, or still will be, carried
+// out.
 const never = math.MaxInt64
 
 // answer sorts an error and counts it.

@@ -42,8 +42,9 @@ func (o Load) withDefaults() Load {
 	return o
 }
 
-// Work signs users in, reads, changes, touches and rotates their sessions, several workers on the same
-// ones, signs out and revokes, until ctx ends. Each worker uses one of the stores, in turn. What it does is known through [Log.Watch].
+// Work signs users in, reads, changes, touches and rotates their sessions, several workers on the
+// same ones, signs out and revokes, until ctx ends. Each worker uses one of the stores, in turn.
+// What it does is known through [Log.Watch].
 func Work(ctx context.Context, o Load, stores ...store.Store) {
 	o = o.withDefaults()
 	p := &pool{run: rand.Text()[:6]}

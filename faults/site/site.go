@@ -1,5 +1,6 @@
-// Package site is a small web application with sessions, and visitors who use it while its store fails.
-// It looks at faults from where a user sits: what a browser was told, and whether that stays true.
+// Package site is a small web application with sessions, and visitors who use it while its store
+// fails. It looks at faults from where a user sits: what a browser was told, and whether that stays
+// true.
 package site
 
 import (
@@ -14,8 +15,8 @@ import (
 
 var count = sojourn.NewValue[int]("count")
 
-// A Site is one application on several nodes, each with a store of its own that leads to the same records.
-// All nodes share their keys, as those behind a load balancer do.
+// A Site is one application on several nodes, each with a store of its own that leads to the same
+// records. All nodes share their keys, as those behind a load balancer do.
 type Site struct {
 	nodes []http.Handler
 	acked atomic.Int64
@@ -24,8 +25,9 @@ type Site struct {
 // Acked returns how many changes visitors were told of so far.
 func (s *Site) Acked() int { return int(s.acked.Load()) }
 
-// New makes a site of one node for each store. Tokens are renewed each second and every use is written down after
-// a tenth of one, so that a run of seconds goes through what is else a day's work.
+// New makes a site of one node for each store. Tokens are renewed each second and every use is
+// written down after a tenth of one, so that a run of seconds goes through what is else a day's
+// work.
 func New(timeout time.Duration, stores ...store.Store) (*Site, error) {
 	keys, err := sojourn.NewKeyRing(sojourn.NewKey())
 	if err != nil {

@@ -22,11 +22,13 @@ type Result struct {
 	Lost int
 	// Resurrected counts cookies that open a session again after a sign-out was told of.
 	Resurrected int
-	// Ended are answers of status 409 that the session had ended. A store that loses nothing gives the visitors no cause for them.
+	// Ended are answers of status 409 that the session had ended. A store that loses nothing gives
+	// the visitors no cause for them.
 	Ended []string
 	// Conflicts counts answers of status 409 that others changed the session all the time.
 	Conflicts int
-	// Breaches are answers that an outage must not have: a cookie removed, "signed out", any other status than 503; and counters that are too high.
+	// Breaches are answers that an outage must not have: a cookie removed, "signed out", any other
+	// status than 503; and counters that are too high.
 	Breaches []string
 	// Outage is the longest time in which nobody got an answer of status 200.
 	Outage time.Duration
@@ -36,8 +38,8 @@ type Result struct {
 	good  time.Duration
 }
 
-// Visit lets n visitors use the site until ctx ends, and then, when the store must be healthy again, looks at what they have.
-// It waits for the site for as long as final lives.
+// Visit lets n visitors use the site until ctx ends, and then, when the store must be healthy
+// again, looks at what they have. It waits for the site for as long as final lives.
 func (s *Site) Visit(ctx, final context.Context, n int) *Result {
 	res := &Result{start: time.Now()}
 	var wg sync.WaitGroup
@@ -116,7 +118,8 @@ func (v *visitor) count() {
 	}
 }
 
-// ToldSignedOut is the breach of a visitor who heard "you are not signed in" while the session lived.
+// ToldSignedOut is the breach of a visitor who heard "you are not signed in" while the session
+// lived.
 const ToldSignedOut = "a visitor was told to be signed out, and was not"
 
 // look compares the session with what was told of it, when the store answers.
@@ -161,7 +164,8 @@ func (v *visitor) leave() {
 	clear(v.jar)
 }
 
-// end is after the run: the last session holds what it should, and none of the dead cookies opens one.
+// end is after the run: the last session holds what it should, and none of the dead cookies opens
+// one.
 func (v *visitor) end() {
 	if v.cookies() != "" {
 		v.look()
@@ -178,7 +182,8 @@ func (v *visitor) end() {
 	}
 }
 
-// insist sends a request until the store answers, or final ends, and reports whether once was not enough.
+// insist sends a request until the store answers, or final ends, and reports whether once was not
+// enough.
 func (v *visitor) insist(method, path string) (w *httptest.ResponseRecorder, again bool) {
 	for ; ; again = true {
 		w = v.send(method, path)

@@ -24,7 +24,8 @@ type Cut struct {
 	Skip int
 }
 
-// Arm lets the cut strike once, in place of any that was armed before. The channel is closed when it did.
+// Arm lets the cut strike once, in place of any that was armed before. The channel is closed when
+// it did.
 func (n *Network) Arm(c Cut) <-chan struct{} {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -56,7 +57,8 @@ func (n *Network) strike(request []byte) (When, bool) {
 	return c.When, true
 }
 
-// Stall holds every byte in both directions until Flow. Nothing is lost; new connections are accepted.
+// Stall holds every byte in both directions until Flow. Nothing is lost; new connections are
+// accepted.
 func (n *Network) Stall() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -109,7 +111,8 @@ const (
 	Server
 )
 
-// HalfClose tells one side of all connections that the other will send no more; the way back stays open.
+// HalfClose tells one side of all connections that the other will send no more; the way back stays
+// open.
 func (n *Network) HalfClose(told Side) {
 	for _, c := range n.list() {
 		if told == Server {
@@ -129,7 +132,8 @@ func (n *Network) list() (all []*conn) {
 	return all
 }
 
-// reset closes the connection without the courtesy of a FIN, as the end of a process or a firewall does.
+// reset closes the connection without the courtesy of a FIN, as the end of a process or a firewall
+// does.
 func reset(c *net.TCPConn) {
 	c.SetLinger(0)
 	c.Close()

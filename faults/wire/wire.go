@@ -1,6 +1,7 @@
 // Package wire is a TCP proxy that works on bytes and knows no protocol. Tests put it between a
-// program and its servers to count round trips, and to break connections at the two moments that matter to
-// whoever writes: before the request arrived, and after it was carried out but before the answer came back.
+// program and its servers to count round trips, and to break connections at the two moments that
+// matter to whoever writes: before the request arrived, and after it was carried out but before the
+// answer came back.
 package wire
 
 import (
@@ -12,8 +13,8 @@ import (
 	"sync/atomic"
 )
 
-// A Network leads to any number of servers, each through a proxy of its own on a
-// loopback port. Its faults hold for all of them. All methods are safe for concurrent use.
+// A Network leads to any number of servers, each through a proxy of its own on a loopback port. Its
+// faults hold for all of them. All methods are safe for concurrent use.
 type Network struct {
 	turns atomic.Int64 // replies that followed a request
 
@@ -153,7 +154,8 @@ func (n *Network) enter(c *conn) bool {
 	return true
 }
 
-// Mentions is a [Cut.Match] that takes requests in which the bytes stand, as they are or in hexadecimal.
+// Mentions is a [Cut.Match] that takes requests in which the bytes stand, as they are or in
+// hexadecimal.
 func Mentions(b []byte) func([]byte) bool {
 	lower := hexOf(b)
 	upper := bytes.ToUpper(lower)

@@ -8,8 +8,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// breaker lets a store that answers nothing rest: after some failures in a row, calls fail at
-// once until a probe goes through.
+// breaker lets a store that answers nothing rest: after some failures in a row, calls fail at once
+// until a probe goes through.
 type breaker struct {
 	failures atomic.Int32
 	until    atomic.Int64 // unix nanoseconds; calls before it fail at once
@@ -32,8 +32,8 @@ func (b *breaker) closed() bool {
 	return now >= until && b.until.CompareAndSwap(until, now+int64(breakFor))
 }
 
-// rests is the error of a call that does not go through. It says what the store did, for whoever reads
-// the log of an outage sees hardly any other.
+// rests is the error of a call that does not go through. It says what the store did, for whoever
+// reads the log of an outage sees hardly any other.
 func (b *breaker) rests() error {
 	return fmt.Errorf("%w: it failed again and again and is left alone for a second; the last: %v", store.ErrUnavailable, b.last.Load())
 }

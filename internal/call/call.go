@@ -48,8 +48,8 @@ func (c *Caller) Do(ctx context.Context, act func(context.Context) error) error 
 	return c.again(t, c.classify(act(t)), act)
 }
 
-// Begin starts an act that its caller runs by itself, to save the closure that Do needs. It
-// reports whether the act may run; its error goes to [Caller.End].
+// Begin starts an act that its caller runs by itself, to save the closure that Do needs. It reports
+// whether the act may run; its error goes to [Caller.End].
 func (c *Caller) Begin(t *Context, ctx context.Context) bool {
 	if !c.breaker.closed() {
 		return false
@@ -111,7 +111,8 @@ func Outage(err error) bool {
 	return err != nil && (errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrIndeterminate))
 }
 
-// Jitter returns a random duration below d, which is positive, so that many callers do not keep step.
+// Jitter returns a random duration below d, which is positive, so that many callers do not keep
+// step.
 func Jitter(d time.Duration) time.Duration {
 	var b [8]byte
 	rand.Read(b[:])

@@ -1,5 +1,5 @@
-// Package cookie reads and writes the header lines of the session's cookies: one cookie, or
-// several that a longer value is cut into. It knows nothing of what is in them.
+// Package cookie reads and writes the header lines of the session's cookies: one cookie, or several
+// that a longer value is cut into. It knows nothing of what is in them.
 package cookie
 
 import (

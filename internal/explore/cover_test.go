@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// A spot is one call of a pair: the first of its method in one of the two requests, or a later one. Tries of
-// the same act count as one.
+// A spot is one call of a pair: the first of its method in one of the two requests, or a later one.
+// Tries of the same act count as one.
 type spot struct {
 	request int
 	method  method
@@ -52,8 +52,8 @@ func (cov coverage) missing() (missing, all int) {
 	return missing, all
 }
 
-// close tries every outcome that is missing of each call that a scene shows: where the call is first
-// met, the same run is done again with that outcome, until nothing new is seen.
+// close tries every outcome that is missing of each call that a scene shows: where the call is
+// first met, the same run is done again with that outcome, until nothing new is seen.
 func (cov coverage) close(w *world, add func(*run)) {
 	planned := map[spot]map[fault]bool{}
 	todo := [][]choice{nil, {{1, 3}}} // both requests at once, and one after the other

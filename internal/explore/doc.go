@@ -4,10 +4,10 @@
 //
 // # Words
 //
-// A script is what one request's handler does. A scene is the situation in which a run begins (nobody
-// signed in, a visitor with values, a session whose renewal is due, …) and the scripts of its
-// requests. A schedule says in which order the requests' store calls are applied and what each of
-// them answers. A run is one schedule of one scene, carried out.
+// A script is what one request's handler does. A scene is the situation in which a run begins
+// (nobody signed in, a visitor with values, a session whose renewal is due, …) and the scripts of
+// its requests. A schedule says in which order the requests' store calls are applied and what each
+// of them answers. A run is one schedule of one scene, carried out.
 //
 // # How it works
 //
@@ -34,8 +34,9 @@
 //
 // # What it cannot see
 //
-// Some defects that this library once had do not show between two or three requests. Most of them are
-// in mutants_unseen, each with the test of the core that finds it. These are proven by tests alone:
+// Some defects that this library once had do not show between two or three requests. Most of them
+// are in mutants_unseen, each with the test of the core that finds it. These are proven by tests
+// alone:
 //
 //	Fail before the commit             TestL3LaterFailures
 //	a race in the header map           TestLateCommitBelowTimeoutHandler, with the race detector

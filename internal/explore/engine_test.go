@@ -15,8 +15,8 @@ import (
 	"github.com/sojourn-go/sojourn/store/storetest"
 )
 
-// engine is the store of every run: one map and one lock, so that a schedule costs little. It can be
-// set back to what it held before.
+// engine is the store of every run: one map and one lock, so that a schedule costs little. It can
+// be set back to what it held before.
 type engine struct {
 	mu      sync.Mutex
 	records map[store.Key]*store.Record // never changed in place
@@ -255,7 +255,8 @@ func (e *engine) Revoke(ctx context.Context, user string, sel store.Selection) (
 		}
 	}
 	if len(sel.Only) == 0 {
-		// Two revocations never share an instant: who knows of the first does not know of the second.
+		// Two revocations never share an instant: who knows of the first does not know of the
+		// second.
 		if last := e.revoked[user]; !now.After(last) {
 			now = last.Add(1)
 		}

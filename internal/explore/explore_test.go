@@ -28,7 +28,8 @@ var (
 )
 
 // TestExplore explores a fixed number of schedules that cover every call of every pair with every
-// outcome, or, with -explore.all, all that there are. What comes of them is judged by L1 to L9 and P4.
+// outcome, or, with -explore.all, all that there are. What comes of them is judged by L1 to L9 and
+// P4.
 func TestExplore(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(800)) // runs are small and many
 	switch {
@@ -211,8 +212,8 @@ func chosen(scenes []*scene) (list []*scene) {
 // perWorld is how many samples are taken of one scene.
 const perWorld = 20
 
-// sample tries n schedules by chance: of two requests or three, with at most two faults. The same seed
-// gives the same ones.
+// sample tries n schedules by chance: of two requests or three, with at most two faults. The same
+// seed gives the same ones.
 func sample(t *testing.T, a *tally, seed uint64, n int) {
 	type job struct {
 		scene *scene

@@ -12,8 +12,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// This file reads what the library writes as docs/format.md says, so that the judge need not ask the
-// core what it meant.
+// This file reads what the library writes as docs/format.md says, so that the judge need not ask
+// the core what it meant.
 
 // A token is a cookie that opens: in stored mode the way to a record, in sealed mode a session.
 type token struct {
@@ -64,7 +64,8 @@ func sealedToken(b []byte) *token {
 	return t
 }
 
-// sealVisitor makes the cookie of a sealed session of a visitor without values that began at an instant.
+// sealVisitor makes the cookie of a sealed session of a visitor without values that began at an
+// instant.
 func sealVisitor(ring *sojourn.KeyRing, created time.Time) string {
 	b := append(make([]byte, 0, 128), 1)
 	b = append(b, make([]byte, 32+16+16)...) // secret, tag, handle
@@ -102,8 +103,8 @@ func cutField(b []byte) (field, rest []byte) {
 // tailOf gives the nonce of a tail; nil for a session's record. One byte leads nowhere.
 func tailOf(rec *store.Record) []byte { return metaField(rec, 8) }
 
-// cameBack gives when the token of a renewal first came back, and reports whether it did, or none was
-// awaited (section 6).
+// cameBack gives when the token of a renewal first came back, and reports whether it did, or none
+// was awaited (section 6).
 func cameBack(rec *store.Record) (at time.Time, ok bool) {
 	if received := metaField(rec, 11); received != nil {
 		ns, _ := binary.Uvarint(received)

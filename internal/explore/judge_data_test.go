@@ -158,6 +158,8 @@ func (r *run) judgeRefused(e *edit) {
 		}
 		if rec := r.record(ch.key, e.at); rec == nil && (r.endedBy(ch.key) == e.q || e.q.erased(ch.key)) || e.q.triedToEnd(word{key: ch.key, at: ch.at}, e.at) {
 			continue // undone by the request itself, or it has tried to
+		} else if rec == nil && ch.call.method == create {
+			continue // of a new record that has ended nobody ever had the token
 		}
 		r.find("L7", e.q, e.at, "%s (%s) was refused as not written, and was written to %s", e.name, e.id, r.name(ch.key))
 		return
@@ -253,8 +255,8 @@ func (r *run) sessionOf(h store.Handle) *store.Record {
 	return nil
 }
 
-// heir gives the record into which a sign-in has taken over the values of the session with that handle, and reports
-// whether several requests have signed in out of it.
+// heir gives the record into which a sign-in has taken over the values of the session with that
+// handle, and reports whether several requests have signed in out of it.
 func (r *run) heir(h store.Handle, e *edit) (heir *store.Record, others bool) {
 	n := 0
 	for _, q := range r.reqs {

@@ -85,7 +85,8 @@ func (r *run) mustBeOver(q *request, d *deed, f func(*store.Record) bool) {
 	}
 }
 
-// lostTrack reports whether q was told that what a renewal has left is damaged: nothing leads on from there.
+// lostTrack reports whether q was told that what a renewal has left is damaged: nothing leads on
+// from there.
 func (q *request) lostTrack() bool {
 	return slices.ContainsFunc(q.calls, func(c *call) bool {
 		rec := q.run.record(c.key, c.at-1) // it is gone since
@@ -118,8 +119,8 @@ func (q *request) marked(d *deed) (h store.Handle, ok bool) {
 	return h, ok
 }
 
-// judgeLoginEnds: after a sign-in the session from before is over, or, where the user stays the same, its
-// tokens are.
+// judgeLoginEnds: after a sign-in the session from before is over, or, where the user stays the
+// same, its tokens are.
 func (r *run) judgeLoginEnds(q *request, d *deed) {
 	old, ok := q.heldBy(d)
 	if !ok {
@@ -148,7 +149,8 @@ func (r *run) oldTokensDead(q *request, d *deed) {
 	}
 }
 
-// judgeRevocation: what lived when the user was revoked is over, and so is every sign-in that had begun.
+// judgeRevocation: what lived when the user was revoked is over, and so is every sign-in that had
+// begun.
 func (r *run) judgeRevocation(q *request, d *deed) {
 	at := q.revokedAt(d.user, d.end) // the last one is what was acknowledged
 	if at < d.began {
@@ -169,8 +171,8 @@ func (r *run) judgeRevocation(q *request, d *deed) {
 	}
 }
 
-// revokedAt gives the tick at which q itself last revoked the user before a tick: its sign-in after that
-// knows of all revocations before. -1 for none.
+// revokedAt gives the tick at which q itself last revoked the user before a tick: its sign-in after
+// that knows of all revocations before. -1 for none.
 func (q *request) revokedAt(user string, before int) int {
 	at := -1
 	for _, c := range q.calls {
@@ -207,8 +209,8 @@ func (r *run) judgeRevokeOne(q *request, d *deed) {
 	r.find("L6", q, d.end, "%s says that there is no such session, and it was this call that ended it", d.name)
 }
 
-// judgeClient applies L3 to the end of the run: each live record has a client that can reach it, and the
-// browser has its session, unless somebody ended it on purpose.
+// judgeClient applies L3 to the end of the run: each live record has a client that can reach it,
+// and the browser has its session, unless somebody ended it on purpose.
 func (r *run) judgeClient() {
 	reached := r.reached(r.end() - 1)
 	damaged := slices.ContainsFunc(r.reqs, (*request).damaged) // perhaps the tail that led on
@@ -234,7 +236,8 @@ func (r *run) judgeClient() {
 	}
 }
 
-// judgeStays applies L7 to the browser: a user who signs in again keeps the session, and so its values.
+// judgeStays applies L7 to the browser: a user who signs in again keeps the session, and so its
+// values.
 func (r *run) judgeStays() {
 	before, now := r.follow(openToken(r.ring, r.scene.sealed, r.jars[len(r.jars)-1]), 0), r.follow(openToken(r.ring, r.scene.sealed, r.jar), r.end()-1)
 	if before == nil || now == nil || before.User == "" || before.User != now.User || before.Handle == now.Handle {
@@ -261,7 +264,8 @@ func (r *run) reached(tick int) map[store.Key]bool {
 	return keys
 }
 
-// diedWith reports whether q's panic went on to who may answer it, with the token in the header map.
+// diedWith reports whether q's panic went on to who may answer it, with the token in the header
+// map.
 func (q *request) diedWith(key store.Key) bool {
 	if q.head != nil || q.panicked != any(errScripted) {
 		return false
@@ -292,8 +296,8 @@ func (q *request) faulted() (n int) {
 	return n
 }
 
-// endedOnPurpose reports whether somebody may have ended the browser's session on purpose, or in one of
-// the ways that L3 excepts.
+// endedOnPurpose reports whether somebody may have ended the browser's session on purpose, or in
+// one of the ways that L3 excepts.
 func (r *run) endedOnPurpose() bool {
 	logins, faults := 0, 0
 	others := false
@@ -325,8 +329,8 @@ func (r *run) endedOnPurpose() bool {
 	return faults > 1 || others && logins > 0
 }
 
-// blind reports whether q has sent a token that it has made itself, or a sealed session, though the last look at
-// it failed: what others have done to the session meanwhile it cannot know.
+// blind reports whether q has sent a token that it has made itself, or a sealed session, though the
+// last look at it failed: what others have done to the session meanwhile it cannot know.
 func (q *request) blind() bool {
 	if q.head == nil || q.head.token == nil || len(q.calls) == 0 {
 		return false

@@ -78,7 +78,7 @@ func (r *run) sentFromFuture(q *request) bool {
 func (r *run) unjustEnd(q *request, f failure) (law, why string) {
 	held := map[store.Handle]bool{}
 	for _, w := range q.words(f.at) {
-		if w.live {
+		if w.live && !(w.own && q.triedToEnd(w, f.at)) {
 			held[w.handle] = true
 		}
 	}
@@ -100,8 +100,8 @@ func (r *run) unjustEnd(q *request, f failure) (law, why string) {
 	return "L7", "the request never had a session that could end"
 }
 
-// ends reports whether the change has ended a session or replaced its token, so that requests under way
-// with that token end: any end, but for a renewal, which leads on.
+// ends reports whether the change has ended a session or replaced its token, so that requests under
+// way with that token end: any end, but for a renewal, which leads on.
 func (ch *change) ends() bool {
 	if !session(ch.before) || session(ch.after) {
 		return false
@@ -111,8 +111,9 @@ func (ch *change) ends() bool {
 		d != nil && (d.aim == toLogin || d.aim == toRevokeOthers || d.aim == toLogout)
 }
 
-// unjustConflict: only a value that is taken once, a new token that is made at once where another one was, and a
-// sign-in that keeps values which went with another, with their session's end or with its damage, cannot be merged.
+// unjustConflict: only a value that is taken once, a new token that is made at once where another
+// one was, and a sign-in that keeps values which went with another, with their session's end or
+// with its damage, cannot be merged.
 func (r *run) unjustConflict(q *request, f failure) (law, why string) {
 	taken := slices.ContainsFunc(q.deeds, func(d *deed) bool { return d.aim == toTake && len(d.got) > 0 && d.end < f.at })
 	takers, signIns := 0, 0
@@ -126,16 +127,16 @@ func (r *run) unjustConflict(q *request, f failure) (law, why string) {
 	return "L7", "a conflict, where the changes could be merged"
 }
 
-// forestalled reports whether the act that failed was to give the session a new token at once, and met the mark
-// of another such act.
+// forestalled reports whether the act that failed was to give the session a new token at once, and
+// met the mark of another such act.
 func (q *request) forestalled(f failure) bool {
 	return f.by != nil && (f.by.aim == toLogin || f.by.aim == toRevokeOthers) && slices.ContainsFunc(q.calls, func(c *call) bool {
-		return c.at < f.at && c.method == get && c.said == nil && slices.Equal(tailOf(c.rec), []byte{2}) && string(metaField(c.rec, 9)) == f.by.user
+		return c.at < f.at && c.method == get && c.said == nil && slices.Equal(tailOf(c.rec), []byte{2}) && (f.by.aim == toRevokeOthers || string(metaField(c.rec, 9)) == f.by.user)
 	})
 }
 
-// heldEnded reports whether the session that q held when the act began that failed was ended by then, by
-// another request.
+// heldEnded reports whether the session that q held when the act began that failed was ended by
+// then, by another request.
 func (r *run) heldEnded(q *request, f failure) bool {
 	old, ok := q.heldBy(f.by)
 	return ok && slices.ContainsFunc(r.changes, func(ch change) bool {
@@ -143,8 +144,8 @@ func (r *run) heldEnded(q *request, f failure) bool {
 	})
 }
 
-// ownEndLost reports whether the act that failed has ended the session from before itself, without room for a
-// mark, and the answer was lost: it cannot tell its own end from another's.
+// ownEndLost reports whether the act that failed has ended the session from before itself, without
+// room for a mark, and the answer was lost: it cannot tell its own end from another's.
 func (q *request) ownEndLost(f failure) bool {
 	return slices.ContainsFunc(q.calls, func(c *call) bool {
 		return c.at > f.by.began && c.at < f.at && c.method == update && !c.begets() && c.fault.outcome == lost
@@ -228,8 +229,8 @@ func (q *request) wants() bool {
 	})
 }
 
-// faultsBy counts the faults that hit calls of q before a tick: those that the visitor asked for, and
-// renewals and touches.
+// faultsBy counts the faults that hit calls of q before a tick: those that the visitor asked for,
+// and renewals and touches.
 func (q *request) faultsBy(tick int) (asked, unasked int) {
 	for _, c := range q.calls {
 		if c.at > tick || c.fault.outcome == applied {

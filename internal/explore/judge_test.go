@@ -46,7 +46,8 @@ func (r *run) judge() {
 	}
 }
 
-// A word is what a request was told about one record: that it is live, and a session, or that it is not.
+// A word is what a request was told about one record: that it is live, and a session, or that it is
+// not.
 type word struct {
 	at     int
 	key    store.Key
@@ -108,8 +109,8 @@ func (c *call) words() []word {
 // session reports whether rec is a session's record, and no tail.
 func session(rec *store.Record) bool { return rec != nil && tailOf(rec) == nil }
 
-// begets reports whether the record of a call is a session's that lives when the call is carried out. A
-// Rotate to one without life is the end of a session.
+// begets reports whether the record of a call is a session's that lives when the call is carried
+// out. A Rotate to one without life is the end of a session.
 func (c *call) begets() bool {
 	if !session(c.rec) {
 		return false
@@ -183,8 +184,8 @@ func (r *run) lives(h store.Handle, tick int) bool {
 
 func (r *run) timeAt(tick int) time.Time { return r.trace[min(tick, len(r.trace)-1)].when }
 
-// The managers' defaults: how long the token before a renewal leads on after the new one came back, and at
-// most; and what clocks may differ by.
+// The managers' defaults: how long the token before a renewal leads on after the new one came back,
+// and at most; and what clocks may differ by.
 const (
 	grace     = 30 * time.Second
 	graceMost = 10 * time.Minute
@@ -229,8 +230,8 @@ func (r *run) reach(t *token, tick int) *store.Record {
 	return nil
 }
 
-// leads reports whether a tail leads a request that comes now to the record that has replaced it: until the
-// grace after that one's token first came back, and never for longer than graceMost.
+// leads reports whether a tail leads a request that comes now to the record that has replaced it:
+// until the grace after that one's token first came back, and never for longer than graceMost.
 func leads(tail, next *store.Record, now time.Time) bool {
 	if now.Sub(tail.Created) > graceMost {
 		return false
@@ -280,7 +281,8 @@ type seen struct {
 	at  int
 }
 
-// open tries cookies against a manager and tells whose session they open: its handle, zero for none.
+// open tries cookies against a manager and tells whose session they open: its handle, zero for
+// none.
 func open(m *sojourn.Manager, j jar) (h store.Handle, user string, err error) {
 	s, err := m.Open(context.Background(), newRequest(context.Background(), j))
 	if err != nil {

@@ -71,8 +71,8 @@ func (r *run) judgeHeader(q *request) {
 	}
 }
 
-// judgeVisitorToken applies the second half of L2: no visitor's token in answer to a request whose own
-// session another request of this browser has replaced or ended.
+// judgeVisitorToken applies the second half of L2: no visitor's token in answer to a request whose
+// own session another request of this browser has replaced or ended.
 func (r *run) judgeVisitorToken(q *request, key store.Key) {
 	made := -1
 	for _, c := range q.calls {
@@ -97,8 +97,9 @@ func (r *run) judgeSealedVisitor(q *request) {
 	}
 }
 
-// replaced gives the request of this browser whose act on identity has replaced or ended the session that
-// q was sent with, before a tick; nil for none. (A damaged record leaves no mark, and so does a revocation; see marksNot.)
+// replaced gives the request of this browser whose act on identity has replaced or ended the
+// session that q was sent with, before a tick; nil for none. (A damaged record leaves no mark, and
+// so does a revocation; see marksNot.)
 func (r *run) replaced(q *request, before int) *request {
 	rec := r.follow(openToken(r.ring, r.scene.sealed, q.cookies), q.sentAt)
 	if rec == nil {
@@ -121,8 +122,9 @@ func (r *run) replaced(q *request, before int) *request {
 	return nil
 }
 
-// marksNot reports whether an end by q at a tick, without a rotation, has a reason to leave no mark: it is meant for the
-// user's other sessions, the store is full, or a mark was there and the session has gone on elsewhere.
+// marksNot reports whether an end by q at a tick, without a rotation, has a reason to leave no
+// mark: it is meant for the user's other sessions, the store is full, or a mark was there and the
+// session has gone on elsewhere.
 func (q *request) marksNot(tick int) bool {
 	if d := q.deedAt(tick); d != nil && d.aim == toRevokeOthers {
 		return true
@@ -132,7 +134,8 @@ func (q *request) marksNot(tick int) bool {
 	})
 }
 
-// spent reports whether q came with a token that did not lead on any more, or did not when q first met a session.
+// spent reports whether q came with a token that did not lead on any more, or did not when q first
+// met a session.
 func (q *request) spent() bool {
 	t := openToken(q.run.ring, q.run.scene.sealed, q.cookies)
 	if q.run.follow(t, q.sentAt) == nil {
@@ -146,8 +149,8 @@ func (q *request) spent() bool {
 	return false
 }
 
-// renewedOn reports whether the act has written a renewal, whose answer was lost and which another one has
-// replaced by now, and the request has found where that leads.
+// renewedOn reports whether the act has written a renewal, whose answer was lost and which another
+// one has replaced by now, and the request has found where that leads.
 func (q *request) renewedOn(d *deed) bool {
 	_, ok := q.held(d.end)
 	return ok && slices.ContainsFunc(q.calls, func(c *call) bool { return c.at > d.began && c.at < d.end && c.method == rotate && c.written() })
@@ -183,8 +186,8 @@ func (r *run) judgeOwed(q *request) {
 	}
 }
 
-// knowsMark reports whether q met, before a tick, what another request's sign-in or sign-out has left: the
-// client may hold a newer cookie, which is not this request's to take.
+// knowsMark reports whether q met, before a tick, what another request's sign-in or sign-out has
+// left: the client may hold a newer cookie, which is not this request's to take.
 func (q *request) knowsMark(before int) bool {
 	return slices.ContainsFunc(q.calls, func(c *call) bool {
 		return c.at < before && c.method == get && c.said == nil && len(tailOf(c.rec)) == 1

@@ -20,8 +20,8 @@ type mutant struct {
 	patches []patch
 }
 
-// A patch changes a place of the source. The word mutated in its new text stands for a condition: that
-// its mutant is tried. So one binary, which is built for this test alone, holds all of them.
+// A patch changes a place of the source. The word mutated in its new text stands for a condition:
+// that its mutant is tried. So one binary, which is built for this test alone, holds all of them.
 type patch struct {
 	file     string // below the root of the repository
 	old, new string // old occurs once in the file
@@ -87,8 +87,8 @@ func top(t *testing.T) string {
 	return root
 }
 
-// mutantSource lays the patches of all mutants over the source and gives the file that says so; see go help
-// build.
+// mutantSource lays the patches of all mutants over the source and gives the file that says so; see
+// go help build.
 func mutantSource(t *testing.T, mutants []mutant) (overlay string) {
 	root, dir := top(t), t.TempDir()
 	over := map[string]string{}

@@ -2,7 +2,8 @@ package explore
 
 import "testing"
 
-// An unseenMutant has a defect that does not show between two requests: a test of the core finds it.
+// An unseenMutant has a defect that does not show between two requests: a test of the core finds
+// it.
 type unseenMutant struct {
 	name    string
 	by      string // the test

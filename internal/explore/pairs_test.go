@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// A scene is what runs have in common: how sessions are kept, the situation in which a run begins, and
-// the scripts of its requests.
+// A scene is what runs have in common: how sessions are kept, the situation in which a run begins,
+// and the scripts of its requests.
 type scene struct {
 	sealed    bool
 	situation *situation
@@ -73,8 +73,8 @@ type pair struct {
 	scenes []*scene
 }
 
-// pairs gives every pair of scripts. Where the first request was sent with an older cookie, they meet
-// both ways round.
+// pairs gives every pair of scripts. Where the first request was sent with an older cookie, they
+// meet both ways round.
 func pairs() (all []*pair) {
 	for i, a := range scripts {
 		for _, b := range scripts[i:] {

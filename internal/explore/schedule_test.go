@@ -82,9 +82,9 @@ func (q *request) letter() string { return string('A' + rune(q.id)) }
 // requestKey finds the request in its context.
 type requestKey struct{}
 
-// step is what time passes from call to call, so that what began before something else is older. It is
-// more than the manager's random pauses between tries, which the scheduler rounds up, so that a schedule takes
-// the same time whenever it is tried.
+// step is what time passes from call to call, so that what began before something else is older. It
+// is more than the manager's random pauses between tries, which the scheduler rounds up, so that a
+// schedule takes the same time whenever it is tried.
 const step = 10 * time.Millisecond
 
 // try carries out one schedule of the world's scene and judges it.
@@ -174,8 +174,8 @@ func (r *run) sendDue() {
 	}
 }
 
-// cookiesFor gives what the browser sends now. The first request may have been sent earlier than the
-// run begins, with older cookies.
+// cookiesFor gives what the browser sends now. The first request may have been sent earlier than
+// the run begins, with older cookies.
 func (r *run) cookiesFor(q *request) jar {
 	switch {
 	case q.stranger, q.cross:
@@ -217,9 +217,9 @@ func (r *run) next() *request {
 }
 
 // awake chooses among requests that stand before a call, each order of calls once. When the call of
-// one was tried first at this point, then in the runs that begin here with another's it need not come right after it if
-// neither sees the other: that run was had. (These are the sleep sets of Godefroid, Partial-Order
-// Methods for the Verification of Concurrent Systems, 1996.)
+// one was tried first at this point, then in the runs that begin here with another's it need not
+// come right after it if neither sees the other: that run was had. (These are the sleep sets of
+// Godefroid, Partial-Order Methods for the Verification of Concurrent Systems, 1996.)
 func (r *run) awake(ready []*request) *request {
 	var awake []*request
 	for _, q := range ready {
@@ -292,8 +292,8 @@ func (r *run) carryOut(q *request) {
 	q.calls = append(q.calls, c)
 }
 
-// maybeLate chooses whether the answer to q's call comes late. at is where widen allows it: it makes a
-// difference only if the header follows.
+// maybeLate chooses whether the answer to q's call comes late. at is where widen allows it: it
+// makes a difference only if the header follows.
 func (r *run) maybeLate(q *request) (late bool, at int) {
 	others := 0
 	for _, o := range r.reqs {

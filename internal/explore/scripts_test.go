@@ -170,8 +170,8 @@ var (
 	}}
 )
 
-// A script is what one request's handler does: its acts in order until one fails, and then an error page, or
-// at the end a page.
+// A script is what one request's handler does: its acts in order until one fails, and then an error
+// page, or at the end a page.
 type script struct {
 	name     string
 	acts     []act

@@ -7,8 +7,8 @@ import (
 )
 
 // choices are what a run is determined by: at each point where it could go on in several ways, the
-// number of the way that it took. They come from a search of all runs, from chance, or from
-// a replay.
+// number of the way that it took. They come from a search of all runs, from chance, or from a
+// replay.
 type choices struct {
 	path   []choice
 	at     int

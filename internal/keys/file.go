@@ -73,8 +73,8 @@ func Create(path string) error {
 	return createFile(path)
 }
 
-// createFile links a complete file into place, so that two processes that start
-// together agree on one key and none reads half a file.
+// createFile links a complete file into place, so that two processes that start together agree on
+// one key and none reads half a file.
 func createFile(path string) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".keys-*") // mode 0600
 	if err != nil {

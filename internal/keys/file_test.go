@@ -205,7 +205,8 @@ func TestLoadStrangers(t *testing.T) {
 	}
 }
 
-// A container's process that is not root reads root's secrets, by its group (fsGroup) or as anybody.
+// A container's process that is not root reads root's secrets, by its group (fsGroup) or as
+// anybody.
 func TestLoadNotRoot(t *testing.T) {
 	if path := os.Getenv("SOJOURN_TEST_KEYFILE"); path != "" {
 		_, err := Load(path)

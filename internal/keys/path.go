@@ -10,10 +10,10 @@ import (
 // maxLinks bounds how many links are followed on the way to a file, as kernels do.
 const maxLinks = 40
 
-// checkPath follows path as the kernel does and checks each folder and link on the way, for
-// whoever can write one of them can put other keys there. Mounts of secrets pass: in those of
-// Kubernetes the file is a link into a link (..data), below a folder of mode 1777. Errors:
-// [Refused], and the operating system's.
+// checkPath follows path as the kernel does and checks each folder and link on the way, for whoever
+// can write one of them can put other keys there. Mounts of secrets pass: in those of Kubernetes
+// the file is a link into a link (..data), below a folder of mode 1777. Errors: [Refused], and the
+// operating system's.
 func checkPath(path string) error {
 	const separator = string(filepath.Separator)
 	if !filepath.IsAbs(path) {

@@ -83,8 +83,7 @@ func IDOf(key []byte) (id ID) {
 	return id
 }
 
-// check refuses what cannot be 256 random bits. A random key is text with a
-// probability of 10^-13.
+// check refuses what cannot be 256 random bits. A random key is text with a probability of 10^-13.
 func check(b []byte) error {
 	if len(b) != xaes.KeySize {
 		return fmt.Errorf("has %d bytes, not 32: use NewKey or 'head -c32 /dev/urandom'", len(b))

@@ -42,8 +42,8 @@ type Facts struct {
 	// Confirmed counts how often the user has confirmed the sign-in. Times would not do to tell one
 	// confirmation from the next.
 	Confirmed uint32
-	// Received is when a renewed token first came back from the client, in nanoseconds since 1970 by
-	// the store's clock; 0 if it did not yet.
+	// Received is when a renewed token first came back from the client, in nanoseconds since 1970
+	// by the store's clock; 0 if it did not yet.
 	Received int64
 }
 

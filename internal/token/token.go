@@ -1,5 +1,5 @@
-// Package token makes, seals and opens the tokens that clients carry (docs/format.md, sections 4
-// to 6).
+// Package token makes, seals and opens the tokens that clients carry (docs/format.md, sections 4 to
+// 6).
 package token
 
 import (
@@ -23,8 +23,8 @@ type Sealer interface {
 // ErrOpen is the one answer to everything that does not open.
 var ErrOpen = errors.New("sojourn: token cannot be opened")
 
-// Credential is what an opened token holds: the secret that names a record, and the tag that
-// routes to it.
+// Credential is what an opened token holds: the secret that names a record, and the tag that routes
+// to it.
 type Credential struct {
 	Secret [32]byte
 	Tag    store.Tag
@@ -60,7 +60,8 @@ func (c *Credential) Successor(nonce []byte) Credential {
 // Version is the first byte of everything that is sealed for a client.
 const Version = 1
 
-// MaxLen is the longest token that is looked at, in bytes, whatever its Sealer. A KeyRing's has 124.
+// MaxLen is the longest token that is looked at, in bytes, whatever its Sealer. A KeyRing's has
+// 124.
 const MaxLen = 1024
 
 const plainLen = 48 // of secret and tag

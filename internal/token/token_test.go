@@ -163,7 +163,8 @@ func TestSuccessor(t *testing.T) {
 	}
 }
 
-// R2, R9: a random source that repeats itself cannot merge two sessions; crypto/rand has no failure to handle.
+// R2, R9: a random source that repeats itself cannot merge two sessions; crypto/rand has no failure
+// to handle.
 func TestCredentialsDiffer(t *testing.T) {
 	seen := map[Credential]bool{}
 	for range 1000 {

@@ -1,7 +1,6 @@
-// Package xaes is the AEAD XAES-256-GCM of the C2SP specification
-// (c2sp.org/XAES-256-GCM): AES-256-GCM under a key derived for each 192-bit
-// nonce, so that random nonces never need counting (2^80 messages at a
-// collision risk of 2^-32).
+// Package xaes is the AEAD XAES-256-GCM of the C2SP specification (c2sp.org/XAES-256-GCM):
+// AES-256-GCM under a key derived for each 192-bit nonce, so that random nonces never need counting
+// (2^80 messages at a collision risk of 2^-32).
 package xaes
 
 import (
@@ -37,8 +36,8 @@ func New(key []byte) (*AEAD, error) {
 		return nil, err
 	}
 	a := &AEAD{block: block}
-	// K1 is the first CMAC subkey (NIST SP 800-38B section 6.1), computed without
-	// a branch on the key.
+	// K1 is the first CMAC subkey (NIST SP 800-38B section 6.1), computed without a branch on the
+	// key.
 	block.Encrypt(a.k1[:], a.k1[:])
 	var msb byte
 	for i := len(a.k1) - 1; i >= 0; i-- {
@@ -60,8 +59,7 @@ func (a *AEAD) seal(dst []byte, nonce *[NonceSize]byte, plaintext, aad []byte) [
 	return a.derive(nonce).Seal(dst, nonce[12:], plaintext, aad)
 }
 
-// Open appends the plaintext of what Seal made to dst. All failures are one
-// error.
+// Open appends the plaintext of what Seal made to dst. All failures are one error.
 func (a *AEAD) Open(dst, sealed, aad []byte) ([]byte, error) {
 	if len(sealed) < Overhead {
 		return nil, errOpen
@@ -74,8 +72,8 @@ func (a *AEAD) Open(dst, sealed, aad []byte) ([]byte, error) {
 	return out, nil
 }
 
-// derive makes the AES-256-GCM of one nonce: its key is a CMAC-based KDF in
-// counter mode over the nonce's first half.
+// derive makes the AES-256-GCM of one nonce: its key is a CMAC-based KDF in counter mode over the
+// nonce's first half.
 func (a *AEAD) derive(nonce *[NonceSize]byte) cipher.AEAD {
 	var key [KeySize]byte
 	for i := range 2 {

@@ -17,10 +17,10 @@ type Bare struct {
 	Put func(key, value []byte) error
 }
 
-// Bench compares a store with its bare engine, in the same database on a disk: the same number of keys of
-// the same length with as many bytes, and the same durability. Both take turns in each round, so that the
-// machine's moods hit both. It reports "share": the store's rate divided by the engine's. Sweep is
-// measured beside few and many live sessions; long also beside a million.
+// Bench compares a store with its bare engine, in the same database on a disk: the same number of
+// keys of the same length with as many bytes, and the same durability. Both take turns in each
+// round, so that the machine's moods hit both. It reports "share": the store's rate divided by the
+// engine's. Sweep is measured beside few and many live sessions; long also beside a million.
 func Bench(b *testing.B, long bool, open func(dir string) (store.Store, Bare, func() error, error)) {
 	start := func(b *testing.B) *bench {
 		s, bare, close, err := open(b.TempDir())
@@ -59,8 +59,8 @@ func (b *bench) ok(err error) {
 	}
 }
 
-// sessions returns n records with users of their own, and keys and values for the bare
-// engine that are as long as the store's: its header, user and data.
+// sessions returns n records with users of their own, and keys and values for the bare engine that
+// are as long as the store's: its header, user and data.
 func (b *bench) sessions(n, size int) (recs []store.Record, keys [][]byte, value []byte) {
 	for i := range n {
 		s := session{User: fmt.Sprintf("user-%08d", i), Size: size}.moved()

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// SmallDisk mounts a file system of so many MiB until the test ends, and gives a folder on it that is not there yet.
-// Where the test may not mount, it is skipped, in words.
+// SmallDisk mounts a file system of so many MiB until the test ends, and gives a folder on it that
+// is not there yet. Where the test may not mount, it is skipped, in words.
 func SmallDisk(t *testing.T, mib int) string {
 	t.Helper()
 	at := filepath.Join(t.TempDir(), "small")

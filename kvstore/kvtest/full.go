@@ -7,8 +7,9 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// Full fills a store until it refuses more with [store.ErrFull], and tells how many sessions it took. What was
-// acknowledged must be readable then, and every other one can be deleted, touched or revoked.
+// Full fills a store until it refuses more with [store.ErrFull], and tells how many sessions it
+// took. What was acknowledged must be readable then, and every other one can be deleted, touched or
+// revoked.
 func Full(t *testing.T, s store.Store) int {
 	t.Helper()
 	var all []session

@@ -16,8 +16,8 @@ type Closer interface {
 	io.Closer
 }
 
-// OpenTwice checks a function that opens a directory for sessions: what it keeps is there when it is opened again, and a
-// directory that is open already is refused in words.
+// OpenTwice checks a function that opens a directory for sessions: what it keeps is there when it
+// is opened again, and a directory that is open already is refused in words.
 func OpenTwice(t *testing.T, open func(dir string) (Closer, error)) {
 	dir := t.TempDir()
 	rec := store.Record{Key: store.Key{ID: store.ID{1}}, Writer: store.Writer{1}, Lifetime: time.Hour}

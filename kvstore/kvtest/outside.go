@@ -6,9 +6,9 @@ import (
 	"github.com/sojourn-go/sojourn/kvstore"
 )
 
-// Outside runs functions outside of any testing/synctest bubble. An engine with
-// tickers of its own belongs there: within, 20 fake years would make them tick a
-// thousand million times. A bubble's time stands still while it waits for an answer.
+// Outside runs functions outside of any testing/synctest bubble. An engine with tickers of its own
+// belongs there: within, 20 fake years would make them tick a thousand million times. A bubble's
+// time stands still while it waits for an answer.
 type Outside struct {
 	calls chan call
 	free  chan chan struct{}
@@ -19,8 +19,7 @@ type call struct {
 	done chan struct{}
 }
 
-// NewOutside must itself be called outside of all bubbles. Its goroutine ends
-// with the process.
+// NewOutside must itself be called outside of all bubbles. Its goroutine ends with the process.
 func NewOutside() *Outside {
 	o := &Outside{make(chan call), make(chan chan struct{}, 1024)}
 	for range cap(o.free) {
@@ -63,7 +62,8 @@ func (e outsider) Apply(ops []kvstore.Op, sync bool) (err error) {
 	return err
 }
 
-// Walk gathers everything first, so that f runs in the bubble. It overwrites what f was given, as some engine may.
+// Walk gathers everything first, so that f runs in the bubble. It overwrites what f was given, as
+// some engine may.
 func (e outsider) Walk(from, to []byte, f func(key, value []byte) bool) (err error) {
 	var all [][2][]byte
 	e.o.Do(func() {

@@ -68,8 +68,9 @@ func guard(k *kit) {
 	}
 }
 
-// guardInstant puts the beginning of a sign-in a little before a revocation, and a little after. What
-// a coarse tick cannot tell apart is refused. It takes fake time: a network would blur the instants.
+// guardInstant puts the beginning of a sign-in a little before a revocation, and a little after.
+// What a coarse tick cannot tell apart is refused. It takes fake time: a network would blur the
+// instants.
 func guardInstant(k *kit) {
 	if !k.exact {
 		return

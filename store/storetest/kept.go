@@ -44,7 +44,7 @@ func clockLate(k *kit) {
 // outlast keeps records alive beyond the end that they were created with. It gives them as they are
 // then, each kept by another kind of write.
 func (k *kit) outlast(user string) map[string]store.Record {
-	kept := map[string]store.Record{}
+	kept, all := map[string]store.Record{}, map[string]func(store.Record) store.Record{}
 	ways := map[string]func(rec store.Record) store.Record{
 		"touches": func(rec store.Record) store.Record { k.ok("touch", k.touch(rec.Key, 0)); return rec },
 		"updates": func(rec store.Record) store.Record { k.ok("update", k.update(k.edit(rec), rec.Version)); return rec },
@@ -55,14 +55,18 @@ func (k *kit) outlast(user string) map[string]store.Record {
 			return next
 		},
 	}
-	for what := range ways {
+	for what, keep := range ways {
 		rec := k.fresh(user)
 		rec.Idle, rec.Lifetime = 3*k.unit, 0
 		kept[what] = k.add(rec)
+		rec = k.fresh(user)
+		rec.Idle, rec.Lifetime = 3*k.unit, 300*k.unit
+		kept[what+", with a lifetime"] = k.add(rec)
+		all[what], all[what+", with a lifetime"] = keep, keep
 	}
 	for range 2 {
 		k.sleep(2 * k.unit)
-		for what, keep := range ways {
+		for what, keep := range all {
 			kept[what] = k.live(keep(kept[what]).Key, "kept alive by "+what)
 		}
 	}

@@ -7,11 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	mathrand "math/rand/v2"
-	"runtime"
-	"runtime/debug"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -322,97 +318,4 @@ func (k *kit) now() time.Time {
 func (k *kit) sleep(d time.Duration) {
 	k.slept.Add(int64(max(d, 0)))
 	time.Sleep(d)
-}
-
-// rounds returns how often a race is run: a networked store gets fewer.
-func (k *kit) rounds(n int) int {
-	if k.exact {
-		return n
-	}
-	return max(n/5, 3)
-}
-
-// stagger waits for a moment or not at all. Goroutines that never wait tend to run one after the
-// other; where time is fake a sleep lets all others run first.
-func (k *kit) stagger() {
-	switch n := mathrand.IntN(6); n {
-	case 0, 1:
-	case 2:
-		runtime.Gosched()
-	default:
-		time.Sleep(time.Duration(n - 2))
-	}
-}
-
-// parallel runs f in n goroutines at once and waits for all of them; the first
-// that ended the clause ends it here.
-func (k *kit) parallel(n int, f func(i int)) {
-	gate := make(chan struct{})
-	fs := make([]func(), n)
-	for i := range n {
-		fs[i] = func() {
-			<-gate
-			k.stagger()
-			f(i)
-		}
-	}
-	k.gated(append(fs, func() { close(gate) })...)
-}
-
-// gated runs functions at once, as they come, and waits for all of them.
-func (k *kit) gated(fs ...func()) {
-	var wg sync.WaitGroup
-	ends := make([]any, len(fs))
-	for i, f := range fs {
-		wg.Go(func() {
-			defer func() {
-				ends[i] = recover()
-				switch ends[i].(type) {
-				case nil, failed, skipped:
-				default:
-					ends[i] = failed{fmt.Errorf("panic: %v\n%s", ends[i], debug.Stack())}
-				}
-			}()
-			f()
-		})
-	}
-	wg.Wait()
-	for _, end := range ends {
-		if end != nil {
-			panic(end)
-		}
-	}
-}
-
-// together runs different functions at once.
-func (k *kit) together(fs ...func()) { k.parallel(len(fs), func(i int) { fs[i]() }) }
-
-// many is more than a careless store takes at once; pages of any usual size do not divide it.
-func (k *kit) many() int {
-	if k.exact {
-		return 1031
-	}
-	return 331
-}
-
-// spread calls f n times: one call after another where time is fake, which costs least there and is
-// the same in every run; else from several goroutines, for the sake of trips.
-func (k *kit) spread(n int, f func(i int)) {
-	if k.exact {
-		for i := range n {
-			f(i)
-		}
-		return
-	}
-	var next atomic.Int64
-	k.parallel(min(n, 16), func(int) {
-		for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-			f(i)
-		}
-	})
-}
-
-// insertAll creates records as they are.
-func (k *kit) insertAll(recs []store.Record) {
-	k.spread(len(recs), func(i int) { k.ok("create", k.insert(recs[i])) })
 }

@@ -249,7 +249,7 @@ func manySweep(k *kit) {
 		k.sleep(k.unit + 5*k.tick)
 		return recs
 	}
-	for i, limit := range []int{1 << 30, 100, 7 * k.many()} {
+	for i, limit := range []int{1 << 30, 100, k.many()} {
 		recs := die(k.many())
 		if i > 0 { // when it has shown whether it sweeps at all
 			k.sweep(0)

@@ -2,10 +2,6 @@ package storetest
 
 import (
 	"bytes"
-	"runtime"
-	"sync/atomic"
-	"testing/synctest"
-	"time"
 
 	"github.com/sojourn-go/sojourn/store"
 )
@@ -23,77 +19,8 @@ var meetClauses = []clause{
 	{"meet-rotate-evict", "an evicting Create beside a Rotate leaves no more than Max, and tells the handle that ended", meetRotateEvict},
 	{"meet-evict-writes", "what an evicting Create ends stays ended, whatever writes to it at the same time", meetEvictWrites},
 	{"meet-updates", "of two Updates with one version exactly one is applied, however large", meetUpdates},
-	{"meet-sweep", "Sweep takes nothing that was created where it found an expired record", meetSweep},
-	{"race-large", "no acknowledged Update is lost, however large the data", raceLarge},
-	{"race-read", "every read shows a record as one write left it", raceRead},
+	{"meet-sweep", "Sweep takes nothing that was created, or rotated to, where it found an expired record", meetSweep},
 }
-
-// schedule is a way in which two calls may meet. The zero schedule lets both loose, each when it
-// comes to it.
-type schedule struct {
-	level   bool          // both begin at once, as near as can be
-	stepped bool          // the second begins where the first waits
-	swapped bool          // the second is first
-	after   time.Duration // of the first one's start, at least
-}
-
-func (k *kit) schedules(loose int) []schedule {
-	n := k.rounds(loose)
-	if k.exact {
-		n = 4 * loose
-	}
-	ways := make([]schedule, n)
-	for i := range ways {
-		ways[i].level = i%2 == 0
-	}
-	if !k.exact {
-		return ways
-	}
-	for _, after := range []time.Duration{0, 1, 2, 3, 5, time.Microsecond, time.Millisecond} {
-		ways = append(ways, schedule{stepped: true, after: after}, schedule{stepped: true, swapped: true, after: after})
-	}
-	return ways
-}
-
-// meet arranges a meeting in all ways. begin prepares one, and gives the two calls and what must hold
-// in the end.
-func (k *kit) meet(loose int, begin func() (first, second, then func())) {
-	for _, way := range k.schedules(loose) {
-		first, second, then := begin()
-		if way.swapped {
-			first, second = second, first
-		}
-		switch {
-		case way.level:
-			var ready atomic.Int32
-			level := func(f func()) func() {
-				return func() {
-					for ready.Add(1); ready.Load() < 2; {
-						runtime.Gosched()
-					}
-					f()
-				}
-			}
-			k.gated(level(first), level(second))
-		case !way.stepped:
-			k.together(first, second)
-		default:
-			started := make(chan struct{})
-			k.gated(
-				func() { close(started); first() },
-				func() {
-					<-started
-					time.Sleep(way.after)
-					k.settled()
-					second()
-				})
-		}
-		then()
-	}
-}
-
-// settled returns when every other goroutine of the bubble waits or has ended.
-func (k *kit) settled() { synctest.Wait() }
 
 // pair is a record and what it is rotated to.
 func (k *kit) pair(user string, withTail bool) (rec, next store.Record, tail *store.Record) {
@@ -317,9 +244,6 @@ func meetEvictWrites(k *kit) {
 	}
 }
 
-// big are sizes of data that stores copy or keep apart.
-var big = []int{1 << 10, 5 << 10, 17 << 10, 1<<16 + 1, 300 << 10}
-
 func meetUpdates(k *kit) {
 	for _, size := range big {
 		k.meet(8, func() (first, second, then func()) {
@@ -350,112 +274,30 @@ func meetUpdates(k *kit) {
 }
 
 func meetSweep(k *kit) {
-	k.meet(20, func() (first, second, then func()) {
-		rec := k.fresh(k.name())
-		rec.Created, rec.Lifetime = k.now().Add(-k.unit), k.unit+k.tick
-		k.ok("create", k.insert(rec))
-		k.sleep(2 * k.tick)
-		again, stay := k.fresh(rec.User), k.add(k.fresh(rec.User))
-		again.Key = rec.Key
-		return func() { k.sweep(1000) },
-			func() { k.ok("create where a record has expired", k.insert(again)) },
-			func() {
-				if got := k.live(rec.Key, "after its create, beside a sweep"); got.Handle != again.Handle {
-					k.failf("a sweep brought an expired record back")
-				}
-				k.listed(rec.User, "after a create where a record had expired, beside a sweep", again.Key, stay.Key)
-			}
-	})
-}
-
-// raceLarge is raceUpdate with data that a store may copy outside its lock.
-func raceLarge(k *kit) {
-	for _, size := range big[2:] {
-		rec := k.fresh(k.name())
-		rec.Data = pattern(size)
-		rec = k.add(rec)
-		const n = 6
-		each := min(max(k.rounds(6<<18/size), 3), 50)
-		if !k.exact {
-			each = min(each, 12)
-		}
-		k.parallel(n, func(i int) {
-			for j := range each {
-				k.mark(rec.Key, i, j%2 == 0)
-			}
-		})
-		got, lost := k.live(rec.Key, "after many large updates"), 0
-		for i := range n {
-			lost += each - int(got.Data[i]-rec.Data[i])
-		}
-		if lost != 0 || got.Version != uint64(n*each+1) {
-			k.failf("of %d updates with %d bytes %d are lost, and the version is %d", n*each, size, lost, got.Version)
-		}
-	}
-}
-
-// mark adds one to a byte of the record's data, by compare and swap, with a moment between or none.
-func (k *kit) mark(key store.Key, at int, waits bool) {
-	for range 10_000 {
-		got, _, err := k.get(key)
-		k.ok("get", err)
-		change := k.edit(got)
-		change.Data = got.Data
-		change.Data[at]++
-		if waits {
-			k.stagger()
-		}
-		err = k.update(change, got.Version)
-		if err == nil {
-			return
-		}
-		k.is(store.ErrConflict, "update among others", err)
-	}
-	k.failf("an update met a conflict ten thousand times")
-}
-
-// raceRead writes a record again and again so that all its parts agree, and reads it meanwhile.
-func raceRead(k *kit) {
-	for _, sizes := range [][2]int{{100, 101}, {40, 3 << 10}, {20 << 10, 20<<10 + 1}, {1 << 16, 10}} {
-		user := k.name()
-		rec := k.fresh(user)
-		rec.Meta, rec.Data = pattern(sizes[1]%1000), pattern(sizes[1])
-		rec.Writer = store.Writer{1, 1}
-		rec.Idle = 20*k.unit + k.tick
-		key := k.add(rec).Key
-		torn := func(r store.Record, data bool) bool {
-			n := sizes[r.Version%2]
-			return r.Writer != store.Writer{byte(r.Version), byte(r.Version % 2)} || !bytes.Equal(r.Meta, pattern(n%1000)) ||
-				data && !bytes.Equal(r.Data, pattern(n)) || !near(r.Idle, 20*k.unit+time.Duration(r.Version)*k.tick, k.tick)
-		}
-		var done atomic.Bool
-		var bad atomic.Int64
-		read := func() {
-			for !done.Load() {
-				if got, _, err := k.get(key); err != nil || torn(got, true) {
-					bad.Add(1)
-				}
-				k.stagger()
-				for _, got := range k.list(user) {
-					if torn(got, false) {
-						bad.Add(1)
+	for _, rotates := range []bool{false, true} {
+		k.meet(20, func() (first, second, then func()) {
+			rec := k.fresh(k.name())
+			rec.Lifetime = k.tick
+			k.ok("create", k.insert(rec))
+			k.sleep(k.late(2 * k.tick))
+			from, stay := k.add(k.fresh(rec.User)), k.add(k.fresh(rec.User))
+			again := k.heir(from)
+			again.Key = rec.Key
+			return func() { k.sweep(1000) },
+				func() {
+					if rotates {
+						k.ok("rotate to where a record has expired", k.rotate(from.Key, 1, again, nil))
+						return
 					}
+					k.ok("create where a record has expired", k.insert(again))
+					k.ok("delete", k.delete(from.Key))
+				},
+				func() {
+					if got := k.live(rec.Key, "where a record had expired, beside a sweep"); got.Writer != again.Writer {
+						k.failf("a sweep brought an expired record back")
+					}
+					k.listed(rec.User, "after a write where a record had expired, beside a sweep", again.Key, stay.Key)
 				}
-				k.stagger()
-			}
-		}
-		k.together(read, read, func() {
-			defer done.Store(true)
-			for v := uint64(2); v < uint64(2+k.rounds(60)); v++ {
-				k.stagger()
-				n := sizes[v%2]
-				rec.Writer = store.Writer{byte(v), byte(v % 2)}
-				rec.Meta, rec.Data, rec.Idle = pattern(n%1000), pattern(n), 20*k.unit+time.Duration(v)*k.tick
-				k.ok("update beside reads", k.update(rec, v-1))
-			}
 		})
-		if n := bad.Load(); n > 0 {
-			k.failf("%d reads show parts of two versions, or none, while the record is updated", n)
-		}
 	}
 }

@@ -86,13 +86,16 @@ func sizeEdges(k *kit) {
 
 // sizeChanges goes from each length to each, in every write.
 func sizeChanges(k *kit) {
-	ns := []int{0, 100, 5 << 10, 64<<10 + 1}
+	ns := []int{0, 1, 100, 5 << 10, 64<<10 + 1}
 	empty := [][]byte{nil, {}}
 	for i, from := range ns {
 		for j, to := range ns {
 			what := func(write string) string { return fmt.Sprintf("%s, from %d bytes to %d", write, from, to) }
 			with := func(rec store.Record, n int) store.Record {
 				rec.Data, rec.Meta = pattern(n), pattern(n%700)
+				if n == 1 { // no UTF-8
+					rec.Data, rec.Meta = []byte{0xda}, []byte{0xda}
+				}
 				if n == 0 {
 					rec.Data, rec.Meta = empty[i%2], empty[(i+j)%2]
 				}
@@ -108,9 +111,11 @@ func sizeChanges(k *kit) {
 			k.ok("rotate", k.rotate(rec.Key, 2, next, &tail))
 			k.whole(what("rotate back"), next.Key, next)
 			k.whole(what("rotate back, in the tail"), rec.Key, tail)
-			last := with(k.heir(next), to)
-			k.ok("rotate without a tail", k.rotate(next.Key, 3, last, nil))
+			last, left := with(k.heir(next), to), with(*k.tailOf(next), from)
+			k.ok("rotate", k.rotate(next.Key, 3, last, &left))
 			k.whole(what("rotate"), last.Key, last)
+			k.whole(what("rotate, in the tail"), next.Key, left)
+			k.ok("delete of the tail", k.delete(next.Key))
 			// Keys that were left are used again.
 			again := with(k.fresh(user), from)
 			again.Key = next.Key

@@ -18,7 +18,21 @@
 // time. A networked store has a clock of its own; set [Options.Networked], and the clauses sleep,
 // with short lives, and allow for slow answers: they then prove that nothing ends early or stays
 // late by more than the machine's delays, and that what Get returns agrees with the clock it
-// returns.
+// returns. Where they judge time they ask the store for its own. A clause that fails while calls
+// took long is run again with a longer [Options.Unit], so that a slow machine fails no right store.
+//
+// # Two writes at once
+//
+// Clauses whose names begin with meet let two calls meet in every way that a bubble can arrange:
+// the first is stopped wherever it waits, and the second runs meanwhile; then the other way round.
+// What does not wait, but leaves its lock between two steps, is met by chance: both begin at once,
+// some dozens of times. Clauses that begin with race let many calls loose. A networked store has
+// chance alone.
+//
+// # Many
+//
+// Clauses that begin with many use 1,031 records, or 331 of a networked store, and look at lists
+// with as many records as pages of any usual size hold, and one more and one less.
 //
 // # What it cannot show
 //
@@ -99,7 +113,7 @@ type clause struct {
 func clauses() []clause {
 	return slices.Concat(traitClauses, outcomeClauses, orderClauses, replayClauses, admittedClauses, updateClauses, rotateClauses, handleClauses,
 		timeClauses, givenClauses, keptClauses, lifeClauses, userClauses, revokeClauses, guardClauses, limitClauses, manyClauses,
-		raceClauses, revokeRaceClauses, meetClauses, meetRevokeClauses, byteClauses, sizeClauses, argumentClauses, contextClauses,
+		raceClauses, revokeRaceClauses, largeClauses, meetClauses, meetMoreClauses, meetRevokeClauses, byteClauses, sizeClauses, argumentClauses, contextClauses,
 		sweepClauses, walkClauses)
 }
 

@@ -31,8 +31,8 @@ func (k *kit) swept(limit int) int {
 	return 0
 }
 
-// counted fails unless a store of its own swept exactly want records. Zero is right for engines that
-// expire by themselves, and so never find any; on a shared server any number may be.
+// counted fails unless a store of its own swept exactly want records. Zero is right for engines
+// that expire by themselves, and so never find any; on a shared server any number may be.
 func (k *kit) counted(got, want int) {
 	if k.exact && got != want && (got != 0 || k.sweeps) {
 		k.failf("sweeps found %d expired records, want %d", got, want)

@@ -44,8 +44,8 @@ func (s *ref) has(user string) int {
 	return len(s.snapshot(func(r store.Record) bool { return r.User == user }))
 }
 
-// forgetting makes a wrong store that forgets a revocation with the user's last record, where one of
-// its methods ends that.
+// forgetting makes a wrong store that forgets a revocation with the user's last record, where one
+// of its methods ends that.
 func forgetting(method string) func(*ref) store.Store {
 	return swap(func(a *altered) {
 		after := func(user string) {

@@ -11,8 +11,8 @@ import (
 )
 
 // Stores that do in two steps what must be one, beside another write. Called alone they are right.
-// The gap between the steps is a moment of fake time, so a bubble meets it in every run; of the last
-// ones it is only that the lock is free.
+// The gap between the steps is a moment of fake time, so a bubble meets it in every run; of the
+// last ones it is only that the lock is free.
 var wrongMeets = []wrong{
 	{"rotate looks, then moves what it saw", []string{"meet-rotate-update", "meet-revoke-rotate", "meet-rotate-evict", "meet-revoke-many"}, swap(func(a *altered) {
 		a.rotate = func(ctx context.Context, old store.Key, v uint64, rec store.Record, tail *store.Record) error {
@@ -38,7 +38,7 @@ var wrongMeets = []wrong{
 			return a.ref.Update(ctx, rec, v)
 		}
 	})},
-	{"touch writes back what it read", []string{"meet-rotate-touch", "meet-evict-writes", "meet-revoke-touch"}, swap(func(a *altered) {
+	{"touch writes back what it read", []string{"meet-rotate-touch", "meet-evict-writes", "meet-revoke-touch", "meet-update-touch", "meet-delete"}, swap(func(a *altered) {
 		a.touch = func(ctx context.Context, key store.Key, every time.Duration) error {
 			rec, now, err := a.ref.Get(ctx, key)
 			if err != nil || now.Sub(rec.Seen) < every {
@@ -50,7 +50,7 @@ var wrongMeets = []wrong{
 			return nil
 		}
 	})},
-	{"update writes back what it read", []string{"meet-evict-writes", "meet-revoke-update", "meet-rotate-update", "meet-updates", "race-large"}, swap(func(a *altered) {
+	{"update writes back what it read", []string{"meet-evict-writes", "meet-revoke-update", "meet-rotate-update", "meet-updates", "race-large", "meet-delete"}, swap(func(a *altered) {
 		a.update = func(ctx context.Context, rec store.Record, v uint64) error {
 			old, _, err := a.ref.Get(ctx, rec.Key)
 			if err != nil || old.Version != v || store.Check(&rec) != nil {
@@ -104,7 +104,7 @@ var wrongMeets = []wrong{
 			return a.ref.Rotate(ctx, old, v, rec, tail)
 		}
 	})},
-	{"create looks at its key, then writes to it", []string{"meet-rotate-key"}, swap(func(a *altered) {
+	{"create looks at its key, then writes to it", []string{"meet-rotate-key", "meet-creates"}, swap(func(a *altered) {
 		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
 			if _, _, err := a.ref.Get(ctx, rec.Key); err == nil {
 				return a.ref.Create(ctx, rec, adm)
@@ -114,7 +114,7 @@ var wrongMeets = []wrong{
 			return a.ref.Create(ctx, rec, adm)
 		}
 	})},
-	{"rotate deletes, then inserts, and a create counts meanwhile", []string{"meet-rotate-limit", "meet-rotate-evict", "meet-revoke-rotate"}, swap(func(a *altered) {
+	{"rotate deletes, then inserts, and a create counts meanwhile", []string{"meet-rotate-limit", "meet-rotate-evict", "meet-revoke-rotate", "meet-rotate-read"}, swap(func(a *altered) {
 		a.rotate = func(ctx context.Context, old store.Key, v uint64, rec store.Record, tail *store.Record) error {
 			if err := a.ref.Rotate(ctx, old, v, rec, tail); err != nil {
 				return err
@@ -129,7 +129,7 @@ var wrongMeets = []wrong{
 			return nil
 		}
 	})},
-	{"create lists, then evicts", []string{"meet-rotate-evict", "meet-revoke-evict"}, swap(func(a *altered) {
+	{"create lists, then evicts", []string{"meet-rotate-evict", "meet-revoke-evict", "meet-creates"}, swap(func(a *altered) {
 		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
 			recs := a.snapshot(func(r store.Record) bool { return r.User == rec.User && rec.User != "" })
 			if !adm.Evict || adm.Max != 1 || len(recs) != 1 || recs[0].Key == rec.Key {
@@ -153,6 +153,31 @@ var wrongMeets = []wrong{
 			gap()
 			a.put(stored)
 			return got, err
+		}
+	})},
+	{"create counts, then inserts", []string{"meet-creates", "race-limit"}, swap(func(a *altered) {
+		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
+			if n := a.has(rec.User); adm.Max > n && !adm.Evict && rec.User != "" {
+				gap()
+				adm.Max = 0
+			}
+			return a.ref.Create(ctx, rec, adm)
+		}
+	})},
+	{"rotate inserts, then deletes, and both are the session meanwhile", []string{"meet-rotate-read"}, swap(func(a *altered) {
+		a.rotate = func(ctx context.Context, old store.Key, v uint64, rec store.Record, tail *store.Record) error {
+			was, ok := a.raw(old)
+			if err := a.ref.Rotate(ctx, old, v, rec, tail); err != nil || !ok || was.Version != v {
+				return err
+			}
+			left, there := a.raw(old)
+			a.put(was)
+			gap()
+			if there {
+				a.put(left)
+				return nil
+			}
+			return a.ref.Delete(ctx, old)
 		}
 	})},
 	{"sweep lists, then deletes", []string{"meet-sweep"}, swap(func(a *altered) {

@@ -1,8 +1,9 @@
 package main
 
-// Docker stands in for programs that cannot be had otherwise: on a system without apt-get, or for MySQL and
-// Valkey on one that is not Debian. Its images are those of the engines' makers. Clusters and PgBouncer
-// are not covered, for their nodes tell clients addresses that hold only inside of Docker's network.
+// Docker stands in for programs that cannot be had otherwise: on a system without apt-get, or for
+// MySQL and Valkey on one that is not Debian. Its images are those of the engines' makers. Clusters
+// and PgBouncer are not covered, for their nodes tell clients addresses that hold only inside of
+// Docker's network.
 
 import (
 	"context"
@@ -63,8 +64,8 @@ func byDocker(ctx context.Context, k kind) bool {
 	return known && !install.Possible(k.name) && dockerAnswers(ctx)
 }
 
-// A container is one that we started. It is removed when it is closed; a run that is killed
-// with SIGKILL leaves it, for it is a child of Docker and not of ours.
+// A container is one that we started. It is removed when it is closed; a run that is killed with
+// SIGKILL leaves it, for it is a child of Docker and not of ours.
 type container string
 
 // Close ends the container and removes it with its data.

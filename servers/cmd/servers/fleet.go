@@ -71,8 +71,8 @@ var kinds = []kind{
 }
 
 // selected picks the kinds that are wanted. A name also stands for the variants of its kind:
-// "redis" for "redis-cluster" and "redis-sentinel" too. What stands behind PgBouncer is PostgreSQL, so
-// who skips that skips both.
+// "redis" for "redis-cluster" and "redis-sentinel" too. What stands behind PgBouncer is PostgreSQL,
+// so who skips that skips both.
 func selected(only, skip string) (wanted, skipped []kind, err error) {
 	onlyNames, skipNames := names(only), names(skip)
 	for _, n := range slices.Concat(onlyNames, skipNames) {

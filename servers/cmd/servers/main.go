@@ -5,8 +5,8 @@
 //	servers up [--only NAMES]                     bring all up, print export lines, wait for Ctrl-C
 //
 // NAMES are separated by commas. The environment variable SKIP names servers that are left out; any
-// other that cannot be had is an error. An address that the environment gives already (SOJOURN_REDIS
-// and so on, see docs/servers.md) is used as it is.
+// other that cannot be had is an error. An address that the environment gives already
+// (SOJOURN_REDIS and so on, see docs/servers.md) is used as it is.
 package main
 
 import (
@@ -61,8 +61,8 @@ func command(args []string) (code int, err error) {
 	defer stop()
 	switch args[0] {
 	case "install":
-		// The race detector needs a C compiler, the shop's test a browser and axe, and the tests of the HTTP
-		// edge proxies; that is for all modules.
+		// The race detector needs a C compiler, the shop's test a browser and axe, and the tests of
+		// the HTTP edge proxies; that is for all modules.
 		var more []programs.Program
 		if *only == "" {
 			more = append([]programs.Program{programs.CC, programs.Chromium, programs.Axe}, programs.Proxies...)

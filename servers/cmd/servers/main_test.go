@@ -211,8 +211,8 @@ func started(t *testing.T, cmd *exec.Cmd) []int {
 }
 
 // goneSoon fails when one of the processes lives on. After SIGKILL the kernel ends the servers, and
-// PostgreSQL's children see for themselves that their parent is gone; but the command's own children, of
-// which we start only the first, may be left.
+// PostgreSQL's children see for themselves that their parent is gone; but the command's own
+// children, of which we start only the first, may be left.
 func goneSoon(t *testing.T, pids []int, killed bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
@@ -262,8 +262,9 @@ func descendants(pid int) []int {
 	return list
 }
 
-// No engine runs where this was written, so a script plays the client of Docker, and the server behind it
-// is one of ours: what is shown is the order of the calls and that the container is removed.
+// No engine runs where this was written, so a script plays the client of Docker, and the server
+// behind it is one of ours: what is shown is the order of the calls and that the container is
+// removed.
 func TestDockerGivesWhatNothingElseCan(t *testing.T) {
 	t.Parallel()
 	s, err := library.Redis(t.Context(), nil)

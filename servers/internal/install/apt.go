@@ -18,8 +18,9 @@ import (
 	"github.com/sojourn-go/sojourn/servers/internal/progress"
 )
 
-// reporting runs a command with apt's reports on descriptor 3 among its output. Descriptor 1 itself must not
-// be named to apt, which would take it away from the packages' scripts; and sudo closes any other.
+// reporting runs a command with apt's reports on descriptor 3 among its output. Descriptor 1 itself
+// must not be named to apt, which would take it away from the packages' scripts; and sudo closes
+// any other.
 var reporting = []string{"sh", "-c", `exec "$@" 3>&1`, "sh"}
 
 // system installs packages on the machine.
@@ -42,8 +43,8 @@ func (i *installer) system(ctx context.Context, packages []string) (err error) {
 }
 
 // unpack downloads packages with all that they need and unpacks them into the folder of the cache,
-// without installing anything. The next release is taken whole, down to the C library; the machine's
-// own only as far as the machine lacks it.
+// without installing anything. The next release is taken whole, down to the C library; the
+// machine's own only as far as the machine lacks it.
 func (i *installer) unpack(ctx context.Context, dir string, packages []string) (err error) {
 	name := "debian"
 	if dir == programs.Next {
@@ -84,8 +85,8 @@ func (i *installer) unpack(ctx context.Context, dir string, packages []string) (
 	return nil
 }
 
-// aptConfig gives apt-get lists and a cache of its own, so that neither root's rights nor the machine's
-// lists are needed. Where to download from stays as the machine has it.
+// aptConfig gives apt-get lists and a cache of its own, so that neither root's rights nor the
+// machine's lists are needed. Where to download from stays as the machine has it.
 func (i *installer) aptConfig(dir, work string) (env []string, err error) {
 	for _, sub := range []string{"state/lists/partial", "cache/archives/partial"} {
 		if err := os.MkdirAll(filepath.Join(work, sub), 0o755); err != nil {
@@ -132,7 +133,8 @@ func readMachine(ctx context.Context, p *plan) (m machine, err error) {
 	return m, err
 }
 
-// debianMirror is where the machine gets Debian's packages from, as apt-get reads its configuration.
+// debianMirror is where the machine gets Debian's packages from, as apt-get reads its
+// configuration.
 func debianMirror(ctx context.Context) (string, error) {
 	codename, err := debianCodename()
 	if err != nil {
@@ -162,8 +164,8 @@ func debianCodename() (string, error) {
 	return codename, nil
 }
 
-// chooseMirror takes the first mirror of a whole release; updates, security fixes and other people's
-// packages have mirrors of their own that lack the rest.
+// chooseMirror takes the first mirror of a whole release; updates, security fixes and other
+// people's packages have mirrors of their own that lack the rest.
 func chooseMirror(targets, codename string) string {
 	releases := []string{codename, "stable", "oldstable", "testing", "unstable", "sid"}
 	for line := range strings.Lines(targets) {
@@ -180,7 +182,8 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// run runs a command and shows its output only when it fails. The task, unless nil, follows apt's reports.
+// run runs a command and shows its output only when it fails. The task, unless nil, follows apt's
+// reports.
 func run(ctx context.Context, t *progress.Task, env []string, argv ...string) error {
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Env = append(os.Environ(), env...)

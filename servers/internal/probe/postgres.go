@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// Postgres logs in without a password, runs one statement unless it is empty, and returns the
-// first column of its first row ("" where it has none).
+// Postgres logs in without a password, runs one statement unless it is empty, and returns the first
+// column of its first row ("" where it has none).
 func Postgres(ctx context.Context, addr, user, database, statement string) (string, error) {
 	c, err := dial(ctx, addr)
 	if err != nil {

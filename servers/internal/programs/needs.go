@@ -3,8 +3,8 @@ package programs
 // A Source says where a program comes from when the machine lacks it.
 type Source int
 
-// The sources. Servers are unpacked into the cache, so that nothing of them starts by itself, now or
-// when the machine boots, and no configuration of the machine changes.
+// The sources. Servers are unpacked into the cache, so that nothing of them starts by itself, now
+// or when the machine boots, and no configuration of the machine changes.
 const (
 	System  Source = iota // installed on the machine by apt-get
 	OwnDeb                // unpacked from packages of the machine's own release
@@ -54,7 +54,8 @@ var Needs = map[string][]Program{
 	"cassandra-cluster": {Java},
 }
 
-// Missing lists what the server needs and this machine lacks; jars says whether Cassandra's are among it.
+// Missing lists what the server needs and this machine lacks; jars says whether Cassandra's are
+// among it.
 func Missing(server string) (missing []Program, jars bool) {
 	for _, p := range Needs[server] {
 		if _, err := Find(p); err != nil {

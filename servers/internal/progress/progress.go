@@ -1,5 +1,5 @@
-// Package progress shows how several long tasks go on: as bars on a terminal, elsewhere as plain lines
-// (in a log of CI a bar would be thousands of them).
+// Package progress shows how several long tasks go on: as bars on a terminal, elsewhere as plain
+// lines (in a log of CI a bar would be thousands of them).
 package progress
 
 import (
@@ -32,7 +32,8 @@ func New(f *os.File) *Board {
 // Plain makes a board that writes lines.
 func Plain(w io.Writer) *Board { return &Board{out: w} }
 
-// Printf writes a line, above the bars where there are any. No line may be written otherwise until Close.
+// Printf writes a line, above the bars where there are any. No line may be written otherwise until
+// Close.
 func (b *Board) Printf(format string, args ...any) {
 	line := fmt.Sprintf("servers: "+format+"\n", args...)
 	if b.bars != nil {
