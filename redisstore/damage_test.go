@@ -19,7 +19,6 @@ func TestDamage(t *testing.T) {
 		"cut in the handle":    func(t *testing.T, k raw) bool { k.cut(t, 60); return false },
 		"cut after the handle": func(t *testing.T, k raw) bool { k.cut(t, 66); return true },
 		"cut in the user":      func(t *testing.T, k raw) bool { k.cut(t, 70); return true },
-		"another format":       func(t *testing.T, k raw) bool { k.do(t, k.record, "SETRANGE", "0", "\x07"); return false },
 		"a list": func(t *testing.T, k raw) bool {
 			k.do(t, k.record, "DEL")
 			k.do(t, k.record, "RPUSH", "x")
@@ -50,6 +49,30 @@ func TestDamage(t *testing.T) {
 				}
 				create(t, s, r)
 			})
+		}
+	})
+}
+
+// TestOtherVersion has a record in another format: an outage for whoever reads it, which nobody takes
+// for damage.
+func TestOtherVersion(t *testing.T) {
+	each(t, func(t *testing.T, c rueidis.Client) {
+		p := prefix()
+		s := open(t, c, redisstore.Options{Prefix: p})
+		r := create(t, s, record("somebody"))
+		k := keysOf(t, c, p)
+		k.do(t, k.record, "SETRANGE", "0", "\x07")
+		_, _, get := s.Get(t.Context(), r.Key)
+		var all error
+		for _, all = range s.All(t.Context()) {
+		}
+		for what, err := range map[string]error{"get": get, "all": all} {
+			if !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrCorrupt) {
+				t.Errorf("%s: %v, want ErrUnavailable", what, err)
+			}
+		}
+		if err := s.Update(t.Context(), r, 1); err == nil {
+			t.Error("it can be changed")
 		}
 	})
 }

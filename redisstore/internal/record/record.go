@@ -56,10 +56,14 @@ func Rest(r *store.Record, user string) string {
 }
 
 // Decode reads a record whose data, or only their beginning, are in b. Meta and Data are parts of
-// b. Errors: store.ErrCorrupt.
+// b. There is no checksum: another format is taken for a later version's, and never for damage. Errors:
+// store.ErrCorrupt, driver.ErrVersion.
 func Decode(key store.Key, b []byte) (rec store.Record, err error) {
 	rec.Key = key
-	if len(b) == 0 || b[0] != 1 || len(b) < 65 {
+	if len(b) > 0 && b[0] != 1 {
+		return rec, driver.ErrVersion
+	}
+	if len(b) < 65 {
 		return rec, driver.Corrupt(rec.Handle)
 	}
 	copy(rec.Handle[:], b[49:])
