@@ -108,7 +108,8 @@ func (m *Manager) Revoke(ctx context.Context, user string, handle store.Handle) 
 
 // RevokeUser ends all sessions of user but those named, and also refuses sign-ins of user
 // that have begun before and are not done yet. It returns how many ended. A sign-in of user by the
-// same request afterwards, below [Manager.Handler] with its context, is accepted.
+// same request afterwards, below [Manager.Handler] with its context, is accepted, and so is one that
+// begins afterwards in this process, also where the store's nodes have clocks of their own.
 // Errors: outages; then some may have ended, and it should be called again.
 func (m *Manager) RevokeUser(ctx context.Context, user string, keep ...store.Handle) (int, error) {
 	done, err := m.revoke(ctx, user, store.Selection{Except: keep})
@@ -141,6 +142,9 @@ func (m *Manager) revoke(ctx context.Context, user string, sel store.Selection) 
 	}
 	if lost && done.N == 0 && len(sel.Only) > 0 {
 		done.N = 1
+	}
+	if len(sel.Only) == 0 && m.traits.Skew > 0 {
+		m.lately.note(user, done.At)
 	}
 	var h store.Handle
 	if len(sel.Only) == 1 {

@@ -172,10 +172,8 @@ func (s *Session) catchUp(ctx context.Context) error {
 // refind reads the session again, wherever renewals have moved it.
 func (s *Session) refind(ctx context.Context) error {
 	user, handle := s.rec.User, s.rec.Handle
-	t, a, err := s.find(ctx, s.ticket(), true)
+	_, a, err := s.find(ctx, s.ticket(), holder, nil)
 	if err != nil {
-		at := t
-		s.stuck = &at
 		return err
 	}
 	if a < liveHere || s.rec.User != user || s.rec.Handle != handle {
@@ -381,8 +379,11 @@ func (s *Session) issue(rec store.Record, f meta.Facts, t ticket) {
 // erase ends a record that may or may not have been made, whose token nobody ever saw. If that
 // fails too, the record expires unused.
 func (s *Session) erase(ctx context.Context, key store.Key) {
-	err := s.m.calls.Do(ctx, func(ctx context.Context) error { return s.st.Delete(ctx, key) })
-	if err != nil {
+	if err := s.delete(ctx, key); err != nil {
 		s.event(ctx, StoreFailed, "erase", err)
 	}
+}
+
+func (s *Session) delete(ctx context.Context, key store.Key) error {
+	return s.m.calls.Do(ctx, func(ctx context.Context) error { return s.st.Delete(ctx, key) })
 }

@@ -8,13 +8,13 @@ import (
 	"github.com/sojourn-go/sojourn/internal/cookie"
 )
 
-// CookieOptions describe the session cookie. It is always HttpOnly, and
-// always Secure but for [Options.InsecureLoopbackHTTP] and its like. The zero value is
-// "__Host-session; Path=/; Secure; HttpOnly; SameSite=Lax" until the browser closes.
+// CookieOptions describe the session cookie. It is always HttpOnly, and always Secure but for
+// [Options.InsecureLoopbackHTTP] and its like. The zero value is "__Host-session; Path=/; Secure;
+// HttpOnly; SameSite=Lax" until the browser closes.
 type CookieOptions struct {
-	// Name is the cookie's name. It begins with "__Host-" (or "__Host-Http-"), or,
-	// where Domain or Path say more, with "__Secure-" (or "__Http-"). Browsers hold the site to what
-	// these prefixes promise (RFC 6265bis section 4.1.3).
+	// Name is the cookie's name. It begins with "__Host-" (or "__Host-Http-"), or, where Domain or
+	// Path say more, with "__Secure-" (or "__Http-"). Browsers hold the site to what these prefixes
+	// promise (RFC 6265bis section 4.1.3).
 	Name string
 	// Domain shares the cookie with all hosts below it. "" keeps it to this host.
 	Domain string
@@ -22,21 +22,24 @@ type CookieOptions struct {
 	Path string
 	// SameSite is Lax by default, or Strict. None needs InsecureSameSiteNone.
 	SameSite http.SameSite
-	// InsecureSameSiteNone is the written reason for SameSite None: other sites' requests
-	// carry the cookie then.
+	// InsecureSameSiteNone is the written reason for SameSite None: other sites' requests carry the
+	// cookie then.
 	InsecureSameSiteNone string
 	// Partitioned keeps one cookie for each embedding site (CHIPS); needs SameSite None.
 	Partitioned bool
-	// Persistent keeps every session's cookie when the browser closes, not only
-	// remembered ones.
+	// Persistent keeps every session's cookie when the browser closes, not only remembered ones.
 	Persistent bool
-	// MaxAge bounds how long a browser keeps a persistent cookie, a remembered session's
-	// too, after it was last sent. 0 means as long as the session can live. At most 400 days, the
-	// longest that browsers keep a cookie (RFC 6265bis section 5.5).
+	// MaxAge bounds how long a browser keeps a persistent cookie, a remembered session's too, after
+	// it was last sent. 0 means as long as the session can live. At most 400 days, the longest that
+	// browsers keep a cookie (RFC 6265bis section 5.5).
 	MaxAge time.Duration
-	// InsecureName allows a name without prefix, which a sister domain can
-	// overwrite.
+	// InsecureName allows a name without prefix, which a sister domain can overwrite.
 	InsecureName bool
+	// Former are the spellings that the cookie had in earlier releases. Whenever a token is sent or
+	// taken away, the cookies of all of them are removed. Name each one as long as browsers may
+	// have it, or else a browser sends two, and of two live sessions neither counts. A cookie that
+	// somebody has planted under a path that is not named here cannot be removed.
+	Former []FormerCookie
 }
 
 // complete checks the cookie's attributes against each other.
@@ -80,7 +83,7 @@ func (c *CookieOptions) complete(plainHTTP bool) error {
 	if err := c.cookie(plainHTTP).Valid(); err != nil {
 		return bad("Cookie: %w", err)
 	}
-	return nil
+	return c.completeFormer(plainHTTP)
 }
 
 func (c *CookieOptions) checkName(plainHTTP, hostOnly bool) error {

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sojourn-go/sojourn"
 	"github.com/sojourn-go/sojourn/memstore"
@@ -37,8 +38,8 @@ func TestCostInCalls(t *testing.T) {
 	}
 }
 
-// Promise 7: around a request that does not touch its session, Handler allocates its visit (which is
-// context, writer and session in one) and net/http's copy of the Request, and nothing else.
+// Promise 7: around a request that does not touch its session, Handler allocates its visit (which
+// is context, writer and session in one) and net/http's copy of the Request, and nothing else.
 func TestCostInAllocations(t *testing.T) {
 	m := must(sojourn.New(memstore.New(nil), nil))
 	bare := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
@@ -48,5 +49,27 @@ func TestCostInAllocations(t *testing.T) {
 	base := testing.AllocsPerRun(1000, func() { bare.ServeHTTP(w, r) })
 	if n := testing.AllocsPerRun(1000, func() { handler.ServeHTTP(w, r) }) - base; n != 2 {
 		t.Errorf("%v allocations around an untouched session, want 2", n)
+	}
+}
+
+// Promise 7: a request that reads a user's session allocates six times more, and no more than that
+// where the cookie had other spellings before.
+func TestCostOfARead(t *testing.T) {
+	until := time.Now().Add(time.Hour)
+	for _, former := range [][]sojourn.FormerCookie{nil, {{Name: "sid", Until: until}, {Name: "sid", Domain: "example.com", Until: until}}} {
+		m := must(sojourn.New(memstore.New(nil), &sojourn.Options{Cookie: sojourn.CookieOptions{Former: former}}))
+		signIn := httptest.NewRecorder()
+		m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			rigOK(t, m.From(r).Login(r.Context(), "ada"))
+		})).ServeHTTP(signIn, rigRequest("POST"))
+		r, w := rigRequest("GET", rigCookies(signIn)), httptest.NewRecorder()
+		handler := m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if s, err := m.Load(r); err != nil || s.User() != "ada" {
+				t.Errorf("user %q, %v", s.User(), err)
+			}
+		}))
+		if n := testing.AllocsPerRun(1000, func() { handler.ServeHTTP(w, r) }); n != 8 {
+			t.Errorf("%v allocations, want 8", n)
+		}
 	}
 }

@@ -64,6 +64,7 @@ func TestCSRFTokenBinding(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			outlives := name == "renew" || name == "others"
+			g = newWebRig(t, nil, sojourn.Options{})
 			old := g.loginAs("ada", "")
 			tok := token(old)
 			var fresh string

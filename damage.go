@@ -13,8 +13,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// readable reads what the manager keeps in a record. What another version has written is an outage of
-// this node; what this version could not have written is damage.
+// readable reads what the manager keeps in a record. What another version has written is an outage
+// of this node; what this version could not have written is damage.
 func readable(rec *store.Record) (meta.Meta, error) {
 	mt, err := meta.DecodeFacts(rec.Meta)
 	if err == nil {
@@ -29,9 +29,10 @@ func readable(rec *store.Record) (meta.Meta, error) {
 	return mt, fmt.Errorf("%w: %v: %w", ErrCorrupt, *rec, err)
 }
 
-// pass goes on from a record that cannot be read. One that is damaged is set aside: from here on the
-// store has none at its key, so gone is the answer. Every other error is an outage.
-func (s *Session) pass(ctx context.Context, t ticket, gone answer, rec *store.Record, err error) (ticket, answer, error) {
+// pass goes on from a record that cannot be read. One that is damaged is set aside: from here on
+// the store has none at its key, so gone is the answer. Every other error is an outage. seen is
+// find's.
+func (s *Session) pass(ctx context.Context, t ticket, gone answer, rec *store.Record, err error, seen *sightings) (ticket, answer, error) {
 	if !errors.Is(err, ErrCorrupt) {
 		return t, nothing, err
 	}
@@ -40,13 +41,15 @@ func (s *Session) pass(ctx context.Context, t ticket, gone answer, rec *store.Re
 			ErrUnavailable, s.m.opts.DamagedPerMinute, err)
 	}
 	s.m.event(ctx, SessionDamaged, rec.Handle, rec.User, "", err)
-	ctx, key := detached(ctx), t.key
-	err = s.m.calls.Do(ctx, func(ctx context.Context) error { return s.st.Delete(ctx, key) })
+	err = s.delete(detached(ctx), t.key)
 	if errors.Is(err, ErrCorrupt) { // it cannot even be removed
 		err = fmt.Errorf("%w: %v", ErrUnavailable, err)
 	}
 	if err != nil {
 		return t, nothing, err
+	}
+	if seen != nil {
+		seen.damage = true
 	}
 	return t, gone, nil
 }

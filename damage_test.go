@@ -21,8 +21,8 @@ import (
 // badMeta and badData are of this version, and nobody has written them; later is another version's.
 var badMeta, badData, later = []byte{1, 9}, []byte{1, 0}, []byte{2, 1, 1, 1}
 
-// A damaged record ends its session and no other: the event is told, the visitor begins anew, whatever
-// he does first, and the store has the record no more.
+// A damaged record ends its session and no other: the event is told, the visitor begins anew,
+// whatever he does first, and the store has the record no more.
 func TestDamagedRecord(t *testing.T) {
 	damage := map[string]func(*site){
 		"the store says so": func(g *site) { g.store.setBefore(failNth(1, fail(store.ErrCorrupt)), opGet) },
@@ -106,8 +106,8 @@ func TestOtherVersion(t *testing.T) {
 	}
 }
 
-// More damage than Options.DamagedPerMinute is an outage, and then nothing more is removed; one record
-// counts once, however many requests meet it.
+// More damage than Options.DamagedPerMinute is an outage, and then nothing more is removed; one
+// record counts once, however many requests meet it.
 func TestMuchDamage(t *testing.T) {
 	bubble(t, func(t *testing.T, g *site) {
 		var all []*browser
@@ -152,8 +152,8 @@ func TestDamagedInList(t *testing.T) {
 	})
 }
 
-// The same on a real disk, where bytes of the files change: whatever byte it is, its visitor begins anew
-// with the next request, and nobody else notices.
+// The same on a real disk, where bytes of the files change: whatever byte it is, its visitor begins
+// anew with the next request, and nobody else notices.
 func TestDamagedOnDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "store")

@@ -9,8 +9,9 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// Logout ends the session on the server and takes the token away. If the store fails, nothing has
-// changed for the client and the error says so: the user is still signed in.
+// Logout ends the session on the server, or all if the tokens of several came, and takes the token
+// away. If the store fails, nothing has changed for the client and the error says so: the user is still
+// signed in.
 // Errors: outages; [ErrNoToken] where only the response could end the session, which is gone (a
 // sealed session without a record in a store); [ErrCrossSite]. Logging nobody out is no error and
 // writes nothing.
@@ -32,10 +33,8 @@ func (s *Session) Logout(ctx context.Context) error {
 			return s.report(ctx, "logout", err)
 		}
 		s.event(ctx, SessionExpired, "logout", nil)
-	} else if s.standing == ended {
-		if err := s.endPast(ctx, ""); err != nil {
-			return s.report(ctx, "logout", err)
-		}
+	} else if err := s.endUnheld(ctx); err != nil {
+		return s.report(ctx, "logout", err)
 	}
 	s.leave()
 	return nil
@@ -47,7 +46,7 @@ func (s *Session) leave() {
 	case s.got.from == fromBearer, s.stage > stageTold:
 		s.turn(turnReleased)
 		s.stage = max(s.stage, stageTold) // the page is nobody's but this client's, all the same
-	case s.standing == ended && s.past.mark(): // the client may have a newer token, which shall stay
+	case s.standing == ended && s.past.isMark(): // the client may have a newer token, which shall stay
 		s.turn(turnReleased)
 	case s.standing.holds(), s.got.from != fromNowhere:
 		s.turn(turnLeft)
@@ -59,21 +58,13 @@ func (s *Session) leave() {
 // other request can use: one from the future, as after a clock was put right, is held.
 func (s *Session) loadToLeave(ctx context.Context) error {
 	err := s.load(ctx)
-	if errors.Is(err, ErrClock) {
-		err = s.loadFuture(ctx)
-	}
-	return err
-}
-
-func (s *Session) loadFuture(ctx context.Context) error {
-	t, a, err := s.find(ctx, *s.stuck, true)
-	if err != nil {
-		s.stuck = &t
+	if !errors.Is(err, ErrClock) {
 		return err
 	}
+	got, _ := s.m.receive(s.r) // as before
+	s.unpack(&got.candidate)
 	s.err = nil
-	s.answered(a)
-	return nil
+	return s.look(ctx, &got, leaver)
 }
 
 // end ends the held session, whoever changes it meanwhile. step does so by [Session.endStep].
@@ -99,13 +90,16 @@ func (s *Session) endByHandle(ctx context.Context, user string, h store.Handle) 
 	})
 }
 
-// endPast ends the session that the request's token led to, if it is not user's own, where a mark says
-// that it goes on.
-func (s *Session) endPast(ctx context.Context, user string) error {
-	if !s.past.reissued() || s.past.user == user {
-		return nil
+// endUnheld ends what the request's tokens lead to where it holds none of it: the one session of which a
+// mark says that it goes on, or all of several.
+func (s *Session) endUnheld(ctx context.Context) error {
+	switch {
+	case s.standing == torn:
+		return s.endTorn(ctx)
+	case s.past.reissued():
+		return s.endByHandle(ctx, s.past.user, s.past.handle)
 	}
-	return s.endByHandle(ctx, s.past.user, s.past.handle)
+	return nil
 }
 
 // endStep ends the record at the version that is held, and leaves a mark at its key: the session

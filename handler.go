@@ -190,9 +190,6 @@ func (v *visit) upgrade() error {
 		if s.standing.binds() && !s.told() || s.standing.known() && s.view.Size() > 0 && !s.standing.holds() || s.m.sealed != nil && s.reading != nil && s.dirty() {
 			return opError("upgrade", fmt.Errorf("%w with an upgrade: call Session.Commit before it, and hand it the response's header", ErrNoToken))
 		}
-		if s.standing.owes() && s.told() {
-			s.turn(turnTold) // the upgrade sends it
-		}
 		s.stage = stageUpgrading
 	}
 	return nil
@@ -226,7 +223,8 @@ func (s *Session) over() {
 }
 
 // panicked commits nothing. What the client is owed is put into the header, for whoever answers in
-// the handler's place; where nobody will, a sign-in ends whose token the client will never have.
+// the handler's place. Where http.ErrAbortHandler says that nobody will, a session ends whose token
+// the client will never have.
 func (v *visit) panicked(p any) {
 	s := &v.s
 	s.lock()

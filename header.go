@@ -24,7 +24,7 @@ func (s *Session) writeHeader(ctx context.Context, h http.Header) error {
 		return nil
 	}
 	if s.stage > stageTold {
-		if s.standing.binds() {
+		if s.standing.binds() && !s.told() {
 			return ErrNoToken
 		}
 		return nil
@@ -110,8 +110,11 @@ func (s *Session) tell(h http.Header) (err error) {
 		s.turn(turnTold) // it cannot be told, and leads on
 		return nil
 	}
+	if s.m.opts.Custom == nil {
+		s.removeFormer(h) // before what follows, for clients that cannot tell them apart
+	}
 	switch {
-	case s.standing == departed:
+	case !s.standing.holds():
 		err = s.removeToken(h)
 	case s.m.sealed != nil:
 		err = s.writeSealed(h, s.cookieLife())
@@ -124,15 +127,17 @@ func (s *Session) tell(h http.Header) (err error) {
 	if s.got.from == fromNowhere {
 		s.got.from = fromCookie // for a Logout that follows in this request: the client has a token now
 	}
-	s.named, s.stage = s.rec.Key, max(s.stage, stageTold)
+	s.named, s.stage = true, max(s.stage, stageTold)
 	if s.w == nil {
 		s.turn(turnTold) // whoever asked for it sends it
 	}
 	return nil
 }
 
-// told reports whether the header has what the response owes.
-func (s *Session) told() bool { return s.stage == stageTold && s.named == s.rec.Key }
+// told reports whether the header has what the response owes. An upgrade does not begin before.
+func (s *Session) told() bool {
+	return s.stage == stageUpgrading || s.stage == stageTold && s.named
+}
 
 // cookieLife is how long the browser keeps the cookie; 0 until it closes.
 func (s *Session) cookieLife() time.Duration {
@@ -163,7 +168,7 @@ func (s *Session) writeToken(h http.Header) error {
 }
 
 func (s *Session) removeToken(h http.Header) error {
-	if s.m.https(s.r) && len(s.m.opts.ClearSiteData) > 0 {
+	if s.standing == departed && s.m.https(s.r) && len(s.m.opts.ClearSiteData) > 0 {
 		h["Clear-Site-Data"] = []string{clearSiteData(s.m.opts.ClearSiteData)}
 	}
 	if c := s.m.opts.Custom; c != nil {
@@ -205,17 +210,11 @@ func restoreHeader(h, found http.Header) {
 // takeBack drops the session's cookie from a header that has it from an earlier Commit or Save: if the
 // session has ended or gone on since, a dead token shall not take the place of what the client has.
 func (s *Session) takeBack(h http.Header) {
-	if s.stage != stageTold || len(h["Set-Cookie"]) == 0 {
+	if s.stage != stageTold || s.w == nil && s.standing != ended || len(h["Set-Cookie"]) == 0 {
 		return
 	}
-	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(line string) bool { return sets(line, s.m.jar.Name) })
+	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], s.m.jar.Sets)
 	if len(h["Set-Cookie"]) == 0 {
 		delete(h, "Set-Cookie")
 	}
-}
-
-// sets reports whether a Set-Cookie line is of cookie or one of its chunks.
-func sets(line, cookie string) bool {
-	name, _, _ := strings.Cut(line, "=")
-	return name == cookie || strings.HasPrefix(name, cookie+".")
 }

@@ -129,3 +129,18 @@ func TestErrorPageKeepsToken(t *testing.T) {
 		}
 	}
 }
+
+// Without Handler, Save may be called again: the header keeps what the first one has put there, once.
+func TestSaveTwice(t *testing.T) {
+	g := newWebRig(t, nil, sojourn.Options{})
+	r, w := rigRequest("POST"), httptest.NewRecorder()
+	s := must(g.m.Open(t.Context(), r))
+	rigOK(t, s.Login(t.Context(), "ada"))
+	for _, note := range []string{"", "a", "b"} {
+		rigOK(t, rigNote.Set(s, note))
+		rigOK(t, s.Save(w))
+		if lines := w.Header()["Set-Cookie"]; len(lines) != 1 {
+			t.Errorf("after %q: %v", note, lines)
+		}
+	}
+}

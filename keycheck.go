@@ -1,6 +1,7 @@
 package sojourn
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -93,6 +94,10 @@ func (m *Manager) meetRings(ctx context.Context, mine ring) (foreign []ring, err
 		return err
 	})
 	missing := errors.Is(err, store.ErrNotFound)
+	if errors.Is(err, store.ErrCorrupt) { // it holds nothing that is not written anew
+		err = m.calls.Do(ctx, func(ctx context.Context) error { return m.store.Delete(ctx, key) })
+		return nil, cmp.Or(err, store.ErrNotFound)
+	}
 	if err != nil && !missing {
 		return nil, err
 	}

@@ -197,3 +197,38 @@ func TestKeyRecordChangesMeanwhile(t *testing.T) {
 		}
 	}
 }
+
+// A damaged record of the keys is written anew.
+func TestDamagedRings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := &persistent{Store: memstore.New(nil)}
+		m, err := sojourn.New(st, &sojourn.Options{Keys: rigKeys(t)})
+		rigOK(t, err)
+		rigOK(t, m.CheckKeys(t.Context()))
+		st.damaged = true
+		rigOK(t, m.CheckKeys(t.Context()))
+		if st.damaged {
+			t.Error("the damaged record is still there")
+		}
+	})
+}
+
+// persistent is a store that says that it outlives the process, and may have one damaged record.
+type persistent struct {
+	store.Store
+	damaged bool
+}
+
+func (p *persistent) Traits() store.Traits { return store.Traits{} }
+
+func (p *persistent) Get(ctx context.Context, key store.Key) (store.Record, time.Time, error) {
+	if p.damaged {
+		return store.Record{}, time.Time{}, store.ErrCorrupt
+	}
+	return p.Store.Get(ctx, key)
+}
+
+func (p *persistent) Delete(ctx context.Context, key store.Key) error {
+	p.damaged = false
+	return p.Store.Delete(ctx, key)
+}

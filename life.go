@@ -16,6 +16,9 @@ const (
 	visiting
 	// departed: this request signed the session out. The response owes the removal of the token.
 	departed
+	// torn: the client has the tokens of two live sessions, and no telling which the user meant. It is
+	// nobody's request. The response should take both away, so that the next sign-in works.
+	torn
 	// ended: the session ended, or went on without this token, while the client may have sent other
 	// requests. None begins in its place: its cookie could replace a newer one.
 	ended
@@ -50,7 +53,7 @@ func (s standing) shared() bool { return s >= moved && s < issued }
 func (s standing) sole() bool { return s == reissued || s == issued }
 
 // owes reports whether the response must change what the client holds.
-func (s standing) owes() bool { return s == departed || s >= moved }
+func (s standing) owes() bool { return s == departed || s == torn || s >= moved }
 
 // binds reports whether it must do so even if the request fails: an act that succeeded shall reach
 // the client.
@@ -65,6 +68,7 @@ const (
 	turnEnded                // it was found to have ended
 	turnShown                // its record was read under the token that is known
 	turnMoved                // its record was read under another token, or several cookies came
+	turnTorn                 // live records of two sessions were read under the request's tokens
 	turnIssued               // the store acknowledged a record of this request's
 	turnReissued             // the store acknowledged a rotation to a token to which none leads
 	turnRenewed              // the store acknowledged a renewal
@@ -80,12 +84,15 @@ const (
 var turns = [standings][turnCount]standing{
 	unread: {
 		turnFailed: unreadable, turnNothing: visiting, turnEnded: ended, turnShown: settled, turnMoved: moved,
+		turnTorn: torn,
 	},
 	unreadable: { // a sign-out or sign-in has believed a record from the future
-		turnNothing: visiting, turnEnded: ended, turnShown: settled, turnMoved: moved,
+		turnFailed: unreadable, turnNothing: visiting, turnEnded: ended, turnShown: settled, turnMoved: moved,
+		turnTorn: torn,
 	},
 	visiting: {turnIssued: issued, turnLeft: departed, turnReleased: visiting},
 	departed: {turnIssued: issued, turnLeft: departed, turnReleased: departed, turnTold: visiting},
+	torn:     {turnIssued: issued, turnLeft: departed, turnReleased: torn, turnTold: visiting},
 	ended:    {turnIssued: issued, turnEnded: ended, turnLeft: departed, turnReleased: ended},
 	settled: {
 		turnEnded: ended, turnShown: settled, turnMoved: moved, turnIssued: issued, turnReissued: reissued,
@@ -116,6 +123,7 @@ func (s *Session) turn(t turn) {
 		panic(fmt.Sprintf("sojourn: defect: turn %d of a session in standing %d", t, s.standing))
 	}
 	s.standing = next
+	s.named = s.named && t == turnShown // else something else is owed
 	if !next.holds() {
 		s.vacate()
 	}

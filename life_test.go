@@ -13,14 +13,16 @@ import (
 
 // names for failures.
 var (
-	standingNames = [standings]string{"unread", "unreadable", "visiting", "departed", "ended", "settled", "moved", "renewed", "reissued", "issued"}
-	turnNames     = [turnCount]string{"failed", "nothing", "ended", "shown", "moved", "issued", "reissued", "renewed", "left", "released", "told", "dropped"}
+	standingNames = [standings]string{"unread", "unreadable", "visiting", "departed", "torn", "ended", "settled", "moved", "renewed", "reissued", "issued"}
+	turnNames     = [turnCount]string{"failed", "nothing", "ended", "shown", "moved", "torn", "issued", "reissued", "renewed", "left", "released", "told", "dropped"}
 )
 
 func in(t turn, list ...turn) bool { return slices.Contains(list, t) }
 
 // reads are the turns by which a request learns something and does nothing.
-func reads(t turn) bool { return in(t, turnFailed, turnNothing, turnEnded, turnShown, turnMoved) }
+func reads(t turn) bool {
+	return in(t, turnFailed, turnNothing, turnEnded, turnShown, turnMoved, turnTorn)
+}
 
 // rules are what every step of the machine keeps to.
 var rules = []struct {
@@ -31,8 +33,8 @@ var rules = []struct {
 	{"only reading leaves unread, and it owes the client nothing that binds", func(from standing, t turn, to standing) bool {
 		return from != unread || reads(t) && !to.binds()
 	}},
-	{"a first read that fails says nothing, and nothing else makes a session unreadable", func(from standing, t turn, to standing) bool {
-		return (t == turnFailed) == (to == unreadable) && (t != turnFailed || from == unread)
+	{"a read that fails says nothing, and nothing else makes a session unreadable", func(from standing, t turn, to standing) bool {
+		return (t == turnFailed) == (to == unreadable) && (t != turnFailed || !from.known())
 	}},
 	{"a first read that succeeds answers what it found", func(from standing, t turn, to standing) bool {
 		return from != unread || to.known() && to.holds() == in(t, turnShown, turnMoved) || t == turnFailed
@@ -44,7 +46,7 @@ var rules = []struct {
 		return t != turnNothing || to == visiting && !from.known()
 	}},
 	{"what could not be read is known only by a sign-out or sign-in that looks again", func(from standing, t turn, to standing) bool {
-		return from != unreadable || reads(t) && to.known() && to == turns[unread][t]
+		return from != unreadable || reads(t) && to == turns[unread][t]
 	}},
 	{"a record is held only after the store showed or acknowledged it", func(from standing, t turn, to standing) bool {
 		return from.holds() || !to.holds() || t == turnIssued || !from.known() && in(t, turnShown, turnMoved)

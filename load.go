@@ -65,15 +65,13 @@ func (s *Session) load(ctx context.Context) error {
 	got, err := s.m.receive(s.r)
 	s.got = got.arrival
 	if err != nil {
-		s.m.refused(s.r, AmbiguousRefused, "", "a client sends one token: the cookie, or one Authorization header", err)
+		s.m.refused(s.r, SeveralTokens, "", "a client sends one token: the cookie, or one Authorization header", err)
 		return s.refuse(err)
 	}
 	if s.got.reissue {
-		s.event(ctx, DuplicateCookie, "", nil)
+		s.event(ctx, SeveralTokens, "cookie", nil)
 	}
-	if s.m.sealed != nil && s.got.from != fromBearer {
-		s.st = newSealedStore(s.m, got.sealed)
-	}
+	s.unpack(&got.candidate)
 	if !s.got.genuine {
 		if s.got.from != fromNowhere {
 			s.m.refused(s.r, TokenRefused, s.got.from.String(), tokenHint, nil)
@@ -81,15 +79,22 @@ func (s *Session) load(ctx context.Context) error {
 		s.turn(turnNothing)
 		return nil
 	}
-	return s.look(ctx, got.ticket)
+	return s.look(ctx, &got, newcomer)
 }
 
-// look reads the record that the request's token leads to.
-func (s *Session) look(ctx context.Context, t ticket) error {
-	t, a, err := s.find(ctx, t, false)
+// look reads the records that the request's tokens lead to.
+func (s *Session) look(ctx context.Context, got *received, as reader) error {
+	var t ticket
+	var a answer
+	var err error
+	if len(got.more) == 0 {
+		t, a, err = s.find(ctx, got.ticket, as, nil)
+	} else {
+		t, a, err = s.findAll(ctx, got, as)
+	}
 	if err != nil {
 		s.event(ctx, StoreFailed, "load", err)
-		at := t
+		at := t // or else every read would have it on the heap
 		s.stuck = &at
 		return s.refuse(err)
 	}
@@ -97,9 +102,17 @@ func (s *Session) look(ctx context.Context, t ticket) error {
 	return nil
 }
 
-// answered takes up what find has found.
+// unpack makes a sealed session that came with the request the one that is read.
+func (s *Session) unpack(c *candidate) {
+	if s.m.sealed != nil && s.got.from != fromBearer {
+		s.st = newSealedStore(s.m, c.sealed)
+	}
+}
+
+// answered takes up what was found.
 func (s *Session) answered(a answer) {
-	if a == liveHere && s.got.reissue {
+	s.got.former = s.got.former && a == liveHere
+	if a == liveHere && s.got.reissue && !s.got.former {
 		a = liveElsewhere
 	}
 	s.turn(turnOf[a])
@@ -163,25 +176,38 @@ type answer uint8
 
 const (
 	nothing       answer = iota // no record
-	spent                       // it was renewed, and comes back too late
 	over                        // the token led to a session that has ended or gone on without it
 	liveHere                    // a live record under this token
 	liveElsewhere               // a live record under a token that has replaced this one
+	several                     // of several tokens: live records of two sessions
 )
 
 var turnOf = [...]turn{
-	nothing: turnNothing, spent: turnNothing, over: turnEnded, liveHere: turnShown, liveElsewhere: turnMoved,
+	nothing: turnNothing, over: turnEnded, liveHere: turnShown, liveElsewhere: turnMoved,
+	several: turnTorn,
 }
 
 // maxHops bounds how many renewals in a row an old token is led through.
 const maxHops = 16
 
+// A reader says on whose behalf a record is read.
+type reader uint8
+
+const (
+	newcomer reader = iota // a request that reads its session
+	// leaver is a sign-out or sign-in. It believes a record from the future, as after a clock was put
+	// right.
+	leaver
+	// holder is a request that held the session before. It goes on, however slow it is, and whatever
+	// became of the store's clock.
+	holder
+)
+
 // find reads the record that t leads to, and follows renewals. If there is one it becomes the
-// session's, and its ticket is returned; with an error, that of the record that it met. late says that
-// the request held the session before, or ends it: then it goes on, however slow it is, and whatever
-// became of the store's clock.
-func (s *Session) find(ctx context.Context, t ticket, late bool) (ticket, answer, error) {
-	s.past = renewal{}
+// session's, and its ticket is returned; with an error, that of the record that it met. seen is nil
+// unless there are several tokens.
+func (s *Session) find(ctx context.Context, t ticket, as reader, seen *sightings) (ticket, answer, error) {
+	s.past = nil
 	gone, live := nothing, liveHere
 	for range maxHops + 1 {
 		rec, now, err := s.get(ctx, t.key)
@@ -190,9 +216,9 @@ func (s *Session) find(ctx context.Context, t ticket, late bool) (ticket, answer
 			return t, gone, nil
 		}
 		if err != nil {
-			return s.pass(ctx, t, gone, &rec, err)
+			return s.pass(ctx, t, gone, &rec, err, seen)
 		}
-		if skew := s.m.opts.ClockSkew; !late && (rec.Created.Sub(now) > skew || rec.Seen.Sub(now) > skew) {
+		if skew := s.m.opts.ClockSkew; as == newcomer && (rec.Created.Sub(now) > skew || rec.Seen.Sub(now) > skew) {
 			return t, nothing, errors.Join(ErrUnavailable, ErrClock)
 		}
 		if !rec.Live(now) { // the store leaves this to its engine's sweeper
@@ -201,15 +227,15 @@ func (s *Session) find(ctx context.Context, t ticket, late bool) (ticket, answer
 		}
 		mt, err := readable(&rec)
 		if err != nil {
-			return s.pass(ctx, t, gone, &rec, err)
+			return s.pass(ctx, t, gone, &rec, err, seen)
 		}
-		if live == liveElsewhere && !late && !s.leads(ctx, &s.past, &mt.Facts, now) {
-			return t, spent, nil
+		if live == liveElsewhere && as != holder && !s.leads(ctx, s.past, &mt.Facts, now, seen) {
+			return t, nothing, nil
 		}
 		if mt.Tail == nil {
 			rec.Key = t.key
 			s.show(&rec, mt.Facts, t, now)
-			if live == liveHere && !late && mt.Awaited() {
+			if live == liveHere && as != holder && mt.Awaited() {
 				s.receive()
 			}
 			return t, live, nil
@@ -218,8 +244,8 @@ func (s *Session) find(ctx context.Context, t ticket, late bool) (ticket, answer
 		if s.arrived(now).Sub(rec.Created) <= s.m.graceOf(mt.Tail) {
 			gone = over // this request may have been sent before rec took the session's place
 		}
-		s.past = renewal{rec.Created, rec.Handle, mt.User, mt.Tail}
-		if s.past.mark() {
+		s.past = &renewal{rec.Created, rec.Handle, mt.User, mt.Tail}
+		if s.past.isMark() {
 			s.m.event(ctx, SessionUseAfterExpire, rec.Handle, mt.User, "", nil)
 			return t, gone, nil
 		}
@@ -248,16 +274,16 @@ type renewal struct {
 	tail   []byte // the nonce that leads on, or a mark
 }
 
-// mark reports whether it leads nowhere.
-func (n *renewal) mark() bool { return len(n.tail) == len(markReplaced) }
+// isMark reports whether it is one, and leads nowhere.
+func (n *renewal) isMark() bool { return n != nil && len(n.tail) == len(markReplaced) }
 
 // reissued reports whether the session goes on all the same.
-func (n *renewal) reissued() bool { return bytes.Equal(n.tail, markReissued) }
+func (n *renewal) reissued() bool { return n != nil && bytes.Equal(n.tail, markReissued) }
 
 // leads reports whether a renewal still leads this request to the token that has replaced its own,
 // of which f tells. A request may be under way when that token first comes back. As long as it never
-// did, the answer that carried it may be lost.
-func (s *Session) leads(ctx context.Context, n *renewal, f *meta.Facts, now time.Time) bool {
+// did, the answer that carried it may be lost. seen is find's.
+func (s *Session) leads(ctx context.Context, n *renewal, f *meta.Facts, now time.Time, seen *sightings) bool {
 	arrived, grace := s.arrived(now), s.m.opts.RenewGrace
 	most := n.at.Add(s.m.opts.RenewGraceMost)
 	innocent := most.Add(grace)
@@ -266,7 +292,11 @@ func (s *Session) leads(ctx context.Context, n *renewal, f *meta.Facts, now time
 	}
 	switch {
 	case arrived.After(innocent):
-		s.reused(ctx, n)
+		if seen == nil {
+			s.reused(ctx, n)
+		} else {
+			seen.reused = append(seen.reused, *n)
+		}
 		return false
 	case arrived.After(most):
 		s.m.event(ctx, SessionUseAfterExpire, n.handle, n.user, "", nil)

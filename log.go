@@ -23,11 +23,10 @@ var logged = map[EventName]struct {
 	ChangeLost:       {slog.LevelWarn, "sojourn: a request's changes of its session were not written"},
 	InsecureRefused:  {slog.LevelWarn, "sojourn: no session over plain HTTP"},
 	CrossSiteRefused: {slog.LevelWarn, "sojourn: cross-site request refused"},
-	AmbiguousRefused: {slog.LevelWarn, "sojourn: request with more than one token refused"},
+	SeveralTokens:    {slog.LevelWarn, "sojourn: more than one session token in a request"},
 	SessionReuse:     {slog.LevelWarn, "sojourn: a renewed token came back"},
 	ValueDropped:     {slog.LevelWarn, "sojourn: a stored value does not decode and was dropped"},
 	TokenRefused:     {slog.LevelInfo, "sojourn: a token was refused that this manager never made"},
-	DuplicateCookie:  {slog.LevelInfo, "sojourn: several session cookies in one request"},
 }
 
 // LogEvents returns an observer, for [Options.Observe], that writes to l what an operator should

@@ -227,7 +227,7 @@ func TestRefusalsSayWhatToChange(t *testing.T) {
 		{"a proxy that changes the name", sojourn.CrossSiteRefused, "cookie", "proxy_set_header Host", pairs("Cookie", "__Host-session=x", "Origin", "https://shop.example.com"), "Sec-Fetch-Site"},
 		{"another site", sojourn.CrossSiteRefused, "cookie", "Options.TrustedOrigins", pairs("Cookie", "__Host-session=x", "Sec-Fetch-Site", "same-site", "Origin", "https://pay.example.com"), ""},
 		{"another site, no cookie", sojourn.CrossSiteRefused, "origin", "Options.InsecureCrossSite", pairs("Sec-Fetch-Site", "cross-site", "Origin", "https://pay.example.com"), ""},
-		{"two headers", sojourn.AmbiguousRefused, "", "one token", pairs("Authorization", bearer, "Authorization", bearer), ""},
+		{"two headers", sojourn.SeveralTokens, "", "one token", pairs("Authorization", bearer, "Authorization", bearer), ""},
 		{"a cookie that is not ours", sojourn.TokenRefused, "cookie", "same keys", pairs("Cookie", "__Host-session=x"), ""},
 		{"a bearer token that is not ours", sojourn.TokenRefused, "bearer", "same keys", pairs("Authorization", "Bearer acme_x"), ""},
 	} {

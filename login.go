@@ -44,9 +44,9 @@ func AtLevel(level Level) LoginOption {
 	return func(l *login) error { l.level, l.atLevel = level, true; return nil }
 }
 
-// Keep carries these values of the visitor's session over into the user's. Without it nothing
+// Keep carries these, each a [Value] or a [Flash], of the visitor's session over into the user's. Without it nothing
 // from before the sign-in is kept: somebody else may have put it there.
-func Keep(values ...Named) LoginOption {
+func Keep(values ...interface{ Name() string }) LoginOption {
 	return func(l *login) error {
 		for _, v := range values {
 			l.keep = append(l.keep, v.Name())
@@ -113,15 +113,17 @@ func (m *Manager) admission(s *Session, user string, l *login) store.Admission {
 	adm := store.Admission{Max: m.opts.MaxSessions, Evict: !m.opts.RefuseAtLimit, Began: time.Now().Add(-ago)}
 	if s.known != nil && s.known.user == user {
 		adm.Known = s.known.at
+	} else if m.traits.Skew > 0 {
+		adm.Known = m.lately.known(user, ago)
 	}
 	return adm
 }
 
 // Login signs user in: the session gets a new token and a new handle, and the token from before is
-// dead at once, so nobody who planted or saw it gets in (session fixation). Signing the same user in
-// again is how a sign-in is confirmed ("step-up"): it keeps the session's values and its handle, and
-// starts its lifetime anew. It acts at once, not with the commit, and loads the session if that was
-// not done.
+// dead at once, so nobody who planted or saw it gets in (session fixation); of several that came, all
+// are. Signing the same user in again is how a sign-in is confirmed ("step-up"): it keeps the session's
+// values and its handle, and starts its lifetime anew. It acts at once, not with the commit, and loads
+// the session if that was not done.
 //
 // A confirmation that overlaps another one or a [Session.RevokeOthers], and with [Keep] or [KeepAll],
 // or after a change, a sign-in that overlaps another of the same session, fails with [ErrConflict]:
@@ -202,8 +204,13 @@ func (s *Session) forestalled(err error) error {
 
 // signIn makes the user's session and ends the one from before.
 func (s *Session) signIn(ctx context.Context, user string, l *login) error {
-	if s.standing == ended && (s.past.reissued() && s.past.user == user || s.past.mark() && l.keeps() || len(s.ops) > 0) {
-		return errWentOn
+	if s.standing == ended {
+		switch changed := len(s.ops) > 0; {
+		case s.past.reissued() && s.past.user == user, s.past.isMark() && (l.keeps() || changed):
+			return errWentOn
+		case changed:
+			return ErrEnded
+		}
 	}
 	before := s.snapshot()
 	rec, mt := s.loginRecord(user, l)
@@ -272,14 +279,37 @@ func (l *login) keeps() bool { return l.keepAll || len(l.keep) > 0 }
 // taken some, it ends at the version that they were read from, or not at all: what another request adds
 // meanwhile is read and kept, too.
 func (s *Session) retire(ctx context.Context, before snapshot, l *login) error {
-	if before.standing == ended {
-		return s.endPast(ctx, s.rec.User)
-	}
-	if !before.standing.holds() {
-		return nil
-	}
 	after := s.snapshot()
 	s.restore(before)
+	if !before.standing.holds() {
+		err := s.endUnheld(ctx)
+		s.restore(after)
+		return err
+	}
+	var err error
+	if l.keeps() {
+		after, err = s.endAndCarry(ctx, after, l)
+	} else {
+		err = s.end(ctx, replacedStep)
+	}
+	if s.standing == ended && (err == nil || errors.Is(err, ErrEnded)) {
+		err = nil
+		if len(after.held.rec.Data) > 0 || len(before.ops) > 0 {
+			// Another sign-in has the values, or they ended: neither this request's copy of them is to be
+			// trusted, nor what it has taken.
+			err = ErrConflict
+		}
+	}
+	s.restore(after)
+	return err
+}
+
+// replacedStep ends the session from before a sign-in of which nothing is kept.
+func replacedStep(s *Session, ctx context.Context) error { return s.endStep(ctx, markReplaced) }
+
+// endAndCarry ends the session from before a sign-in, and writes what is kept of it into the new one,
+// which after is, as often as others change it meanwhile. It returns the new session.
+func (s *Session) endAndCarry(ctx context.Context, after snapshot, l *login) (snapshot, error) {
 	err := s.end(ctx, func(s *Session, ctx context.Context) error {
 		old := s.snapshot()
 		if data := old.kept(l); !bytes.Equal(data, after.held.rec.Data) {
@@ -293,16 +323,7 @@ func (s *Session) retire(ctx context.Context, before snapshot, l *login) error {
 		}
 		return s.endStep(ctx, markReplaced)
 	})
-	if s.standing == ended && (err == nil || errors.Is(err, ErrEnded)) {
-		err = nil
-		if len(after.held.rec.Data) > 0 || len(before.ops) > 0 {
-			// Another sign-in has the values, or they ended: neither this request's copy of them is to be
-			// trusted, nor what it has taken.
-			err = ErrConflict
-		}
-	}
-	s.restore(after)
-	return err
+	return after, err
 }
 
 // carry writes the values that go over into a session that this request has just made.

@@ -16,19 +16,22 @@ import (
 // Manager holds all policy of one kind of session: lifetimes, tokens, cookies, limits. It is
 // safe for concurrent use and keeps nothing per session.
 type Manager struct {
-	store   store.Store // nil in sealed mode without a store
-	traits  store.Traits
-	sealed  *SealedOptions
-	opts    Options
-	keys    Sealer
-	jar     cookie.Jar
-	formJar cookie.Jar // of visitors' CSRF tokens
-	aad     struct{ cookie, bearer, sealed, csrf, form []byte }
-	opened  struct{ cookie, bearer token.Cache }
-	calls   call.Caller
-	damaged damaged
-	origins []webOrigin    // Options.TrustedOrigins
-	exempt  *http.ServeMux // knows the routes of Options.InsecureCrossSite; nil without
+	store       store.Store // nil in sealed mode without a store
+	traits      store.Traits
+	sealed      *SealedOptions
+	opts        Options
+	keys        Sealer
+	jar         cookie.Jar
+	formJar     cookie.Jar   // of visitors' CSRF tokens
+	former      []cookie.Jar // spellings of the cookie from before
+	formerNames []formerName
+	aad         struct{ cookie, bearer, sealed, csrf, form []byte }
+	opened      struct{ cookie, bearer token.Cache }
+	calls       call.Caller
+	damaged     damaged
+	lately      lately
+	origins     []webOrigin    // Options.TrustedOrigins
+	exempt      *http.ServeMux // knows the routes of Options.InsecureCrossSite; nil without
 }
 
 // New makes a manager of sessions kept in st. opts may be nil. Errors: [ErrOptions], with a text that
@@ -62,6 +65,7 @@ func newManager(st store.Store, sealed *SealedOptions, opts *Options) (*Manager,
 	}
 	m.calls.Timeout, m.calls.Known = m.opts.Timeout, ErrTooLarge
 	m.jar = cookie.New(m.opts.Cookie.cookie(m.opts.insecure()))
+	m.setFormer()
 	m.formJar = cookie.New(m.opts.Cookie.formCookie(m.opts.insecure()))
 	m.aad.cookie = token.AAD(token.Cookie, m.opts.Name, m.jar.Name)
 	m.aad.bearer = token.AAD(token.Bearer, m.opts.Name, "")

@@ -22,9 +22,8 @@ const (
 	SessionReuse          EventName = "session_token_reuse"      // a renewed token came back after its grace
 	SessionLimit          EventName = "session_limit"            // a sign-in was refused, or evicted this session
 	TokenRefused          EventName = "session_token_refused"    // a token that this manager never made
-	AmbiguousRefused      EventName = "session_ambiguous"        // a request with several tokens: ErrAmbiguous
+	SeveralTokens         EventName = "session_several_tokens"   // a request with several: refused with ErrAmbiguous, or several cookies of the session's name, without an Err
 	InsecureRefused       EventName = "session_insecure"         // a token was ignored, or an act refused, over what is taken for plain HTTP: ErrInsecure
-	DuplicateCookie       EventName = "session_duplicate_cookie" // several cookies of the session's name
 	CrossSiteRefused      EventName = "session_cross_site"       // an unsafe request from elsewhere: ErrCrossSite
 	ValueDropped          EventName = "session_value_dropped"    // a stored value did not decode; Reason names it
 	SessionDamaged        EventName = "session_damaged"          // its record was damaged and is removed, or left out of a list; nobody can use it

@@ -3,6 +3,7 @@ package sojourn_test
 import (
 	"errors"
 	"net/netip"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -113,7 +114,7 @@ func TestOptionsAccepted(t *testing.T) {
 		if _, err := sojourn.New(memstore.New(nil), &o); err != nil {
 			t.Errorf("%+v: %v", o, err)
 		}
-		if o.Lifetime != before.Lifetime || o.Cookie != before.Cookie || o.Codec != nil {
+		if o.Lifetime != before.Lifetime || !reflect.DeepEqual(o.Cookie, before.Cookie) || o.Codec != nil {
 			t.Errorf("New changed the caller's options: %+v", o)
 		}
 	}

@@ -32,16 +32,19 @@ var (
 // its coming back from a stranger's guess.
 const reuseWindow = 10 * time.Minute
 
-// renewalDue reports whether the token has reached its age, and a new one could be sent. Sealed
-// tokens are made anew with each write.
+// renewalDue reports whether the token has reached its age, or came under a former name, and a new
+// one could be sent. Sealed tokens are made anew with each write.
 func (s *Session) renewalDue(now time.Time) bool {
-	if s.rec.User == "" || s.m.sealed != nil || s.facts.Bearer || s.peek {
+	switch {
+	case s.got.former: // see FormerCookie.Name
+	case s.rec.User == "", s.m.sealed != nil, s.facts.Bearer, s.peek:
+		return false
+	case s.facts.Awaited(): // the client has yet to come back with this one
+		return false
+	case now.Sub(s.rec.Created.Add(s.facts.Issued)) < s.m.opts.RenewAfter:
 		return false
 	}
-	if s.facts.Awaited() {
-		return false // the client has yet to come back with this one
-	}
-	return now.Sub(s.rec.Created.Add(s.facts.Issued)) >= s.m.opts.RenewAfter && s.unreachable() == nil
+	return s.unreachable() == nil
 }
 
 // renewUnasked renews the token. Whatever goes wrong, the request goes on, and the next one tries
@@ -113,6 +116,7 @@ func (s *Session) rotate(ctx context.Context, rec store.Record, mt meta.Meta, g 
 		rec.Seen = s.storeNow()
 	}
 	s.held = held{rec: rec, facts: mt.Facts, secret: next.secret}
+	s.got.former = false
 	if leads {
 		s.turn(turnRenewed)
 	} else {
@@ -205,7 +209,7 @@ func (s *Session) verify(ctx context.Context) {
 	err := s.refind(ctx)
 	if err != nil && !errors.Is(err, ErrEnded) {
 		s.event(ctx, StoreFailed, "verify", err)
-		if !s.standing.binds() || !s.past.at.IsZero() { // what has replaced it leads on from it
+		if !s.standing.binds() || s.past != nil { // what has replaced it leads on from it
 			s.turn(turnDropped)
 		}
 		return

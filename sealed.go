@@ -16,23 +16,22 @@ import (
 
 // SealedOptions configure sessions that live in an encrypted cookie.
 type SealedOptions struct {
-	// Store keeps one small record, without data, for each signed-in session. It must be there
-	// for the cookie to count: that is what makes sign-out, revocation,
-	// listing and limits work as they do for stored sessions.
+	// Store keeps one small record, without data, for each signed-in session. It must be there for
+	// the cookie to count: that is what makes sign-out, revocation, listing and limits work as they
+	// do for stored sessions.
 	Store store.Store
-	// AcceptReplayUntilExpiry says that no Store is wanted: a copy of the cookie then opens
-	// the session until it expires, sign-out or not (OWASP ASVS 7.4.1).
+	// AcceptReplayUntilExpiry says that no Store is wanted: a copy of the cookie then opens the
+	// session until it expires, sign-out or not (OWASP ASVS 7.4.1).
 	AcceptReplayUntilExpiry bool
-	// Chunks is how many cookies of 4096 bytes a session may spread over, 1 to 4. 0 means
-	// 1. Many servers and proxies stop at 8 KiB of header in all.
+	// Chunks is how many cookies of 4096 bytes a session may spread over, 1 to 4. 0 means 1. Many
+	// servers and proxies stop at 8 KiB of header in all.
 	Chunks int
 }
 
-// NewSealed makes a manager whose sessions are kept by the browser, encrypted and
-// authenticated, with the API of [New]. What differs: data are bounded by the cookie's size
-// ([ErrTooLarge] when a value is set), of two overlapping requests the last response wins, and an old copy of
-// the cookie brings its old data back, so keep no counters or one-time codes in it.
-// Errors: [ErrOptions].
+// NewSealed makes a manager whose sessions are kept by the browser, encrypted and authenticated,
+// with the API of [New]. What differs: data are bounded by the cookie's size ([ErrTooLarge] when a
+// value is set), of two overlapping requests the last response wins, and an old copy of the cookie
+// brings its old data back, so keep no counters or one-time codes in it. Errors: [ErrOptions].
 func NewSealed(sealed *SealedOptions, opts *Options) (*Manager, error) {
 	so := SealedOptions{}
 	if sealed != nil {
@@ -60,48 +59,21 @@ func (m *Manager) sealedRoom(rec *store.Record) int {
 	return sealed.Room(m.sealed.Chunks*m.jar.Room(), rec)
 }
 
-// receiveSealed opens the session's cookie or cookies.
-func (m *Manager) receiveSealed(r *http.Request, got *received) {
-	got.chunks = m.jar.Chunks(r.Header)
-	var values [cookie.Max]string
-	n := cookie.Values(r.Header, m.jar.Name, &values)
-	if n == 0 {
-		return
-	}
-	got.from, got.reissue = fromCookie, n > 1
-	if n > cookie.Max {
-		return
-	}
-	last := ""
-	for _, v := range values[:n] {
-		text, ok := m.jar.Join(r.Header, v, m.sealed.Chunks)
-		if !ok || text == last {
-			continue
-		}
-		plain, err := m.openSealed(text)
-		if err != nil {
-			continue
-		}
-		if got.genuine {
-			got.genuine, got.sealed = false, nil
-			return // two genuine ones: no telling which the user meant
-		}
-		var cred token.Credential
-		cred, _, err = sealed.Decode(plain)
-		got.ticket = newTicket(cred)
-		got.sealed, got.genuine, last = plain, err == nil, text
-	}
-}
-
-func (m *Manager) openSealed(text string) ([]byte, error) {
+// openSealed opens the text of a sealed session.
+func (m *Manager) openSealed(text string, aad []byte) (c candidate, ok bool) {
 	if len(text) > m.sealed.Chunks*cookie.MaxBytes {
-		return nil, token.ErrOpen
+		return c, false
 	}
 	raw, err := token.AppendDecode(nil, text)
 	if err != nil || len(raw) == 0 || raw[0] != token.Version {
-		return nil, token.ErrOpen
+		return c, false
 	}
-	return m.keys.Open(nil, raw[1:], m.aad.sealed)
+	plain, err := m.keys.Open(nil, raw[1:], aad)
+	if err != nil {
+		return c, false
+	}
+	cred, _, err := sealed.Decode(plain)
+	return candidate{newTicket(cred), plain}, err == nil
 }
 
 // writeSealed sends the session, all of it or nothing.
@@ -127,8 +99,8 @@ func (s *Session) removeChunks(h http.Header, from int) {
 	s.m.jar.RemoveChunks(h, s.m.https(s.r), from, s.got.chunks)
 }
 
-// sealedStore is the store of one request to a sealed session: the record that the cookie
-// brought, and beside it the presence records that make it revocable. Its clock is this node's.
+// sealedStore is the store of one request to a sealed session: the record that the cookie brought,
+// and beside it the presence records that make it revocable. Its clock is this node's.
 type sealedStore struct {
 	m        *Manager
 	presence store.Store // nil with AcceptReplayUntilExpiry
@@ -229,8 +201,8 @@ func (st *sealedStore) Update(ctx context.Context, rec store.Record, ifVersion u
 	return nil
 }
 
-// touchPresence keeps the presence record alive as long as the cookie, and finds out whether it
-// was revoked meanwhile.
+// touchPresence keeps the presence record alive as long as the cookie, and finds out whether it was
+// revoked meanwhile.
 func (st *sealedStore) touchPresence(ctx context.Context, rec *store.Record) error {
 	switch {
 	case !st.hasPresence(&st.rec):
@@ -245,8 +217,8 @@ func (st *sealedStore) touchPresence(ctx context.Context, rec *store.Record) err
 	return err
 }
 
-// stillPresent touches the presence record of rec where that is due, and then makes sure that it
-// is that: where the session has moved on there is a mark, which can be touched as well.
+// stillPresent touches the presence record of rec where that is due, and then makes sure that it is
+// that: where the session has moved on there is a mark, which can be touched as well.
 func (st *sealedStore) stillPresent(ctx context.Context, rec *store.Record, every time.Duration) error {
 	if st.read == 0 || st.unused+st.read.ago() >= every {
 		if err := st.presence.Touch(ctx, present(*rec), every); err != nil {

@@ -36,6 +36,7 @@ type Session struct {
 	running  atomic.Bool // code of the program runs under mu
 	standing standing
 	stage    stage
+	named    bool // the header has what the response owes; see told
 	site     site
 	peek     bool
 	got      arrival
@@ -53,11 +54,10 @@ type revocation struct {
 type reading struct {
 	err    error       // of load
 	failed error       // what door.Fail was given
-	stuck  *ticket     // of the record that could not be read, or not be believed
-	past   renewal     // that the request's token met last
+	stuck  *ticket     // of the record that could not be read; see loadFuture
+	past   *renewal    // that the request's token met last, if any
 	alive  *time.Timer // see keepAlive
 	form   *formID     // of the visitor's forms in this response
-	named  store.Key   // of the record whose token the header has, see told; zero for its removal
 	st     store.Store // the manager's, or this request's sealed record
 	first  call.Context
 	held

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -109,8 +110,8 @@ func (m *Manager) tokenCame(r *http.Request) bool {
 }
 
 // withheld reports whether the browser that sends r may hold a session cookie that it did not send,
-// since the request comes from another site: a Lax cookie does not go with unsafe requests, a Strict
-// one with none (RFC 6265bis section 5.8.3). A new cookie would replace it.
+// since the request comes from another site: a Lax cookie does not go with unsafe requests, a
+// Strict one with none (RFC 6265bis section 5.8.3). A new cookie would replace it.
 func (m *Manager) withheld(r *http.Request) bool {
 	if m.opts.Cookie.SameSite == http.SameSiteNoneMode {
 		return false
@@ -178,9 +179,8 @@ const (
 
 func (m *Manager) originOf(r *http.Request) origin {
 	text := r.Header.Get("Origin")
-	from, known := parseOrigin(text)
-	for _, o := range m.origins {
-		if known && o == from {
+	if len(m.origins) > 0 {
+		if from, ok := parseOrigin(text); ok && slices.Contains(m.origins, from) {
 			return originTrusted
 		}
 	}
@@ -191,7 +191,9 @@ func (m *Manager) originOf(r *http.Request) origin {
 		return originForeign
 	case text == "": // no browser of today sends an unsafe request without it
 		return originUnsaid
-	case !known, from.scheme != "https" && !m.opts.insecure(): // what plain HTTP serves under our name may be anybody's
+	}
+	from, ok := parseOrigin(text)
+	if !ok || from.scheme != "https" && !m.opts.insecure() { // what plain HTTP serves under our name may be anybody's
 		return originForeign
 	}
 	if own, ok := parseOrigin(from.scheme + "://" + r.Host); !ok || own != from {

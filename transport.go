@@ -1,25 +1,24 @@
 package sojourn
 
 import (
+	"bytes"
 	"net/http"
 	"strings"
 	"time"
 	"unicode"
-
-	"github.com/sojourn-go/sojourn/internal/cookie"
 )
 
-// BearerOptions describe tokens in "Authorization: Bearer …" (RFC 6750 section 2.1). They are
-// read from there only: never from the URL or a form.
+// BearerOptions describe tokens in "Authorization: Bearer …" (RFC 6750 section 2.1). They are read
+// from there only: never from the URL or a form.
 type BearerOptions struct {
-	// Prefix begins every bearer token, so that secret scanners find leaked
-	// ones, for example "acme_". At most 20 letters, digits, "-", "_". An Authorization header
-	// without it is somebody else's, such as a gateway's, and is not looked at.
+	// Prefix begins every bearer token, so that secret scanners find leaked ones, for example
+	// "acme_". At most 20 letters, digits, "-", "_". An Authorization header without it is somebody
+	// else's, such as a gateway's, and is not looked at.
 	Prefix string
 	// Realm is named in WWW-Authenticate. "" leaves it out.
 	Realm string
-	// Lifetime is a token's absolute life. 0 means Options.Lifetime. There is no idle limit
-	// but Options.Idle where Idle is true.
+	// Lifetime is a token's absolute life. 0 means Options.Lifetime. There is no idle limit but
+	// Options.Idle where Idle is true.
 	Lifetime time.Duration
 	// Idle makes tokens end after Options.Idle without use, too.
 	Idle bool
@@ -30,8 +29,8 @@ type BearerOptions struct {
 type CustomTransport struct {
 	// Receive finds the token in a request; "" means that there is none.
 	Receive func(r *http.Request) string
-	// Send puts the token into the response's header. life is the session's
-	// remaining life, 0 for unlimited.
+	// Send puts the token into the response's header, in place of one that is there: it may be called
+	// again for the same response. life is the session's remaining life, 0 for unlimited.
 	Send func(h http.Header, token Token, life time.Duration) error
 	// Delete takes the token away from the client.
 	Delete func(h http.Header) error
@@ -107,7 +106,13 @@ func (o *Options) origins() error {
 // received is what a request carries towards one manager.
 type received struct {
 	arrival
-	ticket        // valid if genuine
+	candidate             // valid if genuine
+	more      []candidate // other genuine ones
+}
+
+// A candidate is a token that is one of ours. Which of several is the request's, the records say.
+type candidate struct {
+	ticket
 	sealed []byte // the sealed session, in place of a record
 }
 
@@ -116,11 +121,30 @@ type arrival struct {
 	from    source
 	genuine bool // it is one of ours
 	reissue bool // several cookies came: overwrite them
+	former  bool // under a name that the cookie had before
 	chunks  int  // cookies that a sealed session came in
 }
 
-// receive finds and opens the request's token, without I/O. Only ErrAmbiguous is an error;
-// a token that does not open is none.
+// add takes a candidate up, once.
+func (got *received) add(c candidate) {
+	if !got.genuine {
+		got.candidate, got.genuine = c, true
+		return
+	}
+	for i := -1; i < len(got.more); i++ {
+		other := &got.candidate
+		if i >= 0 {
+			other = &got.more[i]
+		}
+		if other.key == c.key && bytes.Equal(other.sealed, c.sealed) {
+			return
+		}
+	}
+	got.more = append(got.more, c)
+}
+
+// receive finds and opens the request's token, without I/O. Only ErrAmbiguous is an error; a token
+// that does not open is none.
 func (m *Manager) receive(r *http.Request) (got received, err error) {
 	if !m.secure(r) {
 		if came := m.carries(r); came != fromNowhere {
@@ -137,8 +161,6 @@ func (m *Manager) receive(r *http.Request) (got received, err error) {
 			got.from = fromCustom
 			got.ticket, got.genuine = m.openToken(t, false)
 		}
-	} else if m.sealed != nil {
-		m.receiveSealed(r, &got)
 	} else {
 		m.receiveCookie(r, &got)
 	}
@@ -168,44 +190,6 @@ func (m *Manager) carries(r *http.Request) source {
 	return fromNowhere
 }
 
-// receiveCookie accepts one cookie, or the one of several that opens: another site
-// of the domain may have added more, and must not choose whose session this is.
-func (m *Manager) receiveCookie(r *http.Request, got *received) {
-	var values [cookie.Max]string
-	n := cookie.Values(r.Header, m.jar.Name, &values)
-	if n == 0 {
-		return
-	}
-	got.from = fromCookie
-	if n > 1 {
-		got.reissue = true
-		if n > cookie.Max {
-			return
-		}
-	}
-	last := ""
-	for _, v := range values[:n] {
-		if v == last {
-			continue
-		}
-		t, ok := m.openToken(v, false)
-		if !ok {
-			continue
-		}
-		if got.genuine && t.key != got.key {
-			got.genuine = false
-			return // two genuine ones: no telling which the user meant
-		}
-		got.ticket, got.genuine, last = t, true, v
-	}
-}
-
-// cookieCame reports whether the request has a cookie of a name that is read.
-func (m *Manager) cookieCame(r *http.Request) bool {
-	var values [cookie.Max]string
-	return cookie.Values(r.Header, m.jar.Name, &values) > 0
-}
-
 // bearerToken returns the token in the Authorization header, without its prefix. ok is false where
 // there is none that could be ours. Errors: [ErrAmbiguous].
 func (m *Manager) bearerToken(r *http.Request) (token string, ok bool, err error) {
@@ -230,8 +214,8 @@ func (m *Manager) bearerToken(r *http.Request) (token string, ok bool, err error
 
 const maxAgent = 256
 
-// client describes where a sign-in came from: a network, not an address, and the browser's own
-// name for itself, cut to size. Neither proves anything (OWASP Session Management).
+// client describes where a sign-in came from: a network, not an address, and the browser's own name
+// for itself, cut to size. Neither proves anything (OWASP Session Management).
 func (m *Manager) client(r *http.Request) (addr, agent string) {
 	if m.opts.OmitClient {
 		return "", ""

@@ -15,9 +15,6 @@ import (
 // handler does to a slice or map that it got or gave changes the session.
 type Value[T any] struct{ name string }
 
-// Named is any [Value] or [Flash].
-type Named interface{ Name() string }
-
 const maxName = 64
 
 // NewValue declares a value. It panics if name is not 1 to 64 printable ASCII characters

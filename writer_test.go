@@ -323,6 +323,27 @@ type hijackRecorder struct{ *httptest.ResponseRecorder }
 
 func (h *hijackRecorder) Hijack() (net.Conn, *bufio.ReadWriter, error) { return nil, nil, nil }
 
+// An upgrade that fails with the commit of a later change is answered by an error page, which has the
+// token that was in the header.
+func TestWriterHijackAfterLogin(t *testing.T) {
+	st := newFailingWrites()
+	g := newWebRig(t, st, sojourn.Options{})
+	w := &hijackRecorder{ResponseRecorder: httptest.NewRecorder()}
+	g.m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s := g.m.From(r)
+		rigOK(t, s.Login(r.Context(), "ada"))
+		must(s.Commit(r.Context()))
+		rigOK(t, rigNote.Set(s, "lost"))
+		st.fail(store.ErrFull)
+		if _, _, err := w.(http.Hijacker).Hijack(); err == nil {
+			t.Error("the connection is taken over, and the change is lost")
+		}
+	})).ServeHTTP(w, rigRequest("POST"))
+	if w.Code != http.StatusServiceUnavailable || len(w.Header()["Set-Cookie"]) != 1 {
+		t.Errorf("status %d, %v", w.Code, w.Header()["Set-Cookie"])
+	}
+}
+
 // Where the connection cannot be hijacked nothing has happened, and the handler goes on.
 func TestWriterHijackUnsupported(t *testing.T) {
 	g := newWebRig(t, nil, sojourn.Options{})

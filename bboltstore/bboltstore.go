@@ -14,7 +14,9 @@
 //
 // A write rewrites the path to its page and waits for the disk twice; writes that come meanwhile
 // share the next such wait. Touches, and what Sweep deletes, wait in memory and are written along
-// with the next write. A crash of the process loses touches that waited: a few hundred at most.
+// with the next write, as do changes of data where [Options].Durability lets them: with one that
+// waits for the disk, or that comes a second later. A crash of the process loses what waited: a
+// thousand entries and 4 MiB at most.
 //
 // # Damage and a full disk
 //
@@ -74,8 +76,12 @@ func New(db *bbolt.DB, opts *Options) (*driver.Store, error) {
 
 var bucket = []byte("sojourn")
 
-// loose is how many operations may wait in memory.
-const loose = 1000
+// What may wait in memory: so many operations, or bytes, and for so long if others come then.
+const (
+	loose     = 1000
+	looseSize = 4 << 20
+	looseFor  = time.Second
+)
 
 // engine is the [kvstore.Driver] over a database.
 type engine struct {
@@ -85,6 +91,8 @@ type engine struct {
 	mu      sync.RWMutex
 	waiting []*batch              // that are to be durable
 	loose   map[string]kvstore.Op // that need not be, by key
+	size    int                   // of what was added there
+	since   time.Time             // the first of them came
 	flight  map[string]kvstore.Op // those being written
 }
 
@@ -177,10 +185,14 @@ func (e *engine) Apply(ops []kvstore.Op, sync bool) error {
 		if e.loose == nil {
 			e.loose = map[string]kvstore.Op{}
 		}
+		if len(e.loose) == 0 {
+			e.size, e.since = 0, time.Now()
+		}
 		for _, op := range ops {
 			e.loose[string(op.Key)] = kvstore.Op{Key: bytes.Clone(op.Key), Value: bytes.Clone(op.Value), Delete: op.Delete}
+			e.size += len(op.Key) + len(op.Value)
 		}
-		if len(e.loose) < loose {
+		if len(e.loose) < loose && e.size < looseSize && time.Since(e.since) < looseFor {
 			e.mu.Unlock()
 			return nil
 		}

@@ -11,8 +11,8 @@ import (
 
 func TestMain(m *testing.M) { kvtest.Main(m, openDir) }
 
-func openDir(dir string) (store.Store, func() error, error) {
-	s, err := Open(filepath.Join(dir, "sessions.db"), nil)
+func openDir(dir string, d store.Durability) (store.Store, func() error, error) {
+	s, err := Open(filepath.Join(dir, "sessions.db"), &Options{Durability: d})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -22,7 +22,9 @@ func openDir(dir string) (store.Store, func() error, error) {
 // TestKill kills a process at work and opens what it left: P12.
 func TestKill(t *testing.T) {
 	t.Parallel()
-	kvtest.Kill(t, 100, openDir)
+	for d := range store.Loose + 1 {
+		kvtest.Kill(t, 60, d, openDir)
+	}
 }
 
 func TestFlip(t *testing.T) {
@@ -33,7 +35,7 @@ func TestFlip(t *testing.T) {
 // TestSecondProcess opens a file that this process has open.
 func TestSecondProcess(t *testing.T) {
 	dir := t.TempDir()
-	_, close, err := openDir(dir)
+	_, close, err := openDir(dir, store.Durable)
 	if err != nil {
 		t.Fatal(err)
 	}

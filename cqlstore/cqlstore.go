@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
+	"time"
 
 	gocql "github.com/apache/cassandra-gocql-driver/v2"
 
 	"github.com/sojourn-go/sojourn/cqlstore/cql"
 	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/address"
 )
 
 type (
@@ -37,6 +41,70 @@ func New(session *gocql.Session, opts *Options) (*Store, error) {
 		return nil, errors.New("cqlstore: New needs a session")
 	}
 	return cql.New(driver{session}, opts)
+}
+
+// Open makes a Store for the cluster at an address, to which it connects:
+//
+//	cassandra://user:password@host:port,host:port/keyspace?replicas=3
+//
+// The keyspace is Options.Keyspace, and replicas Options.ReplicationFactor: the address counts
+// where it has one. The driver is at its defaults, but prefers the nodes that have the data and
+// repeats a read once; for other settings, such as TLS, make a session and call [New]. Call Migrate
+// before anything else, and Close at the end. Errors, which do not show the address:
+// [store.ErrUnavailable] if no node answers; an address or option without a meaning.
+func Open(address string, opts *Options) (*Store, error) {
+	cluster, o, err := parse(address, opts)
+	if err == nil {
+		_, err = cql.New(driver{}, &o) // options without a meaning are found before it connects
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cqlstore: open: %w", err)
+	}
+	session, err := cluster.CreateSession()
+	if err != nil {
+		return nil, fmt.Errorf("cqlstore: open: %w: %w", store.ErrUnavailable, err)
+	}
+	return cql.New(owned{driver{session}}, &o)
+}
+
+// parse reads an address, of what opts leave open.
+func parse(text string, opts *Options) (cluster *gocql.ClusterConfig, o Options, err error) {
+	if opts != nil {
+		o = *opts
+	}
+	a, err := address.Parse(text)
+	if err != nil {
+		return nil, o, err
+	}
+	keyspace, query := strings.Trim(a.Path, "/"), a.Query()
+	if keyspace != "" {
+		o.Keyspace = keyspace
+	}
+	if n := query.Get("replicas"); n != "" {
+		if o.ReplicationFactor, err = strconv.Atoi(n); err != nil {
+			return nil, o, fmt.Errorf("replicas=%q is no number", n)
+		}
+	}
+	delete(query, "replicas")
+	if a.Scheme != "cassandra" || len(query) > 0 || a.Fragment != "" {
+		return nil, o, errors.New("the address is not like cassandra://user:password@host:port,host:port/keyspace?replicas=3")
+	}
+	cluster = gocql.NewCluster(a.At("9042")...)
+	if password, ok := a.User.Password(); ok {
+		cluster.Authenticator = gocql.PasswordAuthenticator{Username: a.User.Username(), Password: password}
+	}
+	cluster.Timeout, cluster.ConnectTimeout = 5*time.Second, 10*time.Second
+	cluster.PoolConfig.HostSelectionPolicy = gocql.TokenAwareHostPolicy(gocql.RoundRobinHostPolicy())
+	cluster.RetryPolicy = &gocql.SimpleRetryPolicy{NumRetries: 1} // of reads alone
+	return cluster, o, nil
+}
+
+// owned is a session that Open has made.
+type owned struct{ driver }
+
+func (o owned) Close() error {
+	o.Session.Close()
+	return nil
 }
 
 // driver is the apache driver as the store sees it.
@@ -89,22 +157,14 @@ func (d driver) CAS(ctx context.Context, sts []cql.Statement, commit, serial cql
 		return false, err
 	}
 	if !answered {
-		return false, errNoAnswer
+		return false, cql.ErrNoAnswer
 	}
 	return applied, nil
 }
 
-var errNoAnswer = errors.New("cqlstore: a conditional statement was not answered as one")
-
-// Exec changes the schema; the driver waits for the nodes' agreement.
+// Exec changes the schema.
 func (d driver) Exec(ctx context.Context, text string) error {
-	if err := d.Session.Query(text).RetryPolicy(nil).ExecContext(ctx); err != nil {
-		return err
-	}
-	if err := d.AwaitSchemaAgreement(ctx); err != nil {
-		return fmt.Errorf("the nodes do not agree on the schema: %w", err)
-	}
-	return nil
+	return d.Session.Query(text).RetryPolicy(nil).ExecContext(ctx)
 }
 
 // Harmless knows the errors that the driver gives before it sends, and the server before it

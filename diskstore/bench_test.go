@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,8 +36,8 @@ func mustCreate(t testing.TB, s *Store, rec store.Record) {
 	}
 }
 
-// contest measures two ways to do the same, turn by turn, so that both meet the same
-// machine, and reports how fast ours is compared with bare: 1 is as fast.
+// contest measures two ways to do the same, turn by turn, so that both meet the same machine, and
+// reports how fast ours is compared with bare: 1 is as fast.
 func contest(b *testing.B, rounds int, bare, ours func()) {
 	var ratios []float64
 	var sums [2]time.Duration
@@ -117,8 +118,8 @@ func bareWrite(dir string, b []byte) error {
 	return d.Sync()
 }
 
-// BenchmarkWriteRatio compares durable writes of 32 goroutines with bare replacements of
-// as many bytes by as many goroutines, each in a directory of its own on the same disk.
+// BenchmarkWriteRatio compares durable writes of 32 goroutines with bare replacements of as many
+// bytes by as many goroutines, each in a directory of its own on the same disk.
 func BenchmarkWriteRatio(b *testing.B) {
 	const workers, each = 32, 4
 	dir := b.TempDir()
@@ -165,7 +166,8 @@ func BenchmarkWriteRatio(b *testing.B) {
 			return err
 		}))
 	})
-	// These have no counterpart: a new user's directory is made durable too, a rotation has a journal.
+	// These have no counterpart: a new user's directory is made durable too, a rotation has a
+	// journal.
 	b.Run("create-for-new-user", func(b *testing.B) {
 		contest(b, 3, bare, crowd(func(int) error {
 			_, err := s.Create(b.Context(), sample(rand.Text()), store.Admission{})
@@ -187,4 +189,56 @@ func BenchmarkWriteRatio(b *testing.B) {
 			return s.Rotate(b.Context(), old, turn[i], turned[i], nil)
 		}))
 	})
+}
+
+// BenchmarkWriters measures writes by one and by 64 at a time, in each setting of durability, as
+// kvtest does for the key-value stores.
+func BenchmarkWriters(b *testing.B) {
+	for d, name := range []string{"durable", "relaxed", "loose"} {
+		for _, kind := range []string{"visitor", "change", "sign-in"} {
+			for _, writers := range []int{1, 64} {
+				b.Run(fmt.Sprintf("%s/%s/%d", name, kind, writers), func(b *testing.B) {
+					s, err := Open(filepath.Join(b.TempDir(), "store"), &Options{Durability: store.Durability(d)})
+					if err != nil {
+						b.Fatal(err)
+					}
+					defer s.Close()
+					writeBy(b, s, kind, writers)
+				})
+			}
+		}
+	}
+}
+
+func writeBy(b *testing.B, s *Store, kind string, writers int) {
+	users := make([]store.Record, writers)
+	for i := range users {
+		users[i] = sample(fmt.Sprint("user-", i))
+		mustCreate(b, s, users[i])
+	}
+	var n atomic.Int64
+	var wg sync.WaitGroup
+	b.ResetTimer()
+	for i := range users {
+		wg.Go(func() {
+			for version := uint64(1); n.Add(1) <= int64(b.N); version++ {
+				var err error
+				switch rec := users[i]; kind {
+				case "change":
+					rand.Read(rec.Writer[:])
+					err = s.Update(b.Context(), rec, version)
+				case "visitor":
+					_, err = s.Create(b.Context(), sample(""), store.Admission{})
+				default:
+					_, err = s.Create(b.Context(), sample(rec.User), store.Admission{})
+				}
+				if err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "writes/s")
 }

@@ -10,8 +10,10 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// setBack makes a store as if the machine's clock had been set back before it was opened.
-func setBack(s *Store, by time.Duration) { s.engine.clock.base -= int64(by) }
+// setAhead makes a store as if it had been opened before the machine's clock was set back.
+func setAhead(s *Store, by time.Duration) {
+	s.engine.clock.Observe(s.engine.clock.Now() + int64(by))
+}
 
 // TestClockSetBack restarts with the machine's clock an hour back: what has expired stays so.
 func TestClockSetBack(t *testing.T) {
@@ -21,22 +23,22 @@ func TestClockSetBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.engine.clock.ahead.Store(int64(time.Hour)) // which is the same, seen from the other side
+		setAhead(s, time.Hour)
 		gone, rec := sample("ada"), sample("ada")
 		gone.Idle = time.Minute
 		mustCreate(t, s, gone)
-		s.engine.clock.ahead.Add(int64(2 * time.Minute))
+		setAhead(s, 2*time.Minute)
 		mustCreate(t, s, rec)
 		if !crash {
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}
 		}
-		before := s.engine.clock.now()
+		before := s.engine.clock.Now()
 		if s, err = open(d, nil, "boot"); err != nil {
 			t.Fatal(err)
 		}
-		if back := before - s.engine.clock.now(); back > int64(2*time.Second) {
+		if back := before - s.engine.clock.Now(); back > int64(2*time.Second) {
 			t.Errorf("crash %v: the clock ran back by %v", crash, time.Duration(back))
 		}
 		if _, _, err := s.Get(t.Context(), gone.Key); !errors.Is(err, store.ErrNotFound) {
@@ -52,7 +54,7 @@ func TestClockFromRecords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.engine.clock.ahead.Store(int64(time.Hour))
+	setAhead(s, time.Hour)
 	rec := sample("ada")
 	mustCreate(t, s, rec)
 	if err := d.top().remove(clockName); err != nil {
@@ -74,7 +76,7 @@ func TestClockFromRecords(t *testing.T) {
 func TestClockOfTwo(t *testing.T) {
 	dir := memoryDir(t)
 	a, b := openAt(t, dir), openAt(t, dir)
-	setBack(a, time.Hour)
+	setAhead(b, time.Hour)
 	rec := sample("ada")
 	mustCreate(t, b, rec)
 	got, now, err := a.Get(t.Context(), rec.Key)

@@ -10,10 +10,11 @@
 // # Durability
 //
 // Create, Update, Rotate, Delete and Revoke are on the disk when they return: they survive a crash
-// of the process and a power cut. A Touch survives a crash of the process only. Whatever crashes,
-// each session is as it was before a call or after it, and a Rotate or an eviction happened
-// altogether or not at all. A Revoke that a crash interrupts may have ended some of a user's
-// sessions and not others, as long as it was not acknowledged.
+// of the process and a power cut. A Touch survives a crash of the process only, as do changes of
+// data and visitors' sessions where [Options].Durability says so. Whatever crashes, each session is
+// as it was before a call or after it, and a Rotate or an eviction happened altogether or not at
+// all. A Revoke that a crash interrupts may have ended some of a user's sessions and not others, as
+// long as it was not acknowledged.
 //
 // # Processes
 //
@@ -47,8 +48,9 @@
 //
 // # Files
 //
-//	format, clock, boot, reserve     the store's own
+//	format, clock, boot, reserve, relaxed   the store's own
 //	hints/                           what Sweep will look at
+//	damaged/                         what was set aside
 //	TT/TAG/ID                        a session: hexadecimal digits, TT the first two of TAG
 //	TT/TAG/.g                        when the user's sessions were revoked
 //	TT/TAG/.n .0 .1 .j               only while something is written, or after a crash
@@ -56,12 +58,21 @@
 // No name comes from user input. Directories are 0700, files 0600. Everything is opened through
 // [os.Root], files carry the key that they belong to, and new files are made afresh: a planted
 // symbolic link is never written through, and what it points to is never taken for a session.
-// Formats are described in format.go, journal.go and hints.go. To copy a store for a backup, copy
-// the directory with its times while no process uses it.
+// Formats are described in format.go, journal.go, hints.go and damaged.go. To copy a store for a
+// backup, copy the directory with its times while no process uses it.
 //
-// A damaged file is an error that matches [store.ErrCorrupt], for that session only, and Delete or
-// Revoke removes it. A damaged journal (.j) stops all of one user's sessions: remove the user's
-// directory.
+// # Damage
+//
+// A session's file that fails its checksum is [store.ErrCorrupt], for that session only; User and
+// All go on past it. Delete, Revoke and, when the end has come that it was filed with, Sweep set it
+// aside: it moves to damaged/, where it can be looked at, with all that the session held, for 7
+// days. There are 64 files there at most; what comes later is removed. A damaged journal (.j) is
+// set aside by the first write that finds it, which fails with [store.ErrCorrupt], and all of that
+// user's sessions end with it, for nobody knows which of them it was to end; it stays while
+// damaged/ is full.
+//
+// A file with right checksums in a version that is not known here is [store.ErrUnavailable], for
+// Revoke too, and stays.
 package diskstore
 
 import (
@@ -83,6 +94,9 @@ type Options struct {
 	// Reserve is the number of bytes kept aside in a file, given up on a full disk so that
 	// revocations can be written. 0 means 256 KiB, less than 0 none.
 	Reserve int
+	// Durability says which writes wait for the disk; see [store.Durability]. All processes that
+	// use the directory have the same.
+	Durability store.Durability
 }
 
 // Store is a [store.Store] in a directory. Make it with [Open].
@@ -98,6 +112,8 @@ type engine struct {
 	disk    disk
 	clock   clock
 	reserve int
+	wait    store.Durability
+	relaxed bool // files may be there that were not synced: see relaxed.go
 	closed  atomic.Bool
 	sweeper sweeper
 	boot    string      // name of this run of the machine
@@ -179,7 +195,7 @@ func ours(top dir) error {
 	for _, name := range names {
 		var shard [1]byte
 		switch name { // another process may be making the same store
-		case hintsName, bootName, formatName, "." + formatName, clockName, reserveName, "lost+found":
+		case hintsName, bootName, formatName, "." + formatName, clockName, reserveName, damagedName, relaxedName, "lost+found":
 			continue
 		}
 		if !parse(shard[:], name) {
@@ -201,8 +217,11 @@ func syncPath(path string) error {
 // open makes a Store on a disk whose directories are there.
 func open(d disk, opts *Options, boot string) (*Store, error) {
 	s := &engine{disk: d, reserve: 256 << 10, boot: boot}
-	if opts != nil && opts.Reserve != 0 {
-		s.reserve = max(opts.Reserve, 0)
+	if opts != nil {
+		s.wait = opts.Durability
+		if opts.Reserve != 0 {
+			s.reserve = max(opts.Reserve, 0)
+		}
 	}
 	top := d.top()
 	b, _, err := top.read(formatName, 100)
@@ -215,6 +234,9 @@ func open(d disk, opts *Options, boot string) (*Store, error) {
 		return nil, err
 	case string(b) != formatText:
 		return nil, errors.New("the directory holds a store of another format")
+	}
+	if err := s.relax(); err != nil {
+		return nil, err
 	}
 	s.clock.open(d)
 	s.ordered.Store(s.swept())
@@ -241,10 +263,10 @@ func (s *engine) found(boot string) error {
 		return err
 	}
 	// Without sessions no hints are missing; said before the store exists.
-	if err := top.write(bootName, []byte(boot), 0); err != nil {
+	if err := top.write(bootName, []byte(boot), 0, true); err != nil {
 		return err
 	}
-	if err := top.write("."+formatName, []byte(formatText), 0); err != nil {
+	if err := top.write("."+formatName, []byte(formatText), 0, true); err != nil {
 		return err
 	}
 	if err := top.rename("."+formatName, formatName); err != nil {
@@ -282,7 +304,7 @@ func (s *engine) keepReserve() {
 		for i := range b {
 			b[i] = byte(i*i>>8 ^ i) // no hole, nor anything that a file system would squeeze
 		}
-		_ = s.disk.top().write(reserveName, b, 0) // without room there is none to keep; tried again by the next Sweep
+		_ = s.disk.top().write(reserveName, b, 0, true) // without room there is none to keep; tried again by the next Sweep
 	}
 }
 

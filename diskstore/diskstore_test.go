@@ -1,16 +1,18 @@
 package diskstore
 
 import (
+	"errors"
 	"os"
+	"sync"
 	"testing"
 
 	"github.com/sojourn-go/sojourn/store"
 	"github.com/sojourn-go/sojourn/store/storetest"
 )
 
-// memoryDir returns a directory whose syncs cost nothing, where the system has one: most
-// tests are about what is in the files, and not about the disk below. SOJOURN_DISK names another
-// directory to make it in, on a file system that shall be tested.
+// memoryDir returns a directory whose syncs cost nothing, where the system has one: most tests are
+// about what is in the files, and not about the disk below. SOJOURN_DISK names another directory to
+// make it in, on a file system that shall be tested.
 func memoryDir(t testing.TB) string {
 	t.Helper()
 	base := "/dev/shm"
@@ -40,7 +42,23 @@ func openAt(t testing.TB, dir string) *Store {
 }
 
 func TestStore(t *testing.T) {
-	storetest.Run(t, func(t testing.TB) store.Store { return openAt(t, memoryDir(t)) }, nil)
+	var dirs sync.Map
+	storetest.Run(t, func(t testing.TB) store.Store {
+		dir := memoryDir(t)
+		s := openAt(t, dir)
+		dirs.Store(s, dir)
+		return s
+	}, &storetest.Options{Damage: func(s store.Store, key store.Key) error {
+		dir, _ := dirs.Load(s)
+		path := pathOf(dir.(string), key)
+		fi, err := os.Stat(path)
+		if err != nil {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		b[20] ^= 1
+		return errors.Join(err, os.WriteFile(path, b, 0o600), os.Chtimes(path, fi.ModTime(), fi.ModTime()))
+	}})
 }
 
 func BenchmarkStore(b *testing.B) {

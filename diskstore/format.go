@@ -8,12 +8,12 @@ import (
 	"time"
 
 	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/driver"
 )
 
 // # The file of a session
 //
-// All numbers are big-endian, all instants nanoseconds since 1970 UTC, all
-// durations nanoseconds.
+// All numbers are big-endian, all instants nanoseconds since 1970 UTC, all durations nanoseconds.
 //
 //	offset  size
 //	     0     8  magic "sojourn" and the format's version, 1
@@ -34,14 +34,16 @@ import (
 //	   132     4  CRC-32C of the 132 bytes before it, User and Meta
 //	   136        User, Meta, Data
 //
-// The key is in the file so that a file under another's name (a copy, a symbolic
-// link) is found out. Data has a sum of its own, so that lists need not read it,
-// and the handle of a session with damaged data can still be told.
+// A later version changes the eighth byte, and keeps magic, lengths and sums where they are: what
+// has a wrong sum is damaged, and what has another version is not.
 //
-// The time of last use is Seen or the file's modification time, whichever is later:
-// a touch sets the latter alone, in one system call that no crash can tear, and
-// whoever uses touch(1) on the file does the same. A modification time in the
-// future counts as now.
+// The key is in the file so that a file under another's name (a copy, a symbolic link) is found
+// out. Data has a sum of its own, so that lists need not read it, and the handle of a session with
+// damaged data can still be told.
+//
+// The time of last use is Seen or the file's modification time, whichever is later: a touch sets
+// the latter alone, in one system call that no crash can tear, and whoever uses touch(1) on the
+// file does the same. A modification time in the future counts as now.
 //
 // # The file of a guard (.g)
 //
@@ -49,8 +51,8 @@ import (
 //	8   8  instant of the last Revoke without Only
 //	16  4  CRC-32C of the 16 bytes before it
 //
-// The clock's file has the same form with magic "sojourc". The journal is described in
-// journal.go, the files of hints/ in hints.go.
+// The clock's file has the same form with magic "sojourc". The journal is described in journal.go,
+// the files of hints/ in hints.go.
 const (
 	recordMagic = "sojourn\x01"
 	guardMagic  = "sojourg\x01"
@@ -98,11 +100,11 @@ func encode(rec *store.Record) []byte {
 	return append(b, rec.Data...)
 }
 
-// decode reads a file of the given size, of which b is the beginning: all of it for a
-// whole record, or at least all but Data, which is then left out and not judged. The
-// record's bytes are parts of b. Errors: store.ErrCorrupt, with the handle where the head is sound.
+// decode reads a file of the given size, of which b is the beginning: all of it for a whole record,
+// or at least all but Data, which is then left out and not judged. The record's bytes are parts of
+// b. Errors: store.ErrCorrupt, with the handle where the head is sound; driver.ErrVersion.
 func decode(b []byte, size int64, whole bool) (rec store.Record, err error) {
-	if len(b) < headSize || string(b[:8]) != recordMagic {
+	if len(b) < headSize || string(b[:7]) != recordMagic[:7] {
 		return rec, damaged("not a session file")
 	}
 	be := binary.BigEndian
@@ -113,6 +115,9 @@ func decode(b []byte, size int64, whole bool) (rec store.Record, err error) {
 	}
 	if be.Uint32(b[132:]) != sum(b[:132], b[headSize:head]) {
 		return rec, damaged("the head does not match its checksum")
+	}
+	if b[7] != recordMagic[7] {
+		return rec, driver.ErrVersion
 	}
 	rec = store.Record{
 		User:     string(b[headSize : headSize+user]),
@@ -163,8 +168,8 @@ func readStamp(magic string, b []byte) (at int64, err error) {
 
 func instant(ns int64) time.Time { return time.Unix(0, ns).UTC() }
 
-// ends returns the instant at which rec ends, or never. What ends after the year 2262
-// counts as never here; who judges a life asks rec itself.
+// ends returns the instant at which rec ends, or never. What ends after the year 2262 counts as
+// never here; who judges a life asks rec itself.
 func ends(rec *store.Record) int64 {
 	e := rec.Expires()
 	if e.IsZero() || e.After(instant(never)) {
@@ -173,6 +178,6 @@ func ends(rec *store.Record) int64 {
 	return max(e.UnixNano(), oldest)
 }
 
-// oldest is the earliest instant that a file holds, in 1823; whatever began before it is
-// over, since no life is longer than store.MaxLife.
+// oldest is the earliest instant that a file holds, in 1823; whatever began before it is over,
+// since no life is longer than store.MaxLife.
 const oldest = -1 << 62

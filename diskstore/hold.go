@@ -1,12 +1,15 @@
 package diskstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/driver"
 )
 
 // hold is the exclusive hold of one tag's directory, in this process and all others. It is the
@@ -17,6 +20,7 @@ type hold struct {
 	dir     dir // nil: there is none
 	release func()
 	time    int64
+	bad     []store.ID // of files that were found damaged
 }
 
 // hold takes the lock, finishes what a crash has left, and then reads the clock: an instant from
@@ -35,7 +39,9 @@ func (s *engine) hold(ctx context.Context, tag store.Tag) (*hold, error) {
 		h.dir, err = nil, nil
 	}
 	if err == nil && h.dir != nil {
-		err = h.finish()
+		if err = h.finish(); errors.Is(err, store.ErrCorrupt) {
+			err = h.abandon(err)
+		}
 	}
 	if err == nil {
 		err = ctx.Err() // the wait may have been long
@@ -45,7 +51,7 @@ func (s *engine) hold(ctx context.Context, tag store.Tag) (*hold, error) {
 		return nil, classify(err, false)
 	}
 	s.clock.tick()
-	h.time = s.clock.now()
+	h.time = s.clock.Now()
 	return h, nil
 }
 
@@ -70,10 +76,15 @@ func (h *hold) Find(id store.ID, rec *store.Record) (found bool, err error) {
 	if missing(err) {
 		return false, nil
 	}
+	if errors.Is(err, store.ErrCorrupt) {
+		if h.bad = append(h.bad, id); h.s.torn() {
+			return false, nil
+		}
+	}
 	if err != nil {
 		return false, classify(err, false)
 	}
-	h.time = max(h.time, h.s.clock.now()) // an instant in the record may have moved it
+	h.time = max(h.time, h.s.clock.Now()) // an instant in the record may have moved it
 	return true, nil
 }
 
@@ -90,29 +101,33 @@ func (s *engine) read(d dir, key store.Key, most int) (store.Record, error) {
 	if rec.Key.ID != key.ID || rec.Key.Tag != key.Tag {
 		return store.Record{}, fmt.Errorf("%w: the file of session %v has another session's name", store.ErrCorrupt, rec.Handle)
 	}
-	s.clock.observe(max(rec.Created.UnixNano(), rec.Seen.UnixNano()))
+	s.clock.Observe(max(rec.Created.UnixNano(), rec.Seen.UnixNano()))
 	if info.mtime > rec.Seen.UnixNano() && info.mtime > 0 {
-		rec.Seen = instant(max(rec.Seen.UnixNano(), min(info.mtime, s.clock.now())))
+		rec.Seen = instant(max(rec.Seen.UnixNano(), min(info.mtime, s.clock.Now())))
 	}
 	return rec, nil
 }
 
-// mtimeOf returns the modification time for rec's file. 1970 says nothing: not every file system has
-// earlier times.
+// mtimeOf returns the modification time for rec's file. 1970 says nothing: not every file system
+// has earlier times.
 func mtimeOf(rec *store.Record) int64 { return max(rec.Seen.UnixNano(), 0) }
 
-// ensure makes the directory, so that its name is durable before anything in it is. One that is
-// empty may be left from a crash before that; one that is not was synced.
-func (h *hold) ensure() error {
+// ensure makes the directory, so that its name is durable before anything in it is that waits. One
+// that is empty may be left from a crash before that; one that is not was synced, or see
+// relaxed.go.
+func (h *hold) ensure(waits bool) error {
 	if h.dir != nil {
 		names, err := h.dir.names(1)
-		if err != nil || len(names) > 0 {
+		switch {
+		case err != nil || !waits:
 			return err
+		case len(names) > 0:
+			return h.anchor()
 		}
 		return h.s.disk.syncShard(h.tag[0])
 	}
 	err := h.s.disk.mkdir(h.tag)
-	if err == nil {
+	if err == nil && waits {
 		err = h.s.disk.syncShard(h.tag[0])
 	}
 	if err == nil {
@@ -124,13 +139,14 @@ func (h *hold) ensure() error {
 	return err
 }
 
-// put writes one file in place of what its name had. done reports whether it may be there.
-func (h *hold) put(name string, b []byte, mtime int64) (done bool, err error) {
-	if err := h.dir.write(newName, b, mtime); err != nil {
+// put writes one file in place of what its name had. done reports whether it may be there. bytes
+// and whole say whether its bytes, and then its name, are to be durable.
+func (h *hold) put(name string, b []byte, mtime int64, bytes, whole bool) (done bool, err error) {
+	if err := h.dir.write(newName, b, mtime, bytes); err != nil {
 		return false, err
 	}
-	if err := h.dir.rename(newName, name); err != nil {
-		return false, err
+	if err := h.dir.rename(newName, name); err != nil || !whole {
+		return err == nil, err
 	}
 	return true, h.dir.sync()
 }
@@ -159,9 +175,12 @@ func (h *hold) end(ids ...store.ID) error {
 	return nil
 }
 
-// remove removes files, as far as they are there.
+// remove removes files, as far as they are there. What is damaged is set aside.
 func (h *hold) remove(ids []store.ID) error {
 	for _, id := range ids {
+		if slices.Contains(h.bad, id) && h.setAside(idName(id)) {
+			continue
+		}
 		if err := h.dir.remove(idName(id)); err != nil && !missing(err) {
 			return classify(err, true)
 		}
@@ -191,8 +210,22 @@ func (h *hold) tidy() {
 	_ = h.s.disk.rmdir(h.tag) // refused while anything is in it
 }
 
-// Each is part of [embedded.View]. It reads all records of the directory, without Data.
+// Each is part of [embedded.View].
 func (h *hold) Each(_ string, f func(*store.Record, error)) error {
+	var other error
+	err := h.each(func(rec *store.Record, err error) {
+		if errors.Is(err, driver.ErrVersion) {
+			other = err
+			return
+		}
+		f(rec, err)
+	})
+	return cmp.Or(err, other)
+}
+
+// each reads all records of the directory, without Data. Of what is damaged or of another version f
+// gets the key and the error.
+func (h *hold) each(f func(*store.Record, error)) error {
 	if h.dir == nil {
 		return nil
 	}
@@ -208,7 +241,7 @@ func (h *hold) Each(_ string, f func(*store.Record, error)) error {
 		}
 		found, err := h.Find(key.ID, &rec)
 		switch {
-		case errors.Is(err, store.ErrCorrupt):
+		case errors.Is(err, store.ErrCorrupt), errors.Is(err, driver.ErrVersion):
 			f(&store.Record{Key: key}, err)
 		case err != nil:
 			return err
@@ -235,7 +268,7 @@ func (h *hold) Revoked() (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	h.s.clock.observe(at)
-	h.time = max(h.time, h.s.clock.now())
+	h.s.clock.Observe(at)
+	h.time = max(h.time, h.s.clock.Now())
 	return instant(at), nil
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// A change of several files of one user (Rotate, a Create that evicts) is one step
-// because of a journal, the file .j in the user's directory:
+// A change of several files of one user (Rotate, a Create that evicts) is one step because of a
+// journal, the file .j in the user's directory:
 //
 //	0  8  magic "sojournJ"
 //	8  1  number of puts, each 36 bytes: ID, and the sum of the file that becomes it
@@ -23,26 +23,26 @@ import (
 //  3. What ends is removed; .1, the tail, is renamed to its ID, and then .0 to its own.
 //  4. The directory is synced, .j removed. Now the change is acknowledged.
 //
-// Why that is one step. Who holds the lock and finds .j does 3 and 4 first. Who reads
-// without a lock and finds a file may take it as it is: what ends has ended before
-// what begins can be found. If he finds none he looks for .j, and if it is there takes the lock
-// and looks again. So nobody finds the old key empty and then the new one empty too, nor the new one
-// live and then the old one live too. (3 is in order as long as the machine runs. After it
-// crashed, parts of 3 may be there in any order: so until a Sweep has been through all
-// directories, and finished what it found there, readers look for .j in any case.)
+// Why that is one step. Who holds the lock and finds .j does 3 and 4 first. Who reads without a
+// lock and finds a file may take it as it is: what ends has ended before what begins can be found.
+// If he finds none he looks for .j, and if it is there takes the lock and looks again. So nobody
+// finds the old key empty and then the new one empty too, nor the new one live and then the old one
+// live too. (3 is in order as long as the machine runs. After it crashed, parts of 3 may be there
+// in any order: so until a Sweep has been through all directories, and finished what it found
+// there, readers look for .j in any case.)
 //
-// Why a crash leaves all or nothing. After a power cut before the sync of 2 has ended,
-// the names in the directory may be there or not, each by itself. Without .j, nothing
-// was done, and .0 and .1 are rubbish that the next change replaces. With .j, either each
-// file that is put is found whole, at one of its names: then 3 and 4 run, and each part of them may be
-// repeated. Or one is at neither name: its name was not synced yet, so nothing of 3 was done, and the
-// change is dropped. After the sync of 2 the first is the case, until the sync of 4.
+// Why a crash leaves all or nothing. After a power cut before the sync of 2 has ended, the names in
+// the directory may be there or not, each by itself. Without .j, nothing was done, and .0 and .1
+// are rubbish that the next change replaces. With .j, either each file that is put is found whole,
+// at one of its names: then 3 and 4 run, and each part of them may be repeated. Or one is at
+// neither name: its name was not synced yet, so nothing of 3 was done, and the change is dropped.
+// After the sync of 2 the first is the case, until the sync of 4.
 //
-// Why a journal cannot come back later. Its removal is not synced. But every later
-// acknowledged change of the directory syncs it, and with it the removal. So at worst a
-// power cut brings .j back while nothing was acknowledged since, and all of the change is
-// there, synced by 4: to do 3 again undoes no more than what nobody was told, and a file
-// that is put and was changed or ended since lies at neither name, so that nothing is done.
+// Why a journal cannot come back later. Its removal is not synced. But every later acknowledged
+// change of the directory syncs it, and with it the removal. So at worst a power cut brings .j back
+// while nothing was acknowledged since, and all of the change is there, synced by 4: to do 3 again
+// undoes no more than what nobody was told, and a file that is put and was changed or ended since
+// lies at neither name, so that nothing is done.
 const (
 	journalMagic = "sojournJ"
 	journalName  = ".j"
@@ -110,15 +110,15 @@ func decodeJournal(b []byte) (c change, err error) {
 	return c, nil
 }
 
-// commit does steps 1 to 4. done reports whether the commit may have happened: then the change
-// is there, or will be, even if there is an error.
+// commit does steps 1 to 4. done reports whether the commit may have happened: then the change is
+// there, or will be, even if there is an error.
 func (h *hold) commit(c *change) (done bool, err error) {
 	for i, p := range c.puts {
-		if err := h.dir.write(putNames[i], p.file, p.time); err != nil {
+		if err := h.dir.write(putNames[i], p.file, p.time, true); err != nil {
 			return false, err
 		}
 	}
-	if err := h.dir.write(newName, c.encode(), 0); err != nil {
+	if err := h.dir.write(newName, c.encode(), 0, true); err != nil {
 		return false, err
 	}
 	if err := h.dir.rename(newName, journalName); err != nil {
@@ -154,8 +154,8 @@ func (h *hold) apply(c *change) error {
 	return h.dir.remove(journalName)
 }
 
-// begun tells which puts are still to be renamed. It is not ok where one lies at
-// neither of its names: see above.
+// begun tells which puts are still to be renamed. It is not ok where one lies at neither of its
+// names: see above.
 func (h *hold) begun(c *change) (todo []int, ok bool, err error) {
 	for i, p := range c.puts {
 		there := false

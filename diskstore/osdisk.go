@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -16,8 +17,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// osDisk is the real thing. Everything is reached through [os.Root], from an open
-// directory downwards.
+// osDisk is the real thing. Everything is reached through [os.Root], from an open directory
+// downwards.
 type osDisk struct {
 	root   *os.Root
 	topDir *osDir
@@ -25,8 +26,8 @@ type osDisk struct {
 	shards [256]osShard
 }
 
-// osShard is a directory of users' directories and the lock of them all. It is opened
-// when it is first needed, and stays so.
+// osShard is a directory of users' directories and the lock of them all. It is opened when it is
+// first needed, and stays so.
 type osShard struct {
 	mu   sync.Mutex // held together with the flock: that one is per process
 	open atomic.Pointer[openShard]
@@ -109,8 +110,8 @@ func (d *osDisk) close() error {
 	return d.root.Close()
 }
 
-// lock asks again and again, for a system call that waits would not heed ctx. Who
-// holds a lock does so for a few syncs.
+// lock asks again and again, for a system call that waits would not heed ctx. Who holds a lock does
+// so for a few syncs.
 func (d *osDisk) lock(ctx context.Context, n byte) (func(), error) {
 	o, err := d.shard(n)
 	if err != nil {
@@ -207,6 +208,21 @@ func (d *osDisk) tags(n byte) (tags []store.Tag, err error) {
 	return tags, err
 }
 
+func (d *osDisk) damaged() (dir, error) {
+	if err := d.root.Mkdir(damagedName, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, bare(err)
+	}
+	r, err := openReal(d.root, damagedName)
+	if err != nil {
+		return nil, err
+	}
+	return &osDir{root: r}, nil
+}
+
+func (d *osDisk) setAside(t store.Tag, name, as string) error {
+	return bare(d.root.Rename(path.Join(shardName(t[0]), tagName(t), name), path.Join(damagedName, as)))
+}
+
 // osDir is one directory.
 type osDir struct {
 	root *os.Root
@@ -262,7 +278,7 @@ func (d *osDir) exists(name string) (bool, error) {
 	return err == nil, bare(err)
 }
 
-func (d *osDir) write(name string, b []byte, mtime int64) (err error) {
+func (d *osDir) write(name string, b []byte, mtime int64, sync bool) (err error) {
 	const flags = os.O_CREATE | os.O_EXCL | os.O_WRONLY | quiet // O_EXCL follows no link
 	f, err := d.root.OpenFile(name, flags, 0o600)
 	if errors.Is(err, fs.ErrExist) { // left by a crash
@@ -278,7 +294,7 @@ func (d *osDir) write(name string, b []byte, mtime int64) (err error) {
 		// Before the sync, so that it is as durable as the rest.
 		err = d.touch(name, mtime)
 	}
-	if err == nil {
+	if err == nil && sync {
 		err = f.Sync()
 	}
 	if e := f.Close(); err == nil {

@@ -6,11 +6,14 @@ import (
 	"os"
 	"strconv"
 	"testing"
+
+	"github.com/sojourn-go/sojourn/store"
 )
 
-// TestPowerCut (P3, P12) cuts the power after each step that the disk does in a play of many calls, and
-// loses what was not synced: all, nothing, or each thing by chance. The store is opened on what is left.
-// Sometimes the power is cut again while it recovers. SOJOURN_POWER is the number of plays, if not 3.
+// TestPowerCut (P3, P12) cuts the power after each step that the disk does in a play of many calls,
+// and loses what was not synced: all, nothing, or each thing by chance. The store is opened on what
+// is left. Sometimes the power is cut again while it recovers. SOJOURN_POWER is the number of
+// plays, if not 3.
 func TestPowerCut(t *testing.T) {
 	const calls = 25
 	seeds, cuts := uint64(3), 0
@@ -18,14 +21,16 @@ func TestPowerCut(t *testing.T) {
 		seeds = n
 	}
 	for seed := range seeds {
-		for at := 1; ; at++ {
-			done := powerCut(t, seed, calls, at)
-			cuts++
-			if t.Failed() {
-				t.Fatalf("seed %d, power cut after %d steps", seed, at)
-			}
-			if done {
-				break
+		for wait := range store.Loose + 1 {
+			for at := 1; ; at++ {
+				done := powerCut(t, seed, wait, calls, at)
+				cuts++
+				if t.Failed() {
+					t.Fatalf("seed %d, setting %d, power cut after %d steps", seed, wait, at)
+				}
+				if done {
+					break
+				}
 			}
 		}
 	}
@@ -33,12 +38,14 @@ func TestPowerCut(t *testing.T) {
 }
 
 // powerCut plays until the power is cut after so many steps. over tells that it was not.
-func powerCut(t *testing.T, seed uint64, calls, at int) (over bool) {
+func powerCut(t *testing.T, seed uint64, wait store.Durability, calls, at int) (over bool) {
+	opts := &Options{Reserve: -1, Durability: wait}
 	d := newSimDisk()
 	d.left = at
 	p := newPlay(t, seed)
+	p.wait = wait
 	var err error
-	if p.s, err = open(d, &Options{Reserve: -1}, "first"); err != nil {
+	if p.s, err = open(d, opts, "first"); err != nil {
 		return false // cut while it was founded: nothing to lose
 	}
 	for range calls {
@@ -56,12 +63,12 @@ func powerCut(t *testing.T, seed uint64, calls, at int) (over bool) {
 		after := d.cut(r, loss)
 		if r.IntN(2) == 0 { // once more, during recovery
 			after.left = r.IntN(30)
-			if s, err := open(after, &Options{Reserve: -1}, "second"); err == nil {
+			if s, err := open(after, opts, "second"); err == nil {
 				_, _ = s.Sweep(t.Context(), 10)
 			}
 			after = after.cut(r, loss)
 		}
-		s, err := open(after, &Options{Reserve: -1}, "third")
+		s, err := open(after, opts, "third")
 		if err != nil {
 			t.Errorf("%s, loss %v: open: %v", p.what, loss, err)
 			return false
@@ -83,8 +90,9 @@ func powerCut(t *testing.T, seed uint64, calls, at int) (over bool) {
 // killed looks at the same moment as if only the process had ended: the disk is as it was, with
 // things that are not synced. Another process goes on with it, and then the power is cut.
 func killed(t *testing.T, p *play, d *simDisk, r *rand.Rand) {
+	opts := &Options{Reserve: -1, Durability: p.wait}
 	d.left = -1
-	s, err := open(d, &Options{Reserve: -1}, "first")
+	s, err := open(d, opts, "first")
 	if err == nil {
 		err = p.judge(s, false)
 	}
@@ -105,7 +113,7 @@ func killed(t *testing.T, p *play, d *simDisk, r *rand.Rand) {
 			t.Errorf("%s, after another was killed: %v", p.what, err)
 		}
 	}
-	s, err = open(d.cut(r, []float64{1, 0.5}[r.IntN(2)]), &Options{Reserve: -1}, "second")
+	s, err = open(d.cut(r, []float64{1, 0.5}[r.IntN(2)]), opts, "second")
 	if err == nil {
 		err = p.judge(s, true)
 	}

@@ -25,6 +25,7 @@ const (
 	childMode = "DISKSTORE_TEST_CHILD"
 	childDir  = "DISKSTORE_TEST_DIR"
 	childSeed = "DISKSTORE_TEST_SEED"
+	childWait = "DISKSTORE_TEST_DURABILITY"
 )
 
 func TestMain(m *testing.M) {
@@ -38,7 +39,8 @@ func TestMain(m *testing.M) {
 }
 
 func child() error {
-	s, err := Open(os.Getenv(childDir), nil)
+	wait, _ := strconv.Atoi(os.Getenv(childWait))
+	s, err := Open(os.Getenv(childDir), &Options{Durability: store.Durability(wait)})
 	if err != nil {
 		return err
 	}
@@ -104,7 +106,8 @@ func (p *play) report(worker int) report {
 	return r
 }
 
-// childPlay works at full speed until it is killed. Nobody hears of what goes wrong with its own tests, so it tells.
+// childPlay works at full speed until it is killed. Nobody hears of what goes wrong with its own
+// tests, so it tells.
 func childPlay(s *Store, seed uint64) error {
 	var mu sync.Mutex
 	var errs [workers]error
@@ -138,12 +141,13 @@ type alone struct{ testing.TB }
 func (alone) Context() context.Context { return context.Background() }
 func (alone) Error(args ...any)        { panic(fmt.Sprint(args...)) }
 
-// TestKill (P12) kills a process that works on a directory, at a random moment, more than a hundred times.
+// TestKill (P12) kills a process that works on a directory, at a random moment, more than a hundred
+// times: in each setting, for what a process has written outlives it in all.
 func TestKill(t *testing.T) {
-	const lanes, rounds = 3, 36
-	for lane := range lanes {
-		t.Run(fmt.Sprint("lane", lane), func(t *testing.T) {
-			t.Parallel()
+	const rounds = 36
+	for lane := range int(store.Loose) + 1 {
+		t.Run(fmt.Sprint("setting", lane), func(t *testing.T) {
+			t.Setenv(childWait, strconv.Itoa(lane)) // of the child
 			dir := memoryDir(t)
 			plays := make([]*play, workers)
 			for w := range plays {
@@ -152,7 +156,7 @@ func TestKill(t *testing.T) {
 			}
 			calls, cut := 0, 0
 			for round := range rounds {
-				a, b := killOnce(t, dir, uint64(lane*rounds+round), plays)
+				a, b := killOnce(t, dir, store.Durability(lane), uint64(lane*rounds+round), plays)
 				calls, cut = calls+a, cut+b
 				if t.Failed() {
 					t.Fatalf("round %d", round)
@@ -164,7 +168,7 @@ func TestKill(t *testing.T) {
 }
 
 // killOnce lets a child work for a moment, kills it, and judges what it left.
-func killOnce(t *testing.T, dir string, seed uint64, plays []*play) (calls, cut int) {
+func killOnce(t *testing.T, dir string, wait store.Durability, seed uint64, plays []*play) (calls, cut int) {
 	cmd, out := start(t, "play", dir, seed)
 	lines := bufio.NewReaderSize(out, 1<<20)
 	flying := make([]bool, workers)
@@ -200,7 +204,7 @@ func killOnce(t *testing.T, dir string, seed uint64, plays []*play) (calls, cut 
 	if code := cmd.ProcessState.ExitCode(); code >= 0 {
 		t.Errorf("the child ended by itself, with %d", code)
 	}
-	s, err := Open(dir, nil)
+	s, err := Open(dir, &Options{Durability: wait})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +226,8 @@ func killOnce(t *testing.T, dir string, seed uint64, plays []*play) (calls, cut 
 
 const shared = 500 // counts of each
 
-// share is what two processes do at once with one user: they count together, and sign in at a limit.
+// share is what two processes do at once with one user: they count together, and sign in at a
+// limit.
 func share(ctx context.Context, s *Store) error {
 	const user = "shared"
 	rec := sample(user)

@@ -1,6 +1,7 @@
 package diskstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -12,7 +13,7 @@ import (
 func (s *engine) Traits() store.Traits { return store.Traits{} }
 
 // Clock is part of [embedded.Driver].
-func (s *engine) Clock(t time.Time) time.Time { return instant(s.clock.of(t)) }
+func (s *engine) Clock(t time.Time) time.Time { return instant(s.clock.Of(t)) }
 
 // Read is part of [embedded.Driver]. It waits for no lock, but for a user whose Rotate or eviction
 // is under way: a file is never changed once it has its name. journal.go says when it may be taken
@@ -29,7 +30,7 @@ func (s *engine) Read(ctx context.Context, key store.Key, data bool) (rec store.
 	if err != nil {
 		return rec, absent(err)
 	}
-	rec, err = s.read(d, key, most)
+	rec, err = s.untorn(s.read(d, key, most))
 	changing := false
 	if missing(err) || !s.ordered.Load() {
 		there, err2 := d.exists(journalName)
@@ -49,7 +50,7 @@ func (s *engine) Read(ctx context.Context, key store.Key, data bool) (rec store.
 	if h.dir == nil {
 		return store.Record{}, store.ErrNotFound
 	}
-	rec, err = s.read(h.dir, key, most)
+	rec, err = s.untorn(s.read(h.dir, key, most))
 	return rec, absent(err)
 }
 
@@ -62,38 +63,40 @@ func absent(err error) error {
 }
 
 // List is part of [embedded.Driver]. It is as costly as the files in a user's directory, or in all,
-// are many.
+// are many. One directory that cannot be read keeps it from none of the others; that is told at the
+// end.
 func (s *engine) List(ctx context.Context, user string, f func(*store.Record, error) bool) error {
 	if user != "" {
 		_, err := s.list(ctx, store.TagOf(user), f)
 		return err
 	}
+	var failed error
 	for n := range 256 {
 		if s.closed.Load() {
 			return errClosed
 		}
 		tags, err := s.disk.tags(byte(n))
-		if err != nil {
-			return classify(err, false)
-		}
+		failed = cmp.Or(failed, classify(err, false))
 		for _, tag := range tags {
-			if more, err := s.list(ctx, tag, f); err != nil || !more {
-				return err
+			more, err := s.list(ctx, tag, f)
+			failed = cmp.Or(failed, err)
+			if !more || ctx.Err() != nil {
+				return failed
 			}
 		}
 	}
-	return nil
+	return failed
 }
 
 // list lists one directory, with no lock held while f is called. A damaged journal is as a damaged
-// record.
+// record. more is true unless f wants no more.
 func (s *engine) list(ctx context.Context, tag store.Tag, f func(*store.Record, error) bool) (more bool, err error) {
 	h, err := s.hold(ctx, tag)
 	if errors.Is(err, store.ErrCorrupt) {
 		return f(nil, err), nil
 	}
 	if err != nil {
-		return false, err
+		return true, err
 	}
 	var recs []store.Record
 	var bad error
@@ -105,13 +108,10 @@ func (s *engine) list(ctx context.Context, tag store.Tag, f func(*store.Record, 
 		}
 	})
 	h.close()
-	if err != nil {
-		return false, err
-	}
 	for i := range recs {
 		if !f(&recs[i], nil) {
-			return false, nil
+			return false, err
 		}
 	}
-	return bad == nil || f(nil, bad), nil
+	return bad == nil || f(nil, bad), err
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// simDisk is a file system in memory that knows what would be left of it after a power cut,
-// and has its power cut after a number of steps. A step is what a system call does: an entry
-// made, renamed or removed, bytes written, a file or a directory synced.
+// simDisk is a file system in memory that knows what would be left of it after a power cut, and has
+// its power cut after a number of steps. A step is what a system call does: an entry made, renamed
+// or removed, bytes written, a file or a directory synced.
 type simDisk struct {
 	mu     sync.Mutex
 	root   *simNode
@@ -99,9 +99,9 @@ func (e simEntry) applyTo(names map[string]*simNode) {
 	}
 }
 
-// cut returns the disk as it may be after the power was cut. loss is the chance of each thing
-// that was not synced to be lost: 0 keeps all, 1 loses all, and what lies between also
-// tears writes, and loses changes of names without regard to their order.
+// cut returns the disk as it may be after the power was cut. loss is the chance of each thing that
+// was not synced to be lost: 0 keeps all, 1 loses all, and what lies between also tears writes, and
+// loses changes of names without regard to their order.
 func (d *simDisk) cut(r *rand.Rand, loss float64) *simDisk {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -193,6 +193,31 @@ func (d *simDisk) rmdir(t store.Tag) error {
 
 func (d *simDisk) syncShard(n byte) error { return (&simDir{d, d.child(shardName(n))}).sync() }
 
+func (d *simDisk) damaged() (dir, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.child(damagedName) == nil {
+		if err := d.step(func() { d.root.set(simEntry{name: damagedName, node: newSimDir()}) }); err != nil {
+			return nil, err
+		}
+	}
+	return &simDir{d, d.child(damagedName)}, nil
+}
+
+func (d *simDisk) setAside(t store.Tag, name, as string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	from := d.child(shardName(t[0])).names[tagName(t)]
+	f := from.names[name]
+	if f == nil {
+		return fs.ErrNotExist
+	}
+	return d.step(func() {
+		d.child(damagedName).set(simEntry{name: as, node: f})
+		from.set(simEntry{clear: name})
+	})
+}
+
 func (d *simDisk) tags(n byte) (tags []store.Tag, err error) {
 	names, err := (&simDir{d, d.child(shardName(n))}).names(0)
 	for _, name := range names {
@@ -256,7 +281,7 @@ func (s *simDir) steps(fs ...func()) error {
 	return nil
 }
 
-func (s *simDir) write(name string, b []byte, mtime int64) error {
+func (s *simDir) write(name string, b []byte, mtime int64, sync bool) error {
 	s.d.mu.Lock()
 	defer s.d.mu.Unlock()
 	if old := s.n.names[name]; old != nil {
@@ -273,7 +298,11 @@ func (s *simDir) write(name string, b []byte, mtime int64) error {
 		func() { f.data = bytes.Clone(b[:len(b)/2]) },
 		func() { f.data = bytes.Clone(b) },
 		func() { f.mtime = mtime },
-		func() { f.safe, f.safeTime = f.data, f.mtime },
+		func() {
+			if sync {
+				f.safe, f.safeTime = f.data, f.mtime
+			}
+		},
 	)
 }
 

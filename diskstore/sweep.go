@@ -7,6 +7,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/sojourn-go/sojourn/store"
 	"github.com/sojourn-go/sojourn/store/embedded"
@@ -45,15 +46,13 @@ func (s *engine) Sweep(ctx context.Context, limit int) (int, error) {
 	sw.mu.Lock()
 	defer sw.mu.Unlock()
 	s.keepReserve()
+	p := pass{s: s, ctx: ctx, now: s.clock.Now(), left: limit}
 	if !s.ordered.Load() {
-		if err := s.refile(ctx); err != nil {
-			return 0, classify(err, false)
-		}
-		s.ordered.Store(true)
+		s.ordered.Store(p.refile())
 	}
-	p := pass{s: s, ctx: ctx, now: s.clock.now(), left: limit}
-	err := p.run()
-	return p.done, classify(err, false)
+	p.note(s.forget())
+	p.note(p.run())
+	return p.done, p.bad
 }
 
 // pass is one Sweep.
@@ -63,15 +62,24 @@ type pass struct {
 	now  int64
 	left int // how many may still be deleted
 	done int
+	bad  error // the first trouble, which keeps the pass from nothing else; an outage before damage
+}
+
+func (p *pass) note(err error) {
+	err = classify(err, false)
+	if p.bad == nil || errors.Is(p.bad, store.ErrCorrupt) && err != nil {
+		p.bad = err
+	}
 }
 
 func (p *pass) run() error {
 	sw := &p.s.sweeper
 	for len(sw.later) > 0 && sw.later[0].end <= p.now && p.left > 0 {
-		if err := p.judge(sw.later[0]); err != nil {
+		e := heap.Pop(&sw.later).(hint)
+		if err := p.judge(e); err != nil {
+			heap.Push(&sw.later, e)
 			return err
 		}
-		heap.Pop(&sw.later)
 	}
 	bs, err := p.s.due(p.now)
 	if err != nil {
@@ -86,8 +94,10 @@ func (p *pass) run() error {
 		if p.left == 0 {
 			return nil
 		}
-		if err := p.empty(b); err != nil && !missing(err) { // another process may have been faster
-			return err
+		if err := p.empty(b); p.ctx.Err() != nil {
+			return p.ctx.Err()
+		} else if err != nil && !missing(err) { // another process may have been faster
+			p.note(err)
 		}
 	}
 	return nil
@@ -159,8 +169,15 @@ func (p *pass) drain(b bucket) error {
 func (p *pass) judge(e hint) error {
 	if e.end <= p.now {
 		end, err := p.expire(e)
-		if err != nil || end == never {
-			return err
+		if err != nil {
+			if p.ctx.Err() != nil {
+				return p.ctx.Err()
+			}
+			p.note(err)
+			end = p.now + int64(time.Hour) // it must not keep the others waiting
+		}
+		if end == never {
+			return nil
 		}
 		e.end = end
 	}
@@ -178,9 +195,6 @@ func (p *pass) judge(e hint) error {
 func (p *pass) expire(e hint) (end int64, err error) {
 	h, err := p.s.hold(p.ctx, e.key.Tag)
 	if err != nil {
-		if errors.Is(err, store.ErrCorrupt) {
-			return never, nil // a damaged journal: for Get to tell
-		}
 		return never, err
 	}
 	defer h.close()
@@ -202,7 +216,7 @@ func (p *pass) expire(e hint) (end int64, err error) {
 	found, err := h.Find(e.key.ID, &rec)
 	switch {
 	case errors.Is(err, store.ErrCorrupt):
-		return never, nil
+		p.note(err) // and it goes, in its time
 	case err != nil:
 		return never, err
 	case !found: // perhaps it never was, and left an empty directory
@@ -212,7 +226,7 @@ func (p *pass) expire(e hint) (end int64, err error) {
 		return ends(&rec), nil
 	}
 	// Not synced: what has expired is absent, though a power cut bring it back.
-	if err := h.dir.remove(idName(e.key.ID)); err != nil {
+	if err := h.remove([]store.ID{e.key.ID}); err != nil {
 		return never, err
 	}
 	p.left--
@@ -222,30 +236,40 @@ func (p *pass) expire(e hint) (end int64, err error) {
 }
 
 // refile goes through everything after a crash of the machine: it finishes what journals hold, and
-// makes hints anew. Several processes may do it at once.
-func (s *engine) refile(ctx context.Context) error {
+// makes hints anew. Several processes may do it at once. It reports whether it has done it all;
+// what is damaged does not count.
+func (p *pass) refile() (done bool) {
+	s := p.s
 	if s.swept() { // another process has done it
-		return nil
+		return true
+	}
+	done = true
+	note := func(err error) {
+		p.note(err)
+		done = done && (err == nil || errors.Is(err, store.ErrCorrupt))
 	}
 	for n := range 256 {
 		tags, err := s.disk.tags(byte(n))
-		if err != nil {
-			return err
-		}
+		note(err)
 		for _, tag := range tags {
-			if err := s.refileTag(ctx, tag); err != nil {
-				return err
+			if err := p.ctx.Err(); err != nil {
+				note(err)
+				return false
 			}
+			note(s.refileTag(p.ctx, tag))
 		}
 	}
-	return s.disk.top().write(bootName, []byte(s.boot), 0)
+	if done {
+		note(s.disk.top().write(bootName, []byte(s.boot), 0, true))
+	}
+	return done
 }
+
+// unread is when Sweep comes to a record whose end cannot be read.
+const unread = 24 * time.Hour
 
 func (s *engine) refileTag(ctx context.Context, tag store.Tag) error {
 	h, err := s.hold(ctx, tag)
-	if errors.Is(err, store.ErrCorrupt) {
-		return nil
-	}
 	if err != nil {
 		return err
 	}
@@ -254,11 +278,16 @@ func (s *engine) refileTag(ctx context.Context, tag store.Tag) error {
 		return nil
 	}
 	var failed error
-	err = h.Each("", func(rec *store.Record, err error) {
-		if err == nil && failed == nil {
-			failed = s.fileRecord(rec, h.time)
+	err = h.each(func(rec *store.Record, err error) {
+		e := hint{'r', h.time + int64(unread), rec.Key}
+		if err == nil {
+			e.end = ends(rec)
 		}
+		failed = cmp.Or(failed, s.file(e, h.time))
 	})
+	if s.torn() && err == nil {
+		err = h.remove(h.bad)
+	}
 	if err = cmp.Or(err, failed); err != nil {
 		return err
 	}

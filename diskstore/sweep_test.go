@@ -29,15 +29,15 @@ func (f fast) open(t store.Tag, write bool) (dir, error) {
 func (f fast) syncShard(byte) error { return nil }
 func (fastDir) sync() error         { return nil }
 
-func (d fastDir) write(name string, b []byte, mtime int64) error {
+func (d fastDir) write(name string, b []byte, mtime int64, _ bool) error {
 	if err := d.root.WriteFile(name, b, 0o600); err != nil {
 		return bare(err)
 	}
 	return d.touch(name, mtime)
 }
 
-// filled returns a store with so many sessions, ten of each user, that live for an hour to a month, and
-// some that expire within the next second.
+// filled returns a store with so many sessions, ten of each user, that live for an hour to a month,
+// and some that expire within the next second.
 func filled(t testing.TB, dir string, stored, expired int) *Store {
 	t.Helper()
 	s := openAt(t, dir)
@@ -76,8 +76,8 @@ func sweepCosts(t testing.TB, stored, expired int) (some, none time.Duration) {
 	return some, none
 }
 
-// TestSweepGrowth wants a sweep of as many sessions to cost about the same whatever is stored beside them.
-// SOJOURN_SWEEP=1000000 measures that many as well.
+// TestSweepGrowth wants a sweep of as many sessions to cost about the same whatever is stored
+// beside them. SOJOURN_SWEEP=1000000 measures that many as well.
 func TestSweepGrowth(t *testing.T) {
 	sizes := []int{1000, 10_000}
 	if n, err := strconv.Atoi(os.Getenv("SOJOURN_SWEEP")); err == nil {
@@ -99,8 +99,8 @@ func TestSweepGrowth(t *testing.T) {
 	}
 }
 
-// TestSweepFar has lives of a day to years, and wants each record swept in its time, and nothing left
-// on the disk in the end.
+// TestSweepFar has lives of a day to years, and wants each record swept in its time, and nothing
+// left on the disk in the end.
 func TestSweepFar(t *testing.T) {
 	dir := memoryDir(t)
 	synctest.Test(t, func(t *testing.T) {

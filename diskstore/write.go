@@ -27,7 +27,8 @@ func (h *hold) Apply(c *embedded.Change) error {
 		return classify(h.dir.touch(idName(c.Seen.Key.ID), c.Seen.Seen.UnixNano()), false)
 	case len(c.Put) > 0:
 		return h.undo(h.write(c))
-	case len(c.Drop) > 0:
+	case len(c.Drop) > 0 && h.dir != nil:
+		h.inspect(c.Drop) // Delete does not look
 		return h.end(c.Drop...)
 	}
 	return h.again()
@@ -45,14 +46,18 @@ func (h *hold) write(c *embedded.Change) error {
 			return classify(err, false)
 		}
 	}
+	waits, err := c.Waits(h.s.wait), error(nil)
 	if c.Put[0].Old == nil && len(c.Put)+len(c.Drop) == 1 { // else something is in the directory
-		if err := h.ensure(); err != nil {
-			return classify(err, false)
-		}
+		err = h.ensure(waits)
+	} else if waits {
+		err = h.anchor()
+	}
+	if err != nil {
+		return classify(err, false)
 	}
 	if len(c.Put) == 1 && len(c.Drop) == 0 {
 		rec := c.Put[0].Rec
-		done, err := h.put(idName(rec.Key.ID), encode(rec), mtimeOf(rec))
+		done, err := h.put(idName(rec.Key.ID), encode(rec), mtimeOf(rec), waits || h.s.bytesWait(rec), waits)
 		return classify(err, done)
 	}
 	j := change{removes: c.Drop}
@@ -89,9 +94,9 @@ func (h *hold) guard(at int64) error {
 	if err := h.s.file(hint{'g', at + int64(embedded.GuardKept), store.Key{Tag: h.tag}}, h.time); err != nil {
 		return err
 	}
-	if err := h.ensure(); err != nil {
+	if err := h.ensure(true); err != nil {
 		return err
 	}
-	_, err := h.put(guardName, stamp(guardMagic, at), 0)
+	_, err := h.put(guardName, stamp(guardMagic, at), 0, true, true)
 	return err
 }

@@ -16,7 +16,59 @@ import (
 )
 
 // TestPowerCut (P3, P12) drops batches that were not synced.
-func TestPowerCut(t *testing.T) { kvtest.PowerCut(t, 40, kvtest.NewMachine(nil)) }
+func TestPowerCut(t *testing.T) {
+	for d := range store.Loose + 1 {
+		kvtest.PowerCut(t, 40, d, kvtest.NewMachine(nil))
+	}
+}
+
+// TestDurability says of each setting which batches are synced.
+func TestDurability(t *testing.T) {
+	for d, want := range map[store.Durability]string{store.Durable: "cuvwseronk", store.Relaxed: "userok", store.Loose: "serok"} {
+		synctest.Test(t, func(t *testing.T) {
+			db := new(kvtest.Memory)
+			synced := ""
+			what := byte(0)
+			db.Refuse = func(_ []kvstore.Op, sync bool) error {
+				if sync {
+					synced += string(what)
+				}
+				return nil
+			}
+			s := over(t, db, &kvstore.Options{Durability: d})
+			visitor, user, other := fresh(""), fresh("a"), fresh("a")
+			shorter, moved := user, user
+			shorter.Idle, shorter.Writer[0] = user.Idle/2, user.Writer[0]+1
+			moved.Key.ID[0]++
+			ended := other
+			ended.Lifetime = 1
+			for _, step := range []struct {
+				what byte
+				act  func() error
+			}{
+				{'c', func() error { _, err := s.Create(bg, visitor, store.Admission{}); return err }},
+				{'u', func() error { _, err := s.Create(bg, user, store.Admission{}); return err }},
+				{'v', func() error { visitor.Writer[0]++; return s.Update(bg, visitor, 1) }},
+				{'w', func() error { user.Writer[1]++; return s.Update(bg, user, 1) }},
+				{'t', func() error { time.Sleep(time.Nanosecond); return s.Touch(bg, user, 0) }},
+				{'s', func() error { return s.Update(bg, shorter, 2) }}, // which a power cut must not make longer
+				{'e', func() error { _, err := s.Create(bg, other, store.Admission{Max: 1, Evict: true}); return err }},
+				{'r', func() error { moved = other; moved.Key.ID[0]++; return s.Rotate(bg, other.Key, 1, moved, nil) }},
+				{'o', func() error { ended = moved; ended.Lifetime, ended.Writer[0] = 1, 9; return s.Update(bg, ended, 2) }},
+				{'n', func() error { visitor.Writer[0]++; return s.Update(bg, visitor, 2) }},
+				{'k', func() error { _, err := s.Revoke(bg, "a", store.Selection{}); return err }},
+			} {
+				what = step.what
+				if err := step.act(); err != nil {
+					t.Fatalf("%c: %v", what, err)
+				}
+			}
+			if synced != want {
+				t.Errorf("setting %d syncs %q, want %q", d, synced, want)
+			}
+		})
+	}
+}
 
 // TestSync says of each method how many batches it writes, and that those are synced which must be.
 func TestSync(t *testing.T) {
@@ -149,8 +201,8 @@ func TestRevokedAtBegin(t *testing.T) {
 	})
 }
 
-// TestWholeReads reads a record, whose data lies apart, while it is written: each answer
-// is of one write.
+// TestWholeReads reads a record, whose data lies apart, while it is written: each answer is of one
+// write.
 func TestWholeReads(t *testing.T) {
 	s := over(t, new(kvtest.Memory), nil)
 	rec := fresh("a")

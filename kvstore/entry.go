@@ -35,40 +35,22 @@ const (
 
 const format = 1
 
-// entry is a record as it is stored. Its slices share memory with what it was read from.
+// entry is a record as it is stored. Its Meta and Data share memory with what it was read from.
 type entry struct {
-	key            store.Key
-	handle         store.Handle
-	writer         store.Writer
-	version        uint64
-	created, seen  int64 // nanoseconds since 1970
-	idle, lifetime int64
-	slot           int64 // of its expiry entry; 0 if there is none
-	apart          bool
-	user, meta     []byte
-	data           []byte
+	store.Record
+	slot  int64 // of its expiry entry; 0 if there is none
+	apart bool  // Data lies apart
 }
 
 func (e *entry) ends() int64 {
 	t := int64(never)
-	if e.idle > 0 {
-		t = add(e.seen, e.idle)
+	if e.Idle > 0 {
+		t = add(e.Seen.UnixNano(), int64(e.Idle))
 	}
-	if e.lifetime > 0 {
-		t = min(t, add(e.created, e.lifetime))
+	if e.Lifetime > 0 {
+		t = min(t, add(e.Created.UnixNano(), int64(e.Lifetime)))
 	}
 	return t
-}
-
-func (e *entry) live(now int64) bool { return now < e.ends() }
-
-// entryOf is a record that is written.
-func entryOf(r *store.Record) *entry {
-	return &entry{
-		key: r.Key, handle: r.Handle, writer: r.Writer, version: r.Version,
-		created: r.Created.UnixNano(), seen: r.Seen.UnixNano(), idle: int64(r.Idle), lifetime: int64(r.Lifetime),
-		user: []byte(r.User), meta: r.Meta, data: r.Data,
-	}
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -82,27 +64,27 @@ func sum(key, value []byte, at int) uint32 {
 
 // encode returns the entry's value. key is the engine's key without the store's prefix.
 func (e *entry) encode(key []byte) []byte {
-	n := headerLen + len(e.user) + len(e.meta)
+	n := headerLen + len(e.User) + len(e.Meta)
 	if !e.apart {
-		n += len(e.data)
+		n += len(e.Data)
 	}
 	b := make([]byte, headerLen, n)
-	b[atFormat], b[atUserLen] = format, byte(len(e.user))
-	binary.BigEndian.PutUint16(b[atMetaLen:], uint16(len(e.meta)))
-	copy(b[atHandle:], e.handle[:])
-	copy(b[atWriter:], e.writer[:])
-	binary.BigEndian.PutUint64(b[atVersion:], e.version)
+	b[atFormat], b[atUserLen] = format, byte(len(e.User))
+	binary.BigEndian.PutUint16(b[atMetaLen:], uint16(len(e.Meta)))
+	copy(b[atHandle:], e.Handle[:])
+	copy(b[atWriter:], e.Writer[:])
+	binary.BigEndian.PutUint64(b[atVersion:], e.Version)
 	for _, f := range []struct {
 		at int
 		v  int64
-	}{{atCreated, e.created}, {atSeen, e.seen}, {atIdle, e.idle}, {atLifetime, e.lifetime}, {atSlot, e.slot}} {
+	}{{atCreated, e.Created.UnixNano()}, {atSeen, e.Seen.UnixNano()}, {atIdle, int64(e.Idle)}, {atLifetime, int64(e.Lifetime)}, {atSlot, e.slot}} {
 		binary.BigEndian.PutUint64(b[f.at:], uint64(f.v))
 	}
-	b = append(append(b, e.user...), e.meta...)
+	b = append(append(b, e.User...), e.Meta...)
 	if e.apart {
 		b[atApart] = 1
 	} else {
-		b = append(b, e.data...)
+		b = append(b, e.Data...)
 	}
 	binary.BigEndian.PutUint32(b[atSum:], sum(key, b, atSum))
 	return b
@@ -111,11 +93,11 @@ func (e *entry) encode(key []byte) []byte {
 // decode reads into an empty entry what encode wrote for that key, and nothing else. Of what is
 // damaged it gives the key only. Errors: [store.ErrCorrupt], [driver.ErrVersion].
 func (e *entry) decode(key, b []byte) error {
-	if len(key) != 1+len(e.key.Tag)+len(e.key.ID) {
+	if len(key) != 1+len(e.Key.Tag)+len(e.Key.ID) {
 		return corrupt(b)
 	}
-	copy(e.key.Tag[:], key[1:])
-	copy(e.key.ID[:], key[1+len(e.key.Tag):])
+	copy(e.Key.Tag[:], key[1:])
+	copy(e.Key.ID[:], key[1+len(e.Key.Tag):])
 	if len(b) < atHandle || binary.BigEndian.Uint32(b[atSum:]) != sum(key, b, atSum) {
 		return corrupt(b)
 	}
@@ -128,18 +110,18 @@ func (e *entry) decode(key, b []byte) error {
 	user := headerLen + int(b[atUserLen])
 	meta := user + int(binary.BigEndian.Uint16(b[atMetaLen:]))
 	num := func(at int) int64 { return int64(binary.BigEndian.Uint64(b[at:])) }
-	copy(e.handle[:], b[atHandle:])
-	copy(e.writer[:], b[atWriter:])
-	e.version = uint64(num(atVersion))
-	e.created, e.seen, e.idle, e.lifetime, e.slot = num(atCreated), num(atSeen), num(atIdle), num(atLifetime), num(atSlot)
-	e.apart = b[atApart] == 1
+	copy(e.Handle[:], b[atHandle:])
+	copy(e.Writer[:], b[atWriter:])
+	e.Version, e.slot, e.apart = uint64(num(atVersion)), num(atSlot), b[atApart] == 1
+	e.Created, e.Seen = instantTime(num(atCreated)), instantTime(num(atSeen))
+	e.Idle, e.Lifetime = time.Duration(num(atIdle)), time.Duration(num(atLifetime))
 	switch {
 	case b[atApart] > 1, meta > len(b), meta-user > store.MaxMeta,
-		e.idle < 0, e.lifetime < 0, e.slot < 0, e.idle > int64(store.MaxLife), e.lifetime > int64(store.MaxLife),
+		e.Idle < 0, e.Lifetime < 0, e.slot < 0, e.Idle > store.MaxLife, e.Lifetime > store.MaxLife,
 		e.apart && len(b) > meta, len(b)-meta > inlineMax:
 		return corrupt(b)
 	}
-	e.user, e.meta, e.data = b[headerLen:user:user], b[user:meta:meta], b[meta:len(b):len(b)]
+	e.User, e.Meta, e.Data = string(b[headerLen:user]), b[user:meta:meta], b[meta:len(b):len(b)]
 	return nil
 }
 
@@ -151,17 +133,6 @@ func corrupt(b []byte) error {
 	return driver.Corrupt(store.Handle(b[atHandle:atWriter]))
 }
 
-// record returns what the store hands out, but for the bytes that it owns: Meta and Data share the
-// entry's memory.
-func (e *entry) record() store.Record {
-	return store.Record{
-		Key: e.key, Handle: e.handle, User: string(e.user), Version: e.version, Writer: e.writer,
-		Idle: time.Duration(e.idle), Lifetime: time.Duration(e.lifetime),
-		Created: instantTime(e.created), Seen: instantTime(e.seen),
-		Meta: e.meta, Data: e.data,
-	}
-}
-
 // Data that lies apart says to which write it belongs, for a reader gets both entries one after the
 // other.
 const (
@@ -171,10 +142,10 @@ const (
 )
 
 func (e *entry) encodeData(key []byte) []byte {
-	b := make([]byte, dataHeaderLen, dataHeaderLen+len(e.data))
-	binary.BigEndian.PutUint64(b[atDataVersion:], e.version)
-	copy(b[atDataWriter:], e.writer[:])
-	b = append(b, e.data...)
+	b := make([]byte, dataHeaderLen, dataHeaderLen+len(e.Data))
+	binary.BigEndian.PutUint64(b[atDataVersion:], e.Version)
+	copy(b[atDataWriter:], e.Writer[:])
+	b = append(b, e.Data...)
 	binary.BigEndian.PutUint32(b, sum(key, b, 0))
 	return b
 }
@@ -182,9 +153,9 @@ func (e *entry) encodeData(key []byte) []byte {
 // decodeData reports whether b is whole, and whether it belongs to this version of the entry.
 func (e *entry) decodeData(key, b []byte) (data []byte, mine bool, err error) {
 	if len(b) < dataHeaderLen || binary.BigEndian.Uint32(b) != sum(key, b, 0) || len(b)-dataHeaderLen > store.MaxData {
-		return nil, false, fmt.Errorf("%w: the data of session %v do not match their checksum", store.ErrCorrupt, e.handle)
+		return nil, false, fmt.Errorf("%w: the data of session %v do not match their checksum", store.ErrCorrupt, e.Handle)
 	}
-	mine = binary.BigEndian.Uint64(b[atDataVersion:]) == e.version && store.Writer(b[atDataWriter:dataHeaderLen]) == e.writer
+	mine = binary.BigEndian.Uint64(b[atDataVersion:]) == e.Version && store.Writer(b[atDataWriter:dataHeaderLen]) == e.Writer
 	return b[dataHeaderLen:len(b):len(b)], mine, nil
 }
 

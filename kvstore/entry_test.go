@@ -12,15 +12,18 @@ import (
 // sample is an entry with something in every field, and its key.
 func sample(apart bool) (e entry, key []byte) {
 	e = entry{
-		key: store.Key{Tag: store.TagOf("ada"), ID: store.ID{1, 2}}, handle: store.Handle{3}, writer: store.Writer{4},
-		version: 5, created: 6, seen: 7, idle: 8, lifetime: 9, slot: 10, apart: apart,
-		user: []byte("ada"), meta: []byte("meta"),
+		Record: store.Record{
+			Key: store.Key{Tag: store.TagOf("ada"), ID: store.ID{1, 2}}, Handle: store.Handle{3}, Writer: store.Writer{4},
+			Version: 5, Created: instantTime(6), Seen: instantTime(7), Idle: 8, Lifetime: 9,
+			User: "ada", Meta: []byte("meta"),
+		},
+		slot: 10, apart: apart,
 	}
 	if !apart {
-		e.data = []byte("data")
+		e.Data = []byte("data")
 	}
-	key = append([]byte{kindRecord}, e.key.Tag[:]...)
-	return e, append(key, e.key.ID[:]...)
+	key = append([]byte{kindRecord}, e.Key.Tag[:]...)
+	return e, append(key, e.Key.ID[:]...)
 }
 
 // FuzzEntry decodes any bytes, with the checksum made right so that they come far enough. What decodes must be
@@ -62,7 +65,7 @@ func FuzzEntry(f *testing.F) {
 // FuzzData does the same for Data that lies apart.
 func FuzzData(f *testing.F) {
 	e, key := sample(true)
-	e.data = bytes.Repeat([]byte("x"), 2000)
+	e.Data = bytes.Repeat([]byte("x"), 2000)
 	f.Add(key, e.encodeData(key))
 	f.Add([]byte{}, []byte{})
 	f.Fuzz(func(t *testing.T, key, b []byte) {
@@ -76,7 +79,7 @@ func FuzzData(f *testing.F) {
 		if err != nil || !mine {
 			return
 		}
-		if e.data = data; !bytes.Equal(e.encodeData(key), b) {
+		if e.Data = data; !bytes.Equal(e.encodeData(key), b) {
 			t.Fatal("two spellings of one entry")
 		}
 	})

@@ -23,7 +23,9 @@
 // # Durability
 //
 // Create, Update, Rotate, Delete and Revoke are on disk when they return (if the engine keeps its
-// word). A Touch is not, and neither is what Sweep deletes until it returns.
+// word). A Touch is not, and neither is what Sweep deletes until it returns. [Options.Durability]
+// lets changes of data and visitors' records wait for nothing, either. Batches become durable in
+// order: the next one that waits takes all before it along.
 //
 // # Time
 //
@@ -97,6 +99,9 @@ type Options struct {
 	// disks: engines stop for good where one is really full, so say true while there is still room
 	// for deletions (which take room, too). It must be fast and safe for concurrent use.
 	Full func() bool
+
+	// Durability says which writes wait for the disk; see [store.Durability].
+	Durability store.Durability
 }
 
 // stripes is the number of locks. With some 32 writers few wait for another's disk.
@@ -107,9 +112,9 @@ type engine struct {
 	db   Driver
 	root string // of all keys
 	full func() bool
+	wait store.Durability
 
-	base  int64     // nanoseconds since 1970, at start
-	start time.Time // for its monotonic reading
+	clock *embedded.Clock
 
 	// A lock is a channel, so that a wait for the disk can be given up.
 	locks [stripes]chan struct{}
@@ -129,7 +134,7 @@ func New(name string, db Driver, opts *Options) (*driver.Store, error) {
 	if opts != nil {
 		o = *opts
 	}
-	e := &engine{db: db, root: o.Prefix + "\x00", full: o.Full, seed: maphash.MakeSeed(), start: time.Now()}
+	e := &engine{db: db, root: o.Prefix + "\x00", full: o.Full, wait: o.Durability, seed: maphash.MakeSeed(), clock: embedded.NewClock()}
 	s := embedded.New(name, e)
 	if len(o.Prefix) > 255 || strings.IndexByte(o.Prefix, 0) >= 0 {
 		return nil, s.Fail("new", fmt.Errorf("%w: prefix longer than 255 bytes, or with a zero byte", store.ErrInvalid))
@@ -140,13 +145,12 @@ func New(name string, db Driver, opts *Options) (*driver.Store, error) {
 	for i := range e.locks {
 		e.locks[i] = make(chan struct{}, 1)
 	}
-	e.base = e.start.UnixNano()
 	from, to := e.span(kindClock)
 	err := db.Walk(from, to, func(key, value []byte) bool {
 		// A damaged one is passed over: the clock that it guarded is in the others, too, but for
 		// the last moments, and refusing to start would help nobody.
 		if t, ok := decodeInstant(key[len(e.root):], value); ok {
-			e.base = max(e.base, t)
+			e.clock.Observe(t)
 		}
 		return true
 	})
@@ -161,12 +165,10 @@ func (e *engine) Traits() store.Traits { return store.Traits{} }
 
 // Clock is part of [embedded.Driver].
 func (e *engine) Clock(t time.Time) time.Time {
-	return instantTime(e.base + int64(t.Sub(e.start)))
+	return instantTime(e.clock.Of(t))
 }
 
-// now must be read under the lock wherever it decides on a write: an instant from before the wait
-// could find a record live that was seen expired since.
-func (e *engine) now() int64 { return e.base + int64(time.Since(e.start)) }
+func (e *engine) now() int64 { return e.clock.Now() }
 
 func instantTime(t int64) time.Time { return time.Unix(0, t).UTC() }
 

@@ -20,6 +20,12 @@ func over(t testing.TB, db kvstore.Driver, opts *kvstore.Options) store.Store {
 
 func open(t testing.TB) store.Store { return over(t, new(kvtest.Memory), nil) }
 
-func TestStore(t *testing.T) { storetest.Run(t, open, nil) }
+func TestStore(t *testing.T) {
+	var d kvtest.Damager
+	storetest.Run(t, func(t testing.TB) store.Store {
+		db := new(kvtest.Memory)
+		return d.Over(over(t, db, nil), db)
+	}, &storetest.Options{Damage: d.Damage})
+}
 
 func BenchmarkStore(b *testing.B) { storetest.Bench(b, open) }

@@ -26,7 +26,7 @@ func (e *engine) Read(ctx context.Context, key store.Key, data bool) (store.Reco
 	if err != nil {
 		return store.Record{}, err
 	}
-	return en.record(), nil
+	return en.Record, nil
 }
 
 // whole reads an entry, with its Data if asked. Without the lock a writer may come between its two
@@ -48,10 +48,10 @@ func (e *engine) whole(k *store.Key, data bool) (en *entry, sure bool, err error
 	}
 	mine := false
 	if found {
-		en.data, mine, err = en.decodeData(key[len(e.root):], b)
+		en.Data, mine, err = en.decodeData(key[len(e.root):], b)
 	}
 	if err == nil && !mine {
-		err = fmt.Errorf("%w: session %v: its data is another's or missing", store.ErrCorrupt, en.handle)
+		err = fmt.Errorf("%w: session %v: its data is another's or missing", store.ErrCorrupt, en.Handle)
 	}
 	return en, err == nil, err
 }
@@ -102,8 +102,8 @@ func (e *engine) ofTag(tag *store.Tag, f func(en *entry, err error)) error {
 	return cmp.Or(err, other)
 }
 
-// walk is the database's. Where that meets damage of its own it breaks off, and nobody knows what lies
-// behind: an outage, and not a damaged record.
+// walk is the database's. Where that meets damage of its own it breaks off, and nobody knows what
+// lies behind: an outage, and not a damaged record.
 func (e *engine) walk(from, to []byte, f func(key, value []byte) bool) error {
 	err := class(e.db.Walk(from, to, f), store.ErrUnavailable)
 	if errors.Is(err, store.ErrCorrupt) {
@@ -127,8 +127,8 @@ func (e *engine) List(_ context.Context, user string, f func(*store.Record, erro
 		}
 		l := listed{err: err}
 		if err == nil {
-			l.rec = en.record()
-			l.rec.Meta, l.rec.Data = bytes.Clone(en.meta), nil
+			l.rec = en.Record
+			l.rec.Meta, l.rec.Data = bytes.Clone(en.Meta), nil
 		}
 		some = append(some, l)
 	}

@@ -14,9 +14,9 @@ import (
 const minute = int64(60e9)
 
 // Sweep is part of [embedded.Driver]. It looks at what is due in the expiry index only, holds one
-// lock at a time, and syncs once, at the end. A damaged record goes in its time: when the end has come
-// that it was filed with. Errors: after all else, [store.ErrCorrupt] where it met damaged records, and
-// [driver.ErrVersion].
+// lock at a time, and syncs once, at the end. A damaged record goes in its time: when the end has
+// come that it was filed with. Errors: after all else, [store.ErrCorrupt] where it met damaged
+// records, and [driver.ErrVersion].
 func (e *engine) Sweep(ctx context.Context, limit int) (int, error) {
 	s := sweep{engine: e, ctx: ctx, limit: limit}
 	err := s.run()
@@ -121,7 +121,7 @@ func (s *sweep) record(w *write, key []byte, k *store.Key, slot int64) error {
 	}
 	switch {
 	case e == nil || e.slot != slot && e.slot > w.now: // it is gone, or has an entry elsewhere
-	case e.live(w.now):
+	case e.Live(w.Now()):
 		w.unfile(e)
 		w.file(e)
 		w.header(e)

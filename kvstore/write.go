@@ -40,20 +40,18 @@ func (w *write) Find(id store.ID, rec *store.Record) (found bool, err error) {
 		return false, err
 	}
 	w.found = append(w.found, *e)
-	*rec = e.record()
+	*rec = e.Record
 	return true, nil
 }
 
 // Each is part of [embedded.View].
 func (w *write) Each(user string, f func(*store.Record, error)) error {
 	return w.ofTag(&w.tag, func(e *entry, err error) {
-		rec := store.Record{Key: e.key}
+		e.Meta, e.Data = nil, nil // the database's
 		if err == nil {
-			rec = e.record()
-			e.user, e.meta, e.data = nil, nil, nil // the database's
 			w.found = append(w.found, *e)
 		}
-		f(&rec, err)
+		f(&e.Record, err)
 	})
 }
 
@@ -69,7 +67,7 @@ func (w *write) Revoked() (time.Time, error) {
 // at returns what was found with an ID, or nil.
 func (w *write) at(id *store.ID) *entry {
 	for i := range w.found {
-		if w.found[i].key.ID == *id {
+		if w.found[i].Key.ID == *id {
 			return &w.found[i]
 		}
 	}
@@ -84,7 +82,7 @@ func (w *write) Apply(c *embedded.Change) error {
 		}
 	}
 	for _, p := range c.Put {
-		next, old := entryOf(p.Rec), w.at(&p.Rec.Key.ID)
+		next, old := &entry{Record: *p.Rec}, w.at(&p.Rec.Key.ID)
 		if w.full() {
 			if err := w.fits(next, old); err != nil {
 				return err
@@ -94,7 +92,7 @@ func (w *write) Apply(c *embedded.Change) error {
 	}
 	if c.Seen != nil {
 		e := w.at(&c.Seen.Key.ID)
-		e.seen = c.Seen.Seen.UnixNano()
+		e.Seen = c.Seen.Seen
 		w.header(e)
 		return w.commit(false)
 	}
@@ -106,7 +104,7 @@ func (w *write) Apply(c *embedded.Change) error {
 	if len(w.ops) == 0 {
 		return w.settle()
 	}
-	return w.commit(true)
+	return w.commit(c.Waits(w.wait))
 }
 
 // drop deletes all that belongs to a key. Of a damaged record nobody knows what it has in the
@@ -134,15 +132,15 @@ func (w *write) fits(next, old *entry) error {
 	if old == nil {
 		return store.ErrFull
 	}
-	before := len(old.meta) + len(old.data)
+	before := len(old.Meta) + len(old.Data)
 	if old.apart {
-		b, _, err := w.db.Get(w.dataKey(&old.key))
+		b, _, err := w.db.Get(w.dataKey(&old.Key))
 		if err != nil {
 			return class(err, store.ErrUnavailable)
 		}
 		before += max(0, len(b)-dataHeaderLen)
 	}
-	if len(next.meta)+len(next.data) > before {
+	if len(next.Meta)+len(next.Data) > before {
 		return store.ErrFull
 	}
 	return nil
@@ -153,11 +151,11 @@ func (w *write) del(key []byte)        { w.ops = append(w.ops, Op{Key: key, Dele
 
 // put writes an entry with its Data. old is what stands at its key, or nil.
 func (w *write) put(e, old *entry) {
-	if e.apart = len(e.data) > inlineMax; e.apart {
-		key := w.dataKey(&e.key)
+	if e.apart = len(e.Data) > inlineMax; e.apart {
+		key := w.dataKey(&e.Key)
 		w.set(key, e.encodeData(key[len(w.root):]))
 	} else if old != nil && old.apart {
-		w.del(w.dataKey(&e.key))
+		w.del(w.dataKey(&e.Key))
 	}
 	if old != nil {
 		e.slot = old.slot
@@ -168,7 +166,7 @@ func (w *write) put(e, old *entry) {
 
 // header writes an entry without its Data, if that lies apart.
 func (w *write) header(e *entry) {
-	key := w.recordKey(&e.key)
+	key := w.recordKey(&e.Key)
 	w.set(key, e.encode(key[len(w.root):]))
 }
 
@@ -182,13 +180,13 @@ func (w *write) file(e *entry) {
 	w.unfile(e)
 	if end != never {
 		e.slot = max(end, 1)
-		w.set(w.expiryKey(e.slot, &e.key), nil)
+		w.set(w.expiryKey(e.slot, &e.Key), nil)
 	}
 }
 
 func (w *write) unfile(e *entry) {
 	if e.slot != 0 {
-		w.del(w.expiryKey(e.slot, &e.key))
+		w.del(w.expiryKey(e.slot, &e.Key))
 		e.slot = 0
 	}
 }
@@ -196,10 +194,10 @@ func (w *write) unfile(e *entry) {
 // remove deletes all that belongs to an entry.
 func (w *write) remove(e *entry) {
 	if e.apart {
-		w.del(w.dataKey(&e.key))
+		w.del(w.dataKey(&e.Key))
 	}
 	w.unfile(e)
-	w.del(w.recordKey(&e.key))
+	w.del(w.recordKey(&e.Key))
 }
 
 // setGuard remembers a revocation, until Sweep finds its entry in the expiry index.

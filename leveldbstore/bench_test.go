@@ -27,3 +27,6 @@ func BenchmarkStore(b *testing.B) {
 		}, db.Close, err
 	})
 }
+
+// BenchmarkWriters compares the settings of durability, and one writer with 64.
+func BenchmarkWriters(b *testing.B) { kvtest.Writers(b, openDir) }

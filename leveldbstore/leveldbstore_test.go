@@ -15,6 +15,7 @@ import (
 // TestStore runs the kit in fake time over a database that lives in real time.
 func TestStore(t *testing.T) {
 	outside := kvtest.NewOutside()
+	var d kvtest.Damager
 	storetest.Run(t, func(t testing.TB) store.Store {
 		var db *leveldb.DB
 		var err error
@@ -23,12 +24,13 @@ func TestStore(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { outside.Do(func() { db.Close() }) })
-		s, err := kvstore.New(name, outside.Engine(&engine{db: db}), nil)
+		e := outside.Engine(&engine{db: db})
+		s, err := kvstore.New(name, e, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return s
-	}, nil)
+		return d.Over(s, e)
+	}, &storetest.Options{Damage: d.Damage})
 }
 
 func inMemory() (*leveldb.DB, error) {

@@ -8,15 +8,15 @@
 //	...
 //	sessions, err := sojourn.New(st, &sojourn.Options{Keys: keys})
 //
-// A program that has a *sql.DB already gives it to [New].
+// A program that has a *sql.DB already hands it to [New].
 //
 // # How it works
 //
 // Each method is one statement on InnoDB, one trip, outside of transactions. More are a user's
 // first sign-in (three), a sign-in that was refused (two) or has to end others (six, and one for
 // each), and records of more than 32 KiB, whose data has a table of its own so that a touch neither
-// reads nor logs it (four). The statements stand in the folder sql, one file each. What a statement
-// found it tells in its answer, by LAST_INSERT_ID. Gets that wait at the same moment share a
+// reads nor logs it (four). The statements stand in the folder sql, one file each. The answer of
+// a statement says what it found, by LAST_INSERT_ID. Gets that wait at the same moment share a
 // statement; see [Options.Lanes].
 //
 // Limits and revocations are exact with any number of processes: a row for each user, the guard, is
@@ -36,7 +36,7 @@
 // autocommit must be on, and max_allowed_packet have room for a record of 1 MiB; Migrate looks for
 // both. Statements are prepared once for each connection, about 25 of them when all methods are in
 // use: the server's max_prepared_stmt_count (16382 by default) must be enough for all connections
-// of all processes. A *sql.DB keeps only two idle connections unless SetMaxIdleConns tells it
+// of all processes. A *sql.DB keeps only two idle connections unless SetMaxIdleConns says
 // otherwise.
 //
 // Ends are as durable as innodb_flush_log_at_trx_commit and sync_binlog make them (1 by default in

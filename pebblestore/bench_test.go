@@ -40,3 +40,6 @@ func withFilters(o *pebble.Options) *pebble.Options {
 	}
 	return o
 }
+
+// BenchmarkWriters compares the settings of durability, and one writer with 64.
+func BenchmarkWriters(b *testing.B) { kvtest.Writers(b, openDir) }

@@ -12,7 +12,7 @@ import (
 
 func TestMain(m *testing.M) { kvtest.Main(m, openDir) }
 
-func openDir(dir string) (store.Store, func() error, error) {
+func openDir(dir string, d store.Durability) (store.Store, func() error, error) {
 	db, err := pebble.Open(dir, &pebble.Options{
 		Logger: quiet{},
 		// Else damage ends the process.
@@ -21,14 +21,16 @@ func openDir(dir string) (store.Store, func() error, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := New(db, nil)
+	s, err := New(db, &Options{Durability: d})
 	return s, db.Close, err
 }
 
 // TestKill kills a process at work and opens what it left: P12.
 func TestKill(t *testing.T) {
 	t.Parallel()
-	kvtest.Kill(t, 100, openDir)
+	for d := range store.Loose + 1 {
+		kvtest.Kill(t, 60, d, openDir)
+	}
 }
 
 func TestFlip(t *testing.T) {
@@ -39,7 +41,7 @@ func TestFlip(t *testing.T) {
 // TestSecondProcess opens a directory that this process has open.
 func TestSecondProcess(t *testing.T) {
 	dir := t.TempDir()
-	_, close, err := openDir(dir)
+	_, close, err := openDir(dir, store.Durable)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,9 @@ import (
 // log from any byte on.
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
-	kvtest.PowerCut(t, 50, &machine{t: t, disk: vfs.NewCrashableMem()})
+	for d := range store.Loose + 1 {
+		kvtest.PowerCut(t, 30, d, &machine{t: t, disk: vfs.NewCrashableMem()})
+	}
 }
 
 type machine struct {
@@ -27,7 +29,7 @@ type machine struct {
 	db   *pebble.DB
 }
 
-func (m *machine) Start() (store.Store, error) {
+func (m *machine) Start(d store.Durability) (store.Store, error) {
 	m.on = m.disk
 	var err error
 	// Small memtables, so that cuts meet flushes and compactions, too.
@@ -35,7 +37,7 @@ func (m *machine) Start() (store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(m.db, nil)
+	return New(m.db, &Options{Durability: d})
 }
 
 func (m *machine) Stop() error { return m.db.Close() }

@@ -1,21 +1,21 @@
 // Package pgxstore keeps sessions in PostgreSQL, through pgx and its pool. Programs on database/sql
 // use package postgresstore instead, which runs the same statements.
 //
-//	pool, err := pgxpool.New(ctx, "postgres://...")
+//	st, err := pgxstore.Open("postgres://user:password@host/database", nil)
 //	...
-//	st, err := pgxstore.New(pool, nil)
-//	...
+//	defer st.Close()
 //	err = st.Migrate(ctx) // or print st.Schema() and run it yourself
 //	...
 //	sessions, err := sojourn.New(st, &sojourn.Options{Keys: keys})
 //
-// Everything that the store promises stands in package postgresstore.
+// A program that has a pool already gives it to [New]. Everything that the store promises stands in
+// package postgresstore.
 //
 // # The pool
 //
-// The pool is the caller's, and the store sets nothing of it. It works in each of pgx's query
-// modes. The default one keeps prepared statements on its connections. That is the fastest, and
-// wrong behind PgBouncer in transaction mode before version 1.21 (and later without
+// The store sets nothing of its pool, be it the caller's or its own. It works in each of pgx's
+// query modes. The default one keeps prepared statements on its connections. That is the fastest,
+// and wrong behind PgBouncer in transaction mode before version 1.21 (and later without
 // max_prepared_statements): there the config needs
 //
 //	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe // or Exec, or SimpleProtocol

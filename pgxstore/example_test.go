@@ -5,24 +5,17 @@ import (
 	"log"
 	"net/http"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/sojourn-go/sojourn"
 	"github.com/sojourn-go/sojourn/pgxstore"
 )
 
-func Example() {
-	ctx := context.Background()
-	pool, err := pgxpool.New(ctx, "postgres://app@127.0.0.1:5432/app")
+func ExampleOpen() {
+	st, err := pgxstore.Open("postgres://app@127.0.0.1:5432/app", nil)
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer pool.Close()
-	st, err := pgxstore.New(pool, nil)
-	if err != nil {
-		log.Fatal(err)
-	}
-	if err := st.Migrate(ctx); err != nil {
+	defer st.Close()
+	if err := st.Migrate(context.Background()); err != nil {
 		log.Fatal(err)
 	}
 	keys, err := sojourn.LoadKeys("sessions.key")

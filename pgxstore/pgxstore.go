@@ -3,6 +3,7 @@ package pgxstore
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -34,6 +35,38 @@ func New(pool Pool, opts *Options) (*Store, error) {
 		return nil, errors.New("pgxstore: New needs a pool")
 	}
 	return postgresstore.NewWith(driver{pool}, opts)
+}
+
+// Open makes a Store for the database at an address, postgres://user:password@host:port/database
+// with pgx's parameters after a question mark, such as pool_max_conns=32, or in the form "host=…
+// user=…". It does not connect yet: call Migrate before anything else, and Close at the end. For
+// settings that an address cannot have make a pool and call [New]. It fails if the address cannot
+// be read or an option has no meaning; the error does not show the address.
+func Open(address string, opts *Options) (*Store, error) {
+	config, err := pgxpool.ParseConfig(address)
+	if err != nil || address == "" { // the driver's text may quote it
+		return nil, errors.New("pgxstore: open: the address is not like postgres://user:password@host:port/database")
+	}
+	pool, err := pgxpool.NewWithConfig(context.Background(), config)
+	if err != nil {
+		return nil, fmt.Errorf("pgxstore: open: %w", err)
+	}
+	s, err := postgresstore.NewWith(owned{driver{pool}, pool}, opts)
+	if err != nil {
+		pool.Close()
+	}
+	return s, err
+}
+
+// owned is a pool that Open has made.
+type owned struct {
+	driver
+	pool *pgxpool.Pool
+}
+
+func (o owned) Close() error {
+	o.pool.Close()
+	return nil
 }
 
 // driver is a [postgresstore.Driver].

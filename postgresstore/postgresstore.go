@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"net"
 	"regexp"
@@ -32,7 +33,7 @@ type Options struct {
 	Lanes int
 }
 
-// Store is a [store.Store] in PostgreSQL. Make it with [New].
+// Store is a [store.Store] in PostgreSQL. Make it with [New], or with Open of package pgxstore.
 type Store struct {
 	*driver.Store
 	e *engine
@@ -77,7 +78,8 @@ func New(db *sql.DB, opts *Options) (*Store, error) {
 
 var tableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,39}$`)
 
-// NewWith is [New] for packages that bring another way to PostgreSQL than database/sql.
+// NewWith is [New] for packages that bring another way to PostgreSQL than database/sql. A Driver
+// that is an [io.Closer] is closed by [Store.Close].
 func NewWith(d Driver, opts *Options) (*Store, error) {
 	var o Options
 	if opts != nil {
@@ -99,6 +101,15 @@ func NewWith(d Driver, opts *Options) (*Store, error) {
 	}
 	e := newEngine(d, o)
 	return &Store{driver.New("postgresstore", e), e}, nil
+}
+
+// Close closes the connections that Open of package pgxstore made. It does nothing for a Store from
+// [New], whose database is the caller's. No method may be called after it.
+func (s *Store) Close() error {
+	if c, ok := s.e.d.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
 }
 
 // Schema returns the statements that [Store.Migrate] executes, for those who run migrations of

@@ -2,14 +2,14 @@
 // Cluster, through the client rueidis. For programs that hold a go-redis client there is package
 // redisstore/goredis.
 //
-//	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{"localhost:6379"}})
+//	st, err := redisstore.Open("redis://localhost:6379", nil)
 //	...
-//	defer client.Close()
-//	st, err := redisstore.New(client, nil)
-//	...
+//	defer st.Close()
 //	warnings, err := st.Check(ctx) // what this server could lose
 //	...
 //	sessions, err := sojourn.New(st, &sojourn.Options{Keys: keys})
+//
+// A program that has a client already gives it to [New].
 //
 // # How it works
 //

@@ -82,7 +82,7 @@ type NotSentError struct {
 	Cause error
 }
 
-// Error tells nothing of the cause, which may quote addresses or arguments.
+// Error says nothing of the cause, which may quote addresses or arguments.
 func (e *NotSentError) Error() string { return "redis: not sent" }
 
 // Unwrap returns the cause.

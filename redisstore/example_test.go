@@ -12,17 +12,13 @@ import (
 	"github.com/sojourn-go/sojourn/redisstore"
 )
 
-// A program with one Redis, or a cluster of which it names some nodes.
-func Example() {
-	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{"localhost:6379"}})
+// A program with one Redis; redis-cluster:// and redis-sentinel:// name several.
+func ExampleOpen() {
+	st, err := redisstore.Open("redis://localhost:6379", nil)
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer client.Close()
-	st, err := redisstore.New(client, nil)
-	if err != nil {
-		log.Fatal(err)
-	}
+	defer st.Close()
 	warnings, err := st.Check(context.Background())
 	if err != nil {
 		log.Fatal(err)

@@ -43,7 +43,7 @@ type Options struct {
 	ClockSkew time.Duration
 }
 
-// Store is a [store.Store] in Redis. Make it with [New].
+// Store is a [store.Store] in Redis. Make it with [Open] or [New].
 type Store struct {
 	*driver.Store
 	e *engine
@@ -61,7 +61,7 @@ func New(client rueidis.Client, opts *Options) (*Store, error) {
 }
 
 // NewWith is [New] for any client that a [Driver] has been written for. CacheFor needs one that is
-// a [Cacher].
+// a [Cacher]. One that is an [io.Closer] is closed by [Store.Close].
 func NewWith(d Driver, opts *Options) (*Store, error) {
 	var o Options
 	if opts != nil {

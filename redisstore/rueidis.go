@@ -51,7 +51,7 @@ func rueidisError(err error) error {
 	return err
 }
 
-// FailsOver tells clients to a cluster or Sentinel from those to one server.
+// FailsOver reports whether the client is to a cluster or Sentinel, and not to one server.
 func (d rueidisDriver) FailsOver() bool { return d.client.Mode() != rueidis.ClientModeStandalone }
 
 // DoWait runs on a goroutine of its own, since rueidis waits for a connection without a context.

@@ -23,7 +23,7 @@ type engine struct {
 	recent recent
 }
 
-// Traits tells of the cache and of the clocks.
+// Traits are those of the cache and of the clocks.
 func (e *engine) Traits() store.Traits {
 	return store.Traits{Lag: e.opts.CacheFor, Skew: e.opts.ClockSkew}
 }

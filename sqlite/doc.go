@@ -37,9 +37,9 @@
 // # Damage
 //
 // SQLite has no checksums of its pages. Each row has two, over its key and header and over its
-// data, so that what the store returns is what was stored: a damaged row is store.ErrCorrupt. Delete
-// and Revoke remove it, and Sweep when its end has come, by the column exp; no copy is kept. Damage to
-// a page that SQLite finds itself is store.ErrUnavailable: who knows what else lies there. But
-// damage to the pages above the rows, or to a key, may hide rows, which then look as if they had
-// ended; PRAGMA integrity_check finds that.
+// data, so that what the store returns is what was stored: a damaged row is store.ErrCorrupt.
+// Delete and Revoke remove it, and Sweep when its end has come, by the column exp; no copy is kept.
+// Damage to a page that SQLite finds itself is store.ErrUnavailable: who knows what else lies
+// there. But damage to the pages above the rows, or to a key, may hide rows, which then look as if
+// they had ended; PRAGMA integrity_check finds that.
 package sqlite

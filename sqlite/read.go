@@ -19,7 +19,7 @@ func (e *engine) show() error {
 	err := e.q.readMark.each(func(rows *sql.Rows) error {
 		found = true
 		mark, err := readMark(rows)
-		e.clock.seen(mark)
+		e.seen(mark)
 		return err
 	})
 	switch {
@@ -76,7 +76,7 @@ func (e *engine) Read(_ context.Context, key store.Key, data bool) (store.Record
 		return store.Record{}, r.bad
 	}
 	// Another process of this machine may be a moment ahead.
-	e.clock.seen(max(micro.Instant(r.Created), micro.Instant(r.Seen)))
+	e.seen(max(micro.Instant(r.Created), micro.Instant(r.Seen)))
 	return r.Record, nil
 }
 

@@ -72,7 +72,7 @@ func New(db *sql.DB, opts *Options) (*Store, error) {
 	if o.Readers == nil {
 		o.Readers = db
 	}
-	e := &engine{db: db, opts: o, clock: newClock(), q: newQueries(o.Table, db, o.Readers)}
+	e := &engine{db: db, opts: o, clock: embedded.NewClock(), q: newQueries(o.Table, db, o.Readers)}
 	e.queue.wait, e.queue.transact = o.Wait, e.transact
 	return &Store{embedded.New("sqlite", e), e}, nil
 }
@@ -94,9 +94,9 @@ func (s *Store) Migrate(ctx context.Context) error {
 
 // engine is the [embedded.Driver] behind a Store.
 type engine struct {
-	db    *sql.DB // writes; Options.Readers reads
-	opts  Options // complete
-	clock *clock
+	db    *sql.DB         // writes; Options.Readers reads
+	opts  Options         // complete
+	clock *embedded.Clock // in ns; what is stored is in µs
 	q     *queries
 	queue queue
 	ready atomic.Bool // the clock was shown the stored instant
@@ -123,4 +123,7 @@ func (e *engine) migrate(ctx context.Context) error {
 func (e *engine) Traits() store.Traits { return store.Traits{} }
 
 // Clock is part of [embedded.Driver].
-func (e *engine) Clock(t time.Time) time.Time { return micro.Time(e.clock.of(t)) }
+func (e *engine) Clock(t time.Time) time.Time { return micro.Time(e.clock.Of(t) / 1e3) }
+
+// seen shows the clock an instant that somebody has stored.
+func (e *engine) seen(t int64) { e.clock.Observe(t * 1e3) }

@@ -111,25 +111,6 @@ func TestErrorCodes(t *testing.T) {
 	}
 }
 
-func TestClock(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := newClock()
-		start := c.now()
-		if start != time.Now().UnixMicro() {
-			t.Errorf("the clock starts %d µs off", start-time.Now().UnixMicro())
-		}
-		c.seen(start - 5)
-		if c.now() != start {
-			t.Error("an old instant moved the clock")
-		}
-		c.seen(start + 3e6)
-		time.Sleep(time.Second)
-		if got := c.now() - start; got != 4e6 {
-			t.Errorf("3 s ahead and 1 s later the clock has moved by %d µs", got)
-		}
-	})
-}
-
 // TestQueue has writers that leave, and an engine that is busy for a while.
 func TestQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -18,7 +18,7 @@ type tx struct {
 
 // now is the clock under the lock: an instant from before the wait might find a record live that
 // somebody has seen expired since.
-func (t *tx) now() int64 { return max(t.clock.now(), t.mark) }
+func (t *tx) now() int64 { return max(t.clock.Now()/1e3, t.mark) }
 
 // stmt returns a statement for this transaction; begin has prepared it.
 func (t *tx) stmt(q *query) *sql.Stmt { return t.sql.StmtContext(background, q.stmt) }
@@ -66,7 +66,7 @@ func (e *engine) begin() (t *tx, err error) {
 		conn.Rollback()
 		return nil, err
 	}
-	t.clock.seen(t.mark)
+	t.seen(t.mark)
 	return t, nil
 }
 

@@ -177,8 +177,8 @@ func TestFlippedFile(t *testing.T) {
 	t.Logf("%d flips, %d reads: %v", rounds, rounds*len(recs), kinds)
 }
 
-// TestOtherVersion has a row that another version has written: an outage for whoever asks for it. It
-// stays, whatever is asked.
+// TestOtherVersion has a row that another version has written: an outage for whoever asks for it.
+// It stays, whatever is asked.
 func TestOtherVersion(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sessions.db")
 	_, recs := image(t, path, 3)

@@ -1,10 +1,12 @@
 package sqlitestore_test
 
 import (
+	"database/sql"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -36,7 +38,21 @@ func open(t testing.TB) store.Store {
 
 // TestStore runs in fake time: the driver and database/sql take theirs from package time.
 func TestStore(t *testing.T) {
-	storetest.Run(t, open, &storetest.Options{Tick: time.Microsecond})
+	var paths sync.Map
+	storetest.Run(t, func(t testing.TB) store.Store {
+		path := filepath.Join(t.TempDir(), "sessions.db")
+		s := openAt(t, path, &sqlitestore.Options{NoReserve: true})
+		paths.Store(s, path)
+		return s
+	}, &storetest.Options{Tick: time.Microsecond, Damage: func(s store.Store, key store.Key) error {
+		path, _ := paths.Load(s)
+		db, err := sql.Open("sqlite", "file:"+path.(string))
+		if err != nil {
+			return err
+		}
+		_, err = db.Exec("UPDATE sojourn SET meta = 'damaged' WHERE id = ?", key.ID[:])
+		return errors.Join(err, db.Close())
+	}})
 }
 
 // TestOpen has a path that an address would misread, and checks who may read the files.

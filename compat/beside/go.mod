@@ -5,6 +5,7 @@ go 1.26
 require (
 	github.com/gkong/go-qweb v0.0.3
 	github.com/julienschmidt/httprouter v1.3.0
+	github.com/sojourn-go/sojourn v0.0.0
 	github.com/sojourn-go/sojourn/compat/qsess v0.0.0
 	github.com/sojourn-go/sojourn/compat/qsess/qctxhr v0.0.0
 	github.com/sojourn-go/sojourn/compat/qsess/qsldb v0.0.0
@@ -13,7 +14,6 @@ require (
 
 require (
 	github.com/golang/snappy v0.0.4 // indirect
-	github.com/sojourn-go/sojourn v0.0.0 // indirect
 	github.com/sojourn-go/sojourn/leveldbstore v0.0.0 // indirect
 )
 

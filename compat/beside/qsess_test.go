@@ -12,6 +12,7 @@ import (
 
 	newer "github.com/sojourn-go/sojourn/compat/qsess"
 	newerldb "github.com/sojourn-go/sojourn/compat/qsess/qsldb"
+	"github.com/sojourn-go/sojourn/store"
 
 	"github.com/sojourn-go/sojourn/compat/beside/alternate"
 )
@@ -26,7 +27,7 @@ type session interface {
 
 // side is a Store of one of both libraries.
 type side struct {
-	create func() session
+	create func(user []byte) session
 	get    func(w http.ResponseWriter, r *http.Request) (session, error)
 	change func(session) // of the data, so that a Save has something to write
 
@@ -49,7 +50,7 @@ var data = []string{"none", "own", "VarMap"}
 
 func olderSide(st *older.Store, kind string) *side {
 	s := &side{
-		create: func() session { return st.NewSession([]byte("a user's id")) },
+		create: func(user []byte) session { return st.NewSession(user) },
 		get: func(w http.ResponseWriter, r *http.Request) (session, error) {
 			s, _, err := st.GetSession(w, r)
 			return s, err
@@ -71,7 +72,7 @@ func olderSide(st *older.Store, kind string) *side {
 
 func newerSide(st *newer.Store, kind string) *side {
 	s := &side{
-		create: func() session { return st.NewSession([]byte("a user's id")) },
+		create: func(user []byte) session { return st.NewSession(user) },
 		get: func(w http.ResponseWriter, r *http.Request) (session, error) {
 			s, _, err := st.GetSession(w, r)
 			return s, err
@@ -103,7 +104,7 @@ func (s *side) fill(b *testing.B, n int) {
 	s.w = sink{}
 	for range n {
 		w := httptest.NewRecorder()
-		if err := s.create().Save(w); err != nil {
+		if err := s.create([]byte("a user's id")).Save(w); err != nil {
 			b.Fatal(err)
 		}
 		r := httptest.NewRequest("GET", "http://example.com/", nil)
@@ -130,7 +131,13 @@ func (s *side) load() (session, error) {
 
 func (s *side) createOne() error {
 	clear(s.w)
-	return s.create().Save(s.w)
+	return s.create([]byte("a user's id")).Save(s.w)
+}
+
+// visitOne makes a session of nobody.
+func (s *side) visitOne() error {
+	clear(s.w)
+	return s.create(nil).Save(s.w)
 }
 
 func (s *side) refreshOne() error {
@@ -155,7 +162,7 @@ func (s *side) changeOne() error {
 var acts = []struct {
 	name string
 	do   func(*side) error
-}{{"get", (*side).getOne}, {"create", (*side).createOne}, {"refresh", (*side).refreshOne}, {"change", (*side).changeOne}}
+}{{"get", (*side).getOne}, {"create", (*side).createOne}, {"visit", (*side).visitOne}, {"refresh", (*side).refreshOne}, {"change", (*side).changeOne}}
 
 // each runs all acts on all kinds of data. n is how many calls a turn has.
 func each(b *testing.B, n func(act string) int, open func(b *testing.B, kind string) (old, new *side)) {
@@ -190,13 +197,18 @@ func BenchmarkMap(b *testing.B) {
 }
 
 // BenchmarkLevelDB compares sessions in goleveldb, each side with a database of its own on the same
-// disk.
+// disk, and our side with each setting of durability. The first is what NewGldbStore has.
 func BenchmarkLevelDB(b *testing.B) {
+	b.Run("relaxed", func(b *testing.B) { levelDB(b, store.Relaxed, 50) })
+	b.Run("durable", func(b *testing.B) { levelDB(b, store.Durable, 5) })
+}
+
+func levelDB(b *testing.B, d store.Durability, writes int) {
 	turn := func(act string) int {
 		if act == "get" {
 			return 200
 		}
-		return 5
+		return writes
 	}
 	each(b, turn, func(b *testing.B, kind string) (*side, *side) {
 		db := [2]*leveldb.DB{}
@@ -211,7 +223,7 @@ func BenchmarkLevelDB(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		n, err := newerldb.NewGldbStore(db[1], nil, nil, key)
+		n, err := newerldb.NewGldbStoreWith(d, db[1], nil, nil, key)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sojourn-go/sojourn"
 	"github.com/sojourn-go/sojourn/diskstore"
+	"github.com/sojourn-go/sojourn/store"
 )
 
 // DiskStorer keeps sessions in a folder. What counts is a diskstore in it, which survives kills and
@@ -64,7 +65,18 @@ func tempFolder(sub string) (string, error) {
 // their last use, exactly then, cleaner or not; with StartCleaner their files are removed every
 // cleanInterval. Both zero: they persist. Whatever else is in the folder is left alone. The caller
 // ends with Close. Errors: as diskstore.Open; one of both durations zero, or a negative one.
+//
+// A power cut loses what the last seconds have changed, and sessions as a whole, as with the older
+// library; a kill of the process loses nothing, and what was ended stays so in any case.
+// [NewDiskStorerWith] has other settings.
 func NewDiskStorer(folder string, maxAge, cleanInterval time.Duration) (*DiskStorer, error) {
+	return NewDiskStorerWith(store.Loose, folder, maxAge, cleanInterval)
+}
+
+// NewDiskStorerWith is [NewDiskStorer] with another setting of what waits for the disk:
+// [store.Durable], where every Set does, some milliseconds each, or [store.Loose]. All processes
+// that use the folder have the same.
+func NewDiskStorerWith(d store.Durability, folder string, maxAge, cleanInterval time.Duration) (*DiskStorer, error) {
 	if err := checkAges(maxAge, cleanInterval); err != nil {
 		return nil, err
 	}
@@ -79,7 +91,7 @@ func NewDiskStorer(folder string, maxAge, cleanInterval time.Duration) (*DiskSto
 	if err != nil {
 		return nil, fail("open key", err)
 	}
-	st, err := diskstore.Open(filepath.Join(folder, storeFolder), nil)
+	st, err := diskstore.Open(filepath.Join(folder, storeFolder), &diskstore.Options{Durability: d})
 	if err != nil {
 		return nil, fail("open store", err)
 	}

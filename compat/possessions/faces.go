@@ -113,6 +113,9 @@ func (f *faces) show(ctx context.Context, id string) {
 		if err == nil {
 			rec, _, err = f.Store.Get(ctx, rec.Key)
 		}
+		if errors.Is(err, store.ErrCorrupt) {
+			return // whoever asks for the session sets it aside
+		}
 		if err == nil {
 			if f.write(id, rec.Data) != nil {
 				return // on a full disk the old text stays

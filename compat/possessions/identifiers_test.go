@@ -36,6 +36,7 @@ var identifiers = map[string]any{
 	"NewStorageOverseer":     func(o CookieOptions, s Storer) *StorageOverseer { return NewStorageOverseer(o, s) },
 	"NewCookieOverseer":      func(o CookieOptions, key [32]byte) *CookieOverseer { return NewCookieOverseer(o, key) },
 	"NewDiskStorer":          NewDiskStorer,
+	"NewDiskStorerWith":      NewDiskStorerWith, // not of the older library
 	"NewDefaultDiskStorer":   NewDefaultDiskStorer,
 	"NewMemoryStorer":        NewMemoryStorer,
 	"NewDefaultMemoryStorer": NewDefaultMemoryStorer,

@@ -73,7 +73,7 @@ func (o *overseer) session(s *sojourn.Session) *session {
 	if !o.uses {
 		s.Peek()
 	}
-	return &session{s: s}
+	return &session{s: s, of: o}
 }
 
 // Manager is part of [Overseer].
@@ -89,8 +89,12 @@ func (o *overseer) Manager(ctx context.Context) (*sojourn.Manager, error) {
 	return o.m.Load(), nil
 }
 
-// ReadState is part of [Overseer].
+// ReadState is part of [Overseer]. Below the overseer's own middleware it gives the session that is
+// there.
 func (o *overseer) ReadState(r *http.Request) (Session, error) {
+	if s, ok := r.Context().Value(CTXKeyPossessions{}).(*session); ok && s.of == o {
+		return s, nil
+	}
 	m, err := o.Manager(r.Context())
 	if err != nil {
 		return nil, err

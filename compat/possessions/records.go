@@ -66,9 +66,13 @@ func (r *records) find(ctx context.Context, key string) (found store.Record, err
 	return liveOf(ctx, r.st, key)
 }
 
+// liveOf gives the live record of an ID. One that is damaged is none.
 func liveOf(ctx context.Context, st store.Store, key string) (found store.Record, err error) {
 	err = store.ErrNotFound
 	for rec, e := range st.User(ctx, key) {
+		if errors.Is(e, store.ErrCorrupt) {
+			break // it comes last
+		}
 		if e != nil {
 			return rec, e
 		}
@@ -86,33 +90,41 @@ func (r *records) read(ctx context.Context, key string) (store.Record, error) {
 		if err != nil {
 			return rec, err
 		}
-		if rec, _, err = r.st.Get(ctx, rec.Key); !errors.Is(err, store.ErrNotFound) {
-			return rec, err
+		whole, _, err := r.st.Get(ctx, rec.Key)
+		if errors.Is(err, store.ErrCorrupt) {
+			err = errors.Join(store.ErrNotFound, r.st.Delete(ctx, rec.Key)) // or it would be found again
+		}
+		if !errors.Is(err, store.ErrNotFound) {
+			return whole, err
 		}
 	}
 	return store.Record{}, store.ErrNotFound
 }
 
-// All lists the IDs of the live sessions. Errors: the store's.
+// All lists the IDs of the live sessions, without damaged ones, which are none. Errors: the
+// store's, with all IDs that could be read.
 func (r *records) All(ctx context.Context) (keys []string, err error) {
+	var t troubles
 	for rec, err := range r.st.All(ctx) {
 		if err != nil {
-			return keys, fail("all", err)
+			if !errors.Is(err, store.ErrCorrupt) {
+				t.add(err)
+			}
+			break // it comes last
 		}
 		if !r.valid(rec.User) {
 			continue
 		}
 		gone := false
 		if r.look != nil {
-			if gone, err = r.look(ctx, rec.User); err != nil {
-				return keys, fail("all", err)
-			}
+			gone, err = r.look(ctx, rec.User)
+			t.add(err)
 		}
 		if !gone {
 			keys = append(keys, rec.User)
 		}
 	}
-	return keys, nil
+	return keys, fail("all", t.err())
 }
 
 // Get gives the value of the session key. Errors: one that [IsNoSessionError] accepts; the store's.

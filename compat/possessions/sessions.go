@@ -27,7 +27,8 @@ const slotName = "possessions"
 // session is a loaded session of the core. Like that one it may be used by several goroutines of
 // its request.
 type session struct {
-	s *sojourn.Session
+	s  *sojourn.Session
+	of *overseer
 
 	mu     sync.Mutex
 	known  bool              // values is what the session has

@@ -46,6 +46,9 @@ func newManaged(keep store.Store, sealer sojourn.Sealer, bound string, maxAge in
 		},
 		OnDecodeError: sojourn.RefuseValue,
 		Observe: func(ctx context.Context, ev sojourn.Event) {
+			if ev.Name == sojourn.SessionDamaged {
+				logDamage(ctx, ev)
+			}
 			if ev.Name != sojourn.StoreFailed || ev.Reason != "touch" {
 				return
 			}
@@ -58,6 +61,10 @@ func newManaged(keep store.Store, sealer sojourn.Sealer, bound string, maxAge in
 	e.m, err = sojourn.New(keep, opts)
 	return e, err
 }
+
+// logDamage writes to slog's default logger: a session that ends for damage has no other way to be
+// heard of.
+var logDamage = sojourn.LogEvents(nil)
 
 func secs(n int) time.Duration { return time.Duration(n) * time.Second }
 

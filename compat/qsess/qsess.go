@@ -189,7 +189,7 @@ func newStore(in *inside, cipherkeys [][]byte) (*Store, error) {
 // [Session.DeleteByUserID] cannot end. A session with a user id must be saved within 15 minutes,
 // and before its user's sessions are revoked by somebody else; otherwise Save fails with
 // sojourn.ErrRevoked. In Cassandra, whose nodes' clocks may differ, it also fails if the session
-// was made within a second after a revocation, whoever revoked: make another one then.
+// was made within a second after a revocation by another process: make another one then.
 func (st *Store) NewSession(userID []byte) *Session {
 	s := new(Session)
 	st.begin(s)

@@ -191,10 +191,9 @@ func (s *Session) Delete(w http.ResponseWriter) error {
 
 // DeleteByUserID ends all sessions of the session's user, this one and any that is being made too,
 // for example after a change of password. It may be called on a session that was never saved, whose
-// sign-in then counts as begun afterwards: it can be saved, but for Cassandra, see
-// [Store.NewSession]. If it was saved, cookie or token is taken away from the client. Errors:
-// sojourn.ErrNoUser if the session has no user id; outages, then some may have ended, and it should
-// be called again; DeleteToken's.
+// sign-in then counts as begun afterwards: it can be saved. If it was saved, cookie or token is
+// taken away from the client. Errors: sojourn.ErrNoUser if the session has no user id; outages,
+// then some may have ended, and it should be called again; DeleteToken's.
 func (s *Session) DeleteByUserID(w http.ResponseWriter) error {
 	return fail("delete by user id", s.deleteByUserID(w))
 }

@@ -428,3 +428,65 @@ func (p *picky) Marshal() ([]byte, error) {
 	return nil, nil
 }
 func (p *picky) Unmarshal([]byte) error { return errPicky }
+
+// skewed is a store whose nodes' clocks may differ by a second: as Cassandra, it refuses what may
+// have begun before a revocation.
+type skewed struct {
+	store.Store
+	revoked map[string]time.Time
+}
+
+func (s *skewed) Traits() store.Traits { return store.Traits{Volatile: true, Skew: time.Second} }
+
+func (s *skewed) Revoke(ctx context.Context, user string, sel store.Selection) (store.Revoked, error) {
+	r, err := s.Store.Revoke(ctx, user, sel)
+	if err == nil && len(sel.Only) == 0 {
+		s.revoked[user] = r.At
+	}
+	return r, err
+}
+
+func (s *skewed) Create(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
+	at := s.revoked[rec.User]
+	if rec.User != "" && at.After(adm.Known) && !at.Before(time.Now().Add(-adm.Age()-time.Second)) {
+		return store.Admitted{}, store.ErrRevoked
+	}
+	return s.Store.Create(ctx, rec, adm)
+}
+
+// TestStaySignedIn is a change of password on such a store: the user stays signed in, and others do
+// not.
+func TestStaySignedIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		keep := &skewed{memstore.New(nil), map[string]time.Time{}}
+		var stores [2]*qsess.Store // two processes
+		for i := range stores {
+			var err error
+			if stores[i], err = qsess.NewStoreOver(keep, qstest.Key1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		st, other := stores[0], stores[1]
+		_, old := save(t, st.NewSession([]byte("ada")))
+		began := st.NewSession([]byte("ada"))
+		time.Sleep(time.Millisecond)
+		s, _ := load(t, st, old)
+		if err := s.DeleteByUserID(httptest.NewRecorder()); err != nil {
+			t.Fatal(err)
+		}
+		late := st.NewSession([]byte("ada"))
+		_, token := save(t, st.NewSession([]byte("ada")))
+		load(t, st, token)
+		wantNone(t, st, old)
+		if err := began.Save(httptest.NewRecorder()); !errors.Is(err, sojourn.ErrRevoked) {
+			t.Errorf("a sign-in from before: %v", err)
+		}
+		if err := other.NewSession([]byte("ada")).DeleteByUserID(httptest.NewRecorder()); err != nil {
+			t.Fatal(err)
+		}
+		wantNone(t, st, token)
+		if err := late.Save(httptest.NewRecorder()); !errors.Is(err, sojourn.ErrRevoked) {
+			t.Errorf("a sign-in from before the other's revocation: %v", err)
+		}
+	})
+}

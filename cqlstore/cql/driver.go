@@ -1,6 +1,9 @@
 package cql
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // Driver is what a [Store] needs of a CQL driver. Its methods are safe for concurrent use, heed the
 // context, and return the driver's errors as they are: the store classes them. An error that the
@@ -17,14 +20,20 @@ type Driver interface {
 	// them.
 	CAS(ctx context.Context, sts []Statement, commit, serial Consistency, dest map[string]any, row func()) (applied bool, err error)
 
-	// Exec executes a statement of the schema and waits until the nodes agree about it.
+	// Exec executes a statement of the schema.
 	Exec(ctx context.Context, text string) error
 
-	// Harmless tells of an error of CAS that nothing was surely written: the request never left
+	// AwaitSchemaAgreement waits until the nodes agree about the schema.
+	AwaitSchemaAgreement(ctx context.Context) error
+
+	// Harmless reports whether an error of CAS means that surely nothing was written: the request never left
 	// this process, or the server found too few replicas for the serial level, which it looks for
 	// first. (Too few for the commit's level may mean that Paxos has decided already.)
 	Harmless(err error) bool
 }
+
+// ErrNoAnswer is the error of a CAS whose answer does not say whether it was applied.
+var ErrNoAnswer = errors.New("cqlstore: a conditional statement was not answered as one")
 
 // Statement is one CQL statement. Its arguments are of type []byte (nil is null), int64, nil, or
 // int for a time to live.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"strings"
 	"time"
@@ -62,8 +63,9 @@ var (
 	tableName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,47}$`) // it is quoted
 )
 
-// New makes a Store over a driver. It opens nothing and creates nothing; see [Store.Migrate]. It
-// fails if the driver is missing or an option has no meaning.
+// New makes a Store over a driver. It opens nothing and creates nothing; see [Store.Migrate]. A
+// driver that is an [io.Closer] is closed by [Store.Close]. It fails if the driver is missing or an
+// option has no meaning.
 func New(db Driver, opts *Options) (*Store, error) {
 	var o Options
 	if opts != nil {
@@ -102,6 +104,15 @@ func New(db Driver, opts *Options) (*Store, error) {
 	e.clock.base = time.Now()
 	e.locks.m = map[store.Tag]*turn{}
 	return &Store{driver.New("cqlstore", e), e}, nil
+}
+
+// Close closes the session that Open of package cqlstore made. It does nothing for a Store from a
+// New, whose session is the caller's. No method may be called after it.
+func (s *Store) Close() error {
+	if c, ok := s.e.db.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
 }
 
 // Schema returns the statements that [Store.Migrate] executes, for those who run migrations of
@@ -147,6 +158,9 @@ func (e *engine) migrate(ctx context.Context) error {
 	for _, text := range e.schema() {
 		if err := e.db.Exec(ctx, text); err != nil {
 			return fault(nil, err)
+		}
+		if err := e.db.AwaitSchemaAgreement(ctx); err != nil {
+			return driver.Fault(nil, "the nodes do not agree about the schema", err)
 		}
 	}
 	return nil

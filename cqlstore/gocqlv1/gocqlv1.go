@@ -12,7 +12,6 @@ package gocqlv1
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/gocql/gocql"
 
@@ -53,7 +52,7 @@ func (d driver) CAS(ctx context.Context, sts []cql.Statement, commit, serial cql
 	// It takes for granted that the answer says whether it was applied.
 	defer func() {
 		if p := recover(); p != nil {
-			applied, err = false, errNoAnswer
+			applied, err = false, cql.ErrNoAnswer
 		}
 	}()
 	level := gocql.SerialConsistency(levels[serial])
@@ -92,17 +91,9 @@ func fresh(dest map[string]any) map[string]any {
 	return m
 }
 
-var errNoAnswer = errors.New("cqlstore: a conditional statement was not answered as one")
-
-// Exec changes the schema; the driver waits for the nodes' agreement.
+// Exec changes the schema.
 func (d driver) Exec(ctx context.Context, text string) error {
-	if err := d.Session.Query(text).RetryPolicy(nil).WithContext(ctx).Exec(); err != nil {
-		return err
-	}
-	if err := d.AwaitSchemaAgreement(ctx); err != nil {
-		return fmt.Errorf("the nodes do not agree on the schema: %w", err)
-	}
-	return nil
+	return d.Session.Query(text).RetryPolicy(nil).WithContext(ctx).Exec()
 }
 
 // Harmless knows the errors that the driver gives before it sends, and the server before it

@@ -140,22 +140,20 @@ func (b *tab) send(form, field, text string) {
 // until asks again and again until the expression, or what it promises, is true in the page.
 func (b *tab) until(what, expression string) {
 	b.Helper()
+	var last error
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
 	for end := time.Now().Add(patience); time.Now().Before(end); <-again.C {
 		ctx, cancel := context.WithTimeout(b.ctx, patience)
 		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool](expression, chromedp.EvalAwaitPromise))
 		cancel()
-		if err != nil {
-			b.Logf("%s: %v", what, err)
-			break
-		}
-		if ok {
+		if ok && err == nil {
 			return
 		}
+		last = err // the page may just be leaving
 	}
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	text, _ := chromedp.Run(ctx, chromedp.Text(chromedp.CSS("body")))
-	b.Fatalf("%s: it does not happen:\n%s", what, strings.TrimSpace(text))
+	b.Fatalf("%s: it does not happen (%v):\n%s", what, last, strings.TrimSpace(text))
 }

@@ -5,19 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/sojourn-go/sojourn"
-	"github.com/sojourn-go/sojourn/diskstore"
-	"github.com/sojourn-go/sojourn/leveldbstore"
 	"github.com/sojourn-go/sojourn/memstore"
-	"github.com/sojourn-go/sojourn/pebblestore"
-	"github.com/sojourn-go/sojourn/sqlitestore"
 	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/address"
 )
 
 // backend says where sessions are kept.
@@ -35,46 +30,15 @@ type backend struct {
 
 // keptIn is how the shop's pages call what an address begins with.
 var keptIn = map[string]string{
-	"memory": "the server's memory", "cookie": "an encrypted cookie", "disk": "files on the server", "leveldb": "LevelDB", "pebble": "Pebble",
+	"memory": "the server's memory", "cookie": "an encrypted cookie", "disk": "files on the server", "leveldb": "LevelDB", "pebble": "Pebble", "bbolt": "a bbolt file",
 	"sqlite": "SQLite", "redis": "Redis", "rediss": "Redis", "redis-cluster": "a Redis Cluster", "redis-sentinel": "Redis with Sentinel",
 	"postgres": "PostgreSQL", "postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB", "cassandra": "Cassandra",
 }
 
-const storeUsage = "`where` sessions are kept: memory, cookie, disk:DIR, leveldb:DIR, pebble:DIR, sqlite:FILE, or the URL of a server: redis://, redis-cluster://, redis-sentinel://, postgres://, mysql://, cassandra://"
+const storeUsage = "`where` sessions are kept: memory, cookie, disk:DIR, leveldb:DIR, pebble:DIR, bbolt:FILE, sqlite:FILE, or the URL of a server: redis://, redis-cluster://, redis-sentinel://, postgres://, mysql://, cassandra://"
 
-// openers make the stores that live in a file or folder. Each gives the store and what closes it.
-var openers = map[string]func(path string) (store.Store, func() error, error){
-	"disk": func(path string) (store.Store, func() error, error) {
-		return closing(diskstore.Open(path, nil))
-	},
-	"leveldb": func(path string) (store.Store, func() error, error) {
-		return closing(leveldbstore.Open(path, nil))
-	},
-	"pebble": func(path string) (store.Store, func() error, error) {
-		return closing(pebblestore.Open(path, nil))
-	},
-	"sqlite": func(path string) (store.Store, func() error, error) {
-		st, err := sqlitestore.Open(path, nil)
-		if err != nil {
-			return nil, nil, err
-		}
-		return st, st.Close, st.Migrate(context.Background())
-	},
-}
-
-// closing returns a store and what closes it.
-func closing[S interface {
-	store.Store
-	Close() error
-}](st S, err error) (store.Store, func() error, error) {
-	if err != nil {
-		return nil, nil, err
-	}
-	return st, st.Close, nil
-}
-
-// openBackend opens what the flag --store names; keys for sessions on a server are in the folder data. The
-// caller closes it.
+// openBackend opens what the flag --store names; keys for sessions on a server are in the folder
+// data. The caller closes it.
 func openBackend(ctx context.Context, where, data string) (backend, error) {
 	none := func() error { return nil }
 	switch where {
@@ -85,21 +49,20 @@ func openBackend(ctx context.Context, where, data string) (backend, error) {
 	}
 	kind, path, _ := strings.Cut(where, ":")
 	b, keys := backend{name: where, kept: keptIn[kind]}, ""
-	var open func() (store.Store, func() error, error)
-	if connect := servers[kind]; connect != nil && strings.HasPrefix(path, "//") {
-		a, err := parseAddress(where)
+	open := openers[kind]
+	switch server := strings.HasPrefix(path, "//"); {
+	case open == nil || path == "" || server == files[kind]:
+		return backend{}, fmt.Errorf("--store %q: it is memory, cookie, disk:DIR, leveldb:DIR, pebble:DIR, bbolt:FILE, sqlite:FILE, or a URL that begins with one of %s",
+			kind, strings.Join(servers(), ", "))
+	case server:
+		a, err := address.Parse(where)
 		if err != nil {
-			return backend{}, fmt.Errorf("--store: %w", err)
+			return backend{}, fmt.Errorf("--store %s: %w", kind, err)
 		}
-		b.name, keys = a.shown(), filepath.Join(data, "keys")
-		open = func() (store.Store, func() error, error) { return connect(ctx, a) }
-	} else if file := openers[kind]; file != nil && path != "" {
+		b.name, keys, path = a.Redacted(), filepath.Join(data, "keys"), where
+	default:
 		path = filepath.Clean(path)
 		keys = path + ".keys"
-		open = func() (store.Store, func() error, error) { return file(path) }
-	} else {
-		return backend{}, fmt.Errorf("--store %q: it is memory, cookie, disk:DIR, leveldb:DIR, pebble:DIR, sqlite:FILE, or a URL that begins with one of %s",
-			kind, strings.Join(slices.Sorted(maps.Keys(servers)), ", "))
 	}
 	if err := os.MkdirAll(filepath.Dir(keys), 0o700); err != nil {
 		return backend{}, err
@@ -108,12 +71,14 @@ func openBackend(ctx context.Context, where, data string) (backend, error) {
 	if b.keys, err = openKeys(keys); err != nil {
 		return backend{}, err
 	}
-	if b.store, b.close, err = open(); err != nil {
-		if b.close != nil {
-			err = errors.Join(err, b.close())
-		}
+	st, err := open(path)
+	if err != nil {
 		return backend{}, fmt.Errorf("--store %s: %w", b.name, err)
 	}
+	if err := ready(ctx, st); err != nil {
+		return backend{}, fmt.Errorf("--store %s: %w", b.name, errors.Join(err, st.Close()))
+	}
+	b.store, b.close = st, st.Close
 	return b, nil
 }
 

@@ -27,15 +27,16 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestPair puts two processes of the shop behind one port, whose requests go to one and the other in turn, and does there in a
-// browser what a visitor does. Nothing may differ from a shop that is one process.
+// TestPair puts two processes of the shop behind one port, whose requests go to one and the other
+// in turn, and does there in a browser what a visitor does. Nothing may differ from a shop that is
+// one process.
 func TestPair(t *testing.T) {
 	browser := chromium(t)
 	for _, name := range []string{"disk", "sqlite", "SOJOURN_REDIS_CLUSTER", "SOJOURN_POSTGRES", "SOJOURN_MYSQL", "SOJOURN_MARIADB", "SOJOURN_CASSANDRA"} {
 		t.Run(name, func(t *testing.T) {
 			data := t.TempDir()
 			where := name + ":" + filepath.Join(data, "sessions")
-			if openers[name] == nil {
+			if !files[name] {
 				where = server(t, name)
 			}
 			base := servePair(t, where, data)

@@ -308,14 +308,14 @@ func TestInWords(t *testing.T) {
 
 // Each store has a name for visitors.
 func TestKept(t *testing.T) {
-	for _, kinds := range [][]string{slices.Collect(maps.Keys(openers)), slices.Collect(maps.Keys(servers)), {"memory", "cookie"}} {
+	for _, kinds := range [][]string{slices.Collect(maps.Keys(openers)), {"memory", "cookie"}} {
 		for _, kind := range kinds {
 			if keptIn[kind] == "" {
 				t.Errorf("the pages cannot say where %s keeps sessions", kind)
 			}
 		}
 	}
-	for kind := range openers {
+	for kind := range files {
 		b, err := openBackend(t.Context(), kind+":"+filepath.Join(t.TempDir(), "sessions"), t.TempDir())
 		if err != nil {
 			t.Fatal(err)

@@ -34,23 +34,63 @@ func (j *Jar) Chunks(h http.Header) (n int) {
 // most chunks. ok is false for every spelling but SetChunks's. That the parts belong together is
 // for the text's own authentication to find out.
 func (j *Jar) Join(h http.Header, first string, most int) (text string, ok bool) {
-	count, text, chunked := strings.Cut(first, ".")
-	if !chunked {
-		return first, len(first) <= j.Room()
+	n, text, ok := j.chunked(first, most)
+	for i := 1; ok && i < n; i++ {
+		var values [Max]string
+		ok = Values(h, j.ChunkName(i), &values) == 1
+		text, ok = j.append(text, values[0], i, ok)
 	}
-	n, err := strconv.Atoi(count)
-	if err != nil || n < 2 || n > most || count != strconv.Itoa(n) {
-		return "", false
+	return text, ok
+}
+
+// JoinAll returns what Join may have to choose from where several cookies came of a chunk's name,
+// such as of two domains: all texts that chunks make whose first part is first. They are maxTexts
+// at most, or none.
+func (j *Jar) JoinAll(h http.Header, first string, most int) []string {
+	n, text, ok := j.chunked(first, most)
+	if !ok {
+		return nil
 	}
+	texts := []string{text}
 	for i := 1; i < n; i++ {
 		var values [Max]string
-		// All are full but the last, so that there is one way to spell a text.
-		if len(text) != i*j.Room() || Values(h, j.ChunkName(i), &values) != 1 || values[0] == "" || len(values[0]) > j.Room() {
-			return "", false
+		k := Values(h, j.ChunkName(i), &values)
+		if k > Max || k*len(texts) > maxTexts {
+			return nil
 		}
-		text += values[0]
+		var longer []string
+		for _, text := range texts {
+			for _, v := range values[:k] {
+				if text, ok := j.append(text, v, i, true); ok {
+					longer = append(longer, text)
+				}
+			}
+		}
+		texts = longer
 	}
-	return text, true
+	return texts
+}
+
+// maxTexts bounds how often the parts of two cookies of four chunks are tried.
+const maxTexts = 16
+
+// chunked reads the value of the cookie itself: how many chunks there are, and the first.
+func (j *Jar) chunked(value string, most int) (n int, first string, ok bool) {
+	count, first, more := strings.Cut(value, ".")
+	if !more {
+		return 1, value, len(value) <= j.Room()
+	}
+	n, err := strconv.Atoi(count)
+	return n, first, err == nil && n >= 2 && n <= most && count == strconv.Itoa(n)
+}
+
+// append puts chunk i behind those before it. All are full but the last, so that there is one way
+// to spell a text.
+func (j *Jar) append(text, chunk string, i int, ok bool) (string, bool) {
+	if !ok || len(text) != i*j.Room() || chunk == "" || len(chunk) > j.Room() {
+		return "", false
+	}
+	return text + chunk, true
 }
 
 // SetChunks sends text in as few cookies as hold it and returns their number, or 0 and sends

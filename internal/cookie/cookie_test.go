@@ -151,3 +151,78 @@ func FuzzValues(f *testing.F) {
 		}
 	})
 }
+
+// A line for a cookie of the name at another place stays, whoever wrote it.
+func TestSetKeepsOtherPlaces(t *testing.T) {
+	c := example
+	c.Name, c.Domain, c.Path = "s", ".Example.com", "/app"
+	j := New(&c)
+	for line, stays := range map[string]bool{
+		"s=1; Domain=example.com; Path=/app":              false,
+		"s=1;domain = .EXAMPLE.com ;PATH=/app; Secure":    false,
+		"s=1; Path=/x; Path=/app; Domain=example.com":     false, // the last counts
+		"s=1; Domain=example.com":                         false, // at the request's own path
+		"s=1; Domain=example.com; Path=app":               false,
+		"s=1; Path=/app":                                  true,
+		"s=1; Domain=sub.example.com; Path=/app":          true,
+		"s=1; Domain=example.com; Path=/":                 true,
+		"s=1; Domain=example.com; Path=/app; Partitioned": true,
+		"s":                                   true,
+		"s2=1; Domain=example.com; Path=/app": true,
+		"":                                    true,
+	} {
+		h := http.Header{"Set-Cookie": {line}}
+		j.Set(h, true, "s", "new", 0)
+		if got := len(h["Set-Cookie"]) == 2; got != stays {
+			t.Errorf("%q: stays %v, want %v", line, got, stays)
+		}
+	}
+	o := New(&http.Cookie{Name: "s", Domain: "EXAMPLE.com", Path: "/app", Secure: true})
+	if !j.Same(&o) {
+		t.Error("attributes besides name, domain, path and partition tell cookies apart")
+	}
+}
+
+// Of several cookies of a chunk's name each is tried, within bounds.
+func TestJoinAll(t *testing.T) {
+	j := New(&example)
+	text := func(c string, n int) string { return strings.Repeat(c, n*j.Room()-5) }
+	h := http.Header{}
+	add := func(text string) (first string) {
+		sent := http.Header{}
+		j.SetChunks(sent, true, text, Max, 0)
+		h["Cookie"] = append(h["Cookie"], send(sent)["Cookie"]...)
+		var values [Max]string
+		Values(send(sent), j.Name, &values)
+		return values[0]
+	}
+	tries := func(first, want string) (found bool, n int) {
+		all := j.JoinAll(h, first, Max)
+		return slices.Contains(all, want), len(all)
+	}
+	a := add(text("a", 3))
+	if ok, n := tries(a, text("a", 3)); !ok || n != 1 {
+		t.Errorf("one of each: %v among %d", ok, n)
+	}
+	b := add(text("b", 4))
+	for first, want := range map[string]string{a: text("a", 3), b: text("b", 4)} {
+		if _, ok := j.Join(h, first, Max); ok {
+			t.Error("Join chooses among chunks")
+		}
+		if ok, n := tries(first, want); !ok || n > maxTexts {
+			t.Errorf("two of each: %v among %d", ok, n)
+		}
+	}
+	if ok, n := tries("short", "short"); !ok || n != 1 {
+		t.Errorf("one that is not cut: %v among %d", ok, n)
+	}
+	add(text("c", 4))
+	if _, n := tries(b, ""); n != 0 {
+		t.Errorf("three of each: %d tries", n)
+	}
+	for _, wrong := range []string{"5." + a[2:], "1." + a[2:], "02." + a[2:], "x." + a[2:]} {
+		if _, n := tries(wrong, ""); n != 0 {
+			t.Errorf("%.3q: %d tries", wrong, n)
+		}
+	}
+}

@@ -21,17 +21,63 @@ type Jar struct {
 	Name  string
 	attrs string // "; Path=/; HttpOnly; Secure; SameSite=Lax"
 	plain bool   // attrs lack Secure
+	place place
+}
+
+// A place is what tells a cookie from others of its name (RFC 6265bis section 5.7).
+type place struct {
+	domain, path string // "" is this host alone
+	partitioned  bool
+}
+
+func newPlace(domain, path string, partitioned bool) place {
+	return place{strings.ToLower(strings.TrimPrefix(domain, ".")), path, partitioned}
 }
 
 // New makes a jar of cookies with the name and attributes of c, which is valid and says nothing of
 // its age.
 func New(c *http.Cookie) Jar {
 	_, attrs, _ := strings.Cut(c.String(), ";")
-	return Jar{Name: c.Name, attrs: ";" + attrs, plain: !c.Secure}
+	return Jar{c.Name, ";" + attrs, !c.Secure, newPlace(c.Domain, c.Path, c.Partitioned)}
 }
 
-// Set puts the cookie into h in place of any other of its name. life 0 lasts until the browser
-// closes; below 0 the cookie is removed. https says that the response travels over TLS.
+// Same reports whether two jars write the same cookie.
+func (j *Jar) Same(o *Jar) bool { return j.Name == o.Name && j.place == o.place }
+
+// Sets reports whether a Set-Cookie line is of the jar's cookie, or of one whose name goes on after
+// a dot, such as its chunks.
+func (j *Jar) Sets(line string) bool {
+	name, _, _ := strings.Cut(line, "=")
+	return (name == j.Name || strings.HasPrefix(name, j.Name+".")) && j.sets(line, name)
+}
+
+// sets reports whether a Set-Cookie line is of the jar's cookie of this name. One without a path is
+// taken for it: which path a browser finds for it depends on the request.
+func (j *Jar) sets(line, name string) bool {
+	n, rest, _ := strings.Cut(line, "=")
+	if n != name {
+		return false
+	}
+	of := place{path: j.place.path}
+	_, attrs, _ := strings.Cut(rest, ";")
+	for attr := range strings.SplitSeq(attrs, ";") {
+		key, value, _ := strings.Cut(attr, "=")
+		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
+		switch {
+		case strings.EqualFold(key, "Domain"):
+			of.domain = value
+		case strings.EqualFold(key, "Path") && strings.HasPrefix(value, "/"):
+			of.path = value
+		case strings.EqualFold(key, "Partitioned"):
+			of.partitioned = true
+		}
+	}
+	return newPlace(of.domain, of.path, of.partitioned) == j.place
+}
+
+// Set puts the cookie into h in place of any other line for it. A line for a cookie of this name at
+// another place stays. life 0 lasts until the browser closes; below 0 the cookie is removed. https
+// says that the response travels over TLS.
 func (j *Jar) Set(h http.Header, https bool, name, value string, life time.Duration) {
 	line := name + "=" + value + j.attrs
 	switch {
@@ -47,7 +93,7 @@ func (j *Jar) Set(h http.Header, https bool, name, value string, life time.Durat
 	lines := h["Set-Cookie"]
 	kept := lines[:0:0]
 	for _, l := range lines {
-		if n, _, _ := strings.Cut(l, "="); n != name {
+		if !j.sets(l, name) {
 			kept = append(kept, l)
 		}
 	}

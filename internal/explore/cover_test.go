@@ -86,7 +86,7 @@ func (cov coverage) close(w *world, add func(*run)) {
 }
 
 // fixed is how many schedules make test explores.
-const fixed = 100_000
+const fixed = 130_000
 
 // exploreFixed is the explorer's part of make test.
 func exploreFixed(t *testing.T) {

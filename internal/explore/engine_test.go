@@ -342,6 +342,7 @@ func (e *engine) restore(s *snapshot) {
 	clear(e.records)
 	for _, rec := range s.records {
 		rec.Created, rec.Seen = rec.Created.Add(passed), rec.Seen.Add(passed)
+		rec.Meta = later(rec.Meta, passed)
 		e.records[rec.Key] = &rec
 	}
 	clear(e.revoked)

@@ -112,6 +112,24 @@ func cameBack(rec *store.Record) (at time.Time, ok bool) {
 	return rec.Created, metaField(rec, 1) == nil
 }
 
+// later gives a meta as old as it was before time passed: of its times one is no age (type 11).
+func later(meta []byte, passed time.Duration) []byte {
+	if len(meta) == 0 {
+		return meta
+	}
+	out := []byte{meta[0]}
+	for b := meta[1:]; len(b) > 0; {
+		t := b[0]
+		var v []byte
+		if v, b = cutField(b[1:]); t == 11 {
+			ns, _ := binary.Uvarint(v)
+			v = binary.AppendUvarint(nil, ns+uint64(passed))
+		}
+		out = append(binary.AppendUvarint(append(out, t), uint64(len(v))), v...)
+	}
+	return out
+}
+
 // metaField gives the value of a record's meta of that type; nil for none.
 func metaField(rec *store.Record, typ byte) (v []byte) {
 	if len(rec.Meta) == 0 {

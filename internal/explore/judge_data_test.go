@@ -156,12 +156,17 @@ func (r *run) judgeRefused(e *edit) {
 		if ch.call.q != e.q || ch.at > e.at || ch.after == nil || !valuesOf(ch.after).hold(e.id) {
 			continue
 		}
-		if rec := r.record(ch.key, e.at); rec == nil && r.endedBy(ch.key) == e.q || e.q.triedToEnd(word{key: ch.key, at: ch.at}, e.at) {
+		if rec := r.record(ch.key, e.at); rec == nil && (r.endedBy(ch.key) == e.q || e.q.erased(ch.key)) || e.q.triedToEnd(word{key: ch.key, at: ch.at}, e.at) {
 			continue // undone by the request itself, or it has tried to
 		}
 		r.find("L7", e.q, e.at, "%s (%s) was refused as not written, and was written to %s", e.name, e.id, r.name(ch.key))
 		return
 	}
+}
+
+// erased reports whether q has deleted the record at key, or what was left of it.
+func (q *request) erased(key store.Key) bool {
+	return slices.ContainsFunc(q.calls, func(c *call) bool { return c.method == remove && c.key == key && c.said == nil })
 }
 
 // endedBy gives the request that ended the record at key last; nil for none.

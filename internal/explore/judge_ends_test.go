@@ -107,10 +107,11 @@ func (q *request) heldBy(d *deed) (word, bool) {
 	return word{}, false
 }
 
-// marked gives the session of which q met a mark, before the end of d.
+// marked gives the session of which q met a mark to which its token leads, before the end of d.
 func (q *request) marked(d *deed) (h store.Handle, ok bool) {
+	t := openToken(q.run.ring, q.run.scene.sealed, q.cookies)
 	for _, c := range q.calls {
-		if c.at < d.end && c.method == get && c.said == nil && len(tailOf(c.rec)) == 1 {
+		if c.at < d.end && c.method == get && c.said == nil && len(tailOf(c.rec)) == 1 && q.run.reach(t, c.at) != nil {
 			h, ok = c.rec.Handle, true
 		}
 	}
@@ -236,7 +237,7 @@ func (r *run) judgeClient() {
 // judgeStays applies L7 to the browser: a user who signs in again keeps the session, and so its values.
 func (r *run) judgeStays() {
 	before, now := r.follow(openToken(r.ring, r.scene.sealed, r.jars[len(r.jars)-1]), 0), r.follow(openToken(r.ring, r.scene.sealed, r.jar), r.end()-1)
-	if before == nil || now == nil || before.User == "" || before.Handle == now.Handle {
+	if before == nil || now == nil || before.User == "" || before.User != now.User || before.Handle == now.Handle {
 		return
 	}
 	for _, q := range r.reqs {
@@ -324,10 +325,13 @@ func (r *run) endedOnPurpose() bool {
 	return faults > 1 || others && logins > 0
 }
 
-// blind reports whether q has sent the token of its own renewal though the last look at it failed: what
-// others have done to the session meanwhile it cannot know.
+// blind reports whether q has sent a token that it has made itself, or a sealed session, though the last look at
+// it failed: what others have done to the session meanwhile it cannot know.
 func (q *request) blind() bool {
-	if q.head == nil || q.head.token == nil || len(q.calls) == 0 || !q.did(toRenew, q.head.at) {
+	if q.head == nil || q.head.token == nil || len(q.calls) == 0 {
+		return false
+	}
+	if w, ok := last(q.words(q.head.at), func(w word) bool { return w.key == q.head.token.key }); !q.run.scene.sealed && !(ok && w.own) {
 		return false
 	}
 	last := q.calls[len(q.calls)-1]

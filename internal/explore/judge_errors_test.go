@@ -88,6 +88,8 @@ func (r *run) unjustEnd(q *request, f failure) (law, why string) {
 		}
 	}
 	switch {
+	case q.slow && r.timeAt(f.at).Sub(r.timeAt(q.sentAt)) > longest:
+		return "", ""
 	case len(held) > 0 && q.slow:
 		return "L8", "the session lived when the request came, and nobody ended it"
 	case len(held) > 0:

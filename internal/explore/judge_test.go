@@ -196,6 +196,14 @@ const maxTails = 16
 
 // follow gives the session's record to which a token leads at a tick; nil for none.
 func (r *run) follow(t *token, tick int) *store.Record {
+	if rec := r.reach(t, tick); session(rec) {
+		return rec
+	}
+	return nil
+}
+
+// reach gives the record to which a token leads, a session's or a mark; nil for none.
+func (r *run) reach(t *token, tick int) *store.Record {
 	now := r.timeAt(tick)
 	if t == nil {
 		return nil
@@ -213,11 +221,8 @@ func (r *run) follow(t *token, tick int) *store.Record {
 			return nil
 		}
 		tail := tailOf(rec)
-		if tail == nil {
-			return rec
-		}
 		if len(tail) != 32 {
-			return nil
+			return rec
 		}
 		last, t = rec, t.successor(tail)
 	}

@@ -132,9 +132,18 @@ func (q *request) marksNot(tick int) bool {
 	})
 }
 
-// spent reports whether q came with a token that did not lead on any more.
+// spent reports whether q came with a token that did not lead on any more, or did not when q first met a session.
 func (q *request) spent() bool {
-	return q.run.follow(openToken(q.run.ring, q.run.scene.sealed, q.cookies), q.sentAt) == nil
+	t := openToken(q.run.ring, q.run.scene.sealed, q.cookies)
+	if q.run.follow(t, q.sentAt) == nil {
+		return true
+	}
+	for _, c := range q.calls {
+		if c.method == get && c.said == nil && session(c.rec) {
+			return q.run.follow(t, c.at) == nil
+		}
+	}
+	return false
 }
 
 // renewedOn reports whether the act has written a renewal, whose answer was lost and which another one has

@@ -28,7 +28,7 @@ var reproduced = []mutant{
 	}},
 	{"sealed: a late change is committed to nothing", "sealed/signed-in/late-commit+read", 0, "L9", []patch{
 		{"commit.go", "\t\tif s.m.sealed != nil { // the data travel with the token", "\t\tif !mutated && s.m.sealed != nil { // the data travel with the token"},
-		{"header.go", "\t\tif s.standing.binds() {\n\t\t\treturn ErrNoToken", "\t\tif !mutated && s.standing.binds() {\n\t\t\treturn ErrNoToken"},
+		{"header.go", "\t\tif s.standing.binds() && !s.told() {", "\t\tif !mutated && s.standing.binds() && !s.told() {"},
 	}},
 	{"sealed: a late sign-out ends nothing", "sealed/visitor/late-logout+read", 0, "L9", []patch{
 		{"ends.go", "\t\tif s.stage > stageTold && s.m.sealed != nil &&", "\t\tif !mutated && s.stage > stageTold && s.m.sealed != nil &&"},

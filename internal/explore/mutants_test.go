@@ -27,18 +27,35 @@ type patch struct {
 	old, new string // old occurs once in the file
 }
 
-// Each mutant breaks its law in its scene, where the product breaks none.
+// Each mutant breaks its law in its scene, where the product breaks none, or fails its test.
 func TestMutants(t *testing.T) {
-	binary := buildMutants(t, slices.Concat(reproduced, mistakes))
-	for i, m := range slices.Concat(reproduced, mistakes) {
+	found := slices.Concat(reproduced, mistakes)
+	all := slices.Clone(found)
+	for _, u := range unseen {
+		all = append(all, mutant{name: u.name, patches: u.patches})
+	}
+	overlay := mutantSource(t, all)
+	explorer, core := buildMutants(t, overlay, "./internal/explore"), buildMutants(t, overlay, ".")
+	for i, m := range found {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
-			if out, err := m.explore(t, binary, 0); err != nil {
+			if out, err := m.explore(t, explorer, 0); err != nil {
 				t.Errorf("%s breaks a law without the defect: %v\n%s", m.scene, err, out)
 			}
-			out, err := m.explore(t, binary, i+1)
+			out, err := m.explore(t, explorer, i+1)
 			if err == nil || !strings.Contains(out, " breaks "+m.law+": ") {
 				t.Errorf("not found: no finding names %s in %s\n%s", m.law, m.scene, out)
+			}
+		})
+	}
+	for i, u := range unseen {
+		t.Run(u.name, func(t *testing.T) {
+			t.Parallel()
+			if out, err := u.test(t, core, 0); err != nil {
+				t.Errorf("%s fails without the defect: %v\n%s", u.by, err, out)
+			}
+			if out, err := u.test(t, core, len(found)+i+1); err == nil || !strings.Contains(out, "--- FAIL: "+u.by) && !(u.hangs && strings.Contains(out, "panic: test timed out")) {
+				t.Errorf("not found: %s passes\n%s", u.by, out)
 			}
 		})
 	}
@@ -49,19 +66,31 @@ const mutationVar = "SOJOURN_MUTATION"
 
 // explore explores the scene with the defect of that number and gives what that prints.
 func (m mutant) explore(t *testing.T, binary string, number int) (string, error) {
-	run := exec.CommandContext(t.Context(), binary, "-test.run=^TestExplore$", "-test.v", "-explore.scene="+m.scene, fmt.Sprintf("-explore.faults=%d", m.faults))
+	return mutated(t, number, ".", binary, "-test.run=^TestExplore$", "-test.v", "-explore.scene="+m.scene, fmt.Sprintf("-explore.faults=%d", m.faults))
+}
+
+// mutated runs a binary with the defect of that number; 0 is none.
+func mutated(t *testing.T, number int, dir, binary string, args ...string) (string, error) {
+	run := exec.CommandContext(t.Context(), binary, args...)
+	run.Dir = dir
 	run.Env = append(os.Environ(), fmt.Sprintf("%s=%d", mutationVar, number))
 	out, err := run.CombinedOutput()
 	return string(out), err
 }
 
-// buildMutants builds this test with the patches of all mutants laid over the source; see go help build.
-func buildMutants(t *testing.T, mutants []mutant) (binary string) {
+// top gives the root of the repository.
+func top(t *testing.T) string {
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
+	return root
+}
+
+// mutantSource lays the patches of all mutants over the source and gives the file that says so; see go help
+// build.
+func mutantSource(t *testing.T, mutants []mutant) (overlay string) {
+	root, dir := top(t), t.TempDir()
 	over := map[string]string{}
 	add := func(file, text string) {
 		name := filepath.Join(dir, fmt.Sprintf("%d.go", len(over)))
@@ -78,12 +107,18 @@ func buildMutants(t *testing.T, mutants []mutant) (binary string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	overlay, binary := filepath.Join(dir, "overlay.json"), filepath.Join(dir, "mutants.test")
+	overlay = filepath.Join(dir, "overlay.json")
 	if err := os.WriteFile(overlay, list, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-overlay", overlay, "-o", binary, "./internal/explore")
-	build.Dir = root
+	return overlay
+}
+
+// buildMutants builds the test of a package of this module with all mutants in it.
+func buildMutants(t *testing.T, overlay, dir string) (binary string) {
+	binary = filepath.Join(t.TempDir(), "mutants.test")
+	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-overlay", overlay, "-o", binary, dir)
+	build.Dir = top(t)
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("the mutants do not build: %v\n%s", err, out)
 	}

@@ -117,6 +117,7 @@ type noCache struct{ *sojourn.KeyRing }
 const (
 	idle       = 30 * time.Minute
 	renewAfter = 10 * time.Minute
+	longest    = 15 * time.Minute
 )
 
 func newWorld(s *scene) *world {
@@ -134,7 +135,7 @@ func newWorld(s *scene) *world {
 }
 
 func (w *world) manager(keys sojourn.Sealer) *sojourn.Manager {
-	o := &sojourn.Options{Keys: keys, Idle: idle, RenewAfter: renewAfter, Observe: observe, OnError: onError,
+	o := &sojourn.Options{Keys: keys, Idle: idle, RenewAfter: renewAfter, LongestRequest: longest, Observe: observe, OnError: onError,
 		InsecureCrossSite: map[string]sojourn.CrossSite{"POST " + returnURL.Path: sojourn.CrossSiteRead}}
 	var m *sojourn.Manager
 	var err error

@@ -42,7 +42,7 @@ func readFile(path string) ([]byte, error) {
 	if info, err := os.Stat(path); err != nil {
 		return nil, err
 	} else if !info.Mode().IsRegular() {
-		return nil, refuse("key file %s is no file", path)
+		return nil, refuse("key file %s is not a regular file", path)
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -55,7 +55,7 @@ func readFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, refuse("key file %s is no file", path)
+		return nil, refuse("key file %s is not a regular file", path)
 	}
 	if err := checkEntry(path, info); err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -19,21 +20,26 @@ import (
 // workers is how many work at a time.
 const workers = 6
 
-// Open opens a database in a directory and a store in it. close closes the database.
-type Open func(dir string) (s store.Store, close func() error, err error)
+// Open opens a database in a directory and a store of that setting in it. close closes the
+// database.
+type Open func(dir string, d store.Durability) (s store.Store, close func() error, err error)
 
-// Main is for a package's TestMain: it runs the tests, or, in a process that
-// [Kill] or [Second] started, what that process is there for.
+// Main is for a package's TestMain: it runs the tests, or, in a process that [Kill] or [Second]
+// started, what that process is there for.
 func Main(m *testing.M, open Open) {
-	if len(os.Args) == 3 && os.Args[1] == argWork {
-		if err := child(open, os.Args[2]); err != nil {
+	if len(os.Args) == 4 && os.Args[1] == argWork {
+		d, err := strconv.Atoi(os.Args[3])
+		if err == nil {
+			err = child(open, os.Args[2], store.Durability(d))
+		}
+		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(3)
 		}
 		os.Exit(0)
 	}
 	if len(os.Args) == 3 && os.Args[1] == argOpen {
-		_, close, err := open(os.Args[2])
+		_, close, err := open(os.Args[2], store.Durable)
 		if err == nil {
 			err = close()
 		}
@@ -59,18 +65,18 @@ func Second(t *testing.T, dir string) string {
 }
 
 // child works until it is killed. Its sessions come in, what it does goes out.
-func child(open Open, dir string) error {
+func child(open Open, dir string, d store.Durability) error {
 	var lives [][]session
 	if err := gob.NewDecoder(os.Stdin).Decode(&lives); err != nil {
 		return err
 	}
-	s, _, err := open(dir)
+	s, _, err := open(dir, d)
 	if err != nil {
 		return err
 	}
 	var mu sync.Mutex
 	out := gob.NewEncoder(os.Stdout)
-	return work(context.Background(), s, lives, func(st step) {
+	return work(context.Background(), s, d, lives, func(st step) {
 		mu.Lock()
 		defer mu.Unlock()
 		if err := out.Encode(st); err != nil {
@@ -80,17 +86,17 @@ func child(open Open, dir string) error {
 	})
 }
 
-// Kill kills a process at work with SIGKILL, rounds times, each after another
-// time, and holds what it left against the law. TestMain must call [Main].
-func Kill(t *testing.T, rounds int, open Open) {
+// Kill kills a process at work with SIGKILL, rounds times, each after another time, and holds what
+// it left against the law: in a store of that setting. TestMain must call [Main].
+func Kill(t *testing.T, rounds int, d store.Durability, open Open) {
 	t.Helper()
 	dir := t.TempDir()
 	l := newLaw(workers)
 	for round := range rounds {
-		if err := l.kill(dir, time.Duration(below(40_000))*time.Microsecond); err != nil {
+		if err := l.kill(dir, d, time.Duration(below(40_000))*time.Microsecond); err != nil {
 			t.Fatalf("round %d: %v", round, err)
 		}
-		s, close, err := open(dir)
+		s, close, err := open(dir, d)
 		if err != nil {
 			t.Fatalf("round %d: opening after the crash: %v", round, err)
 		}
@@ -107,10 +113,10 @@ func Kill(t *testing.T, rounds int, open Open) {
 	}
 }
 
-// kill starts a process and kills it after a while. That begins with its first step or,
-// one time in ten, with its start: opening is to be hit, too.
-func (l *law) kill(dir string, after time.Duration) error {
-	cmd := exec.Command(os.Args[0], argWork, dir)
+// kill starts a process and kills it after a while. That begins with its first step or, one time in
+// ten, with its start: opening is to be hit, too.
+func (l *law) kill(dir string, d store.Durability, after time.Duration) error {
+	cmd := exec.Command(os.Args[0], argWork, dir, strconv.Itoa(int(d)))
 	var in, complaint bytes.Buffer
 	if err := gob.NewEncoder(&in).Encode(l.lives()); err != nil {
 		return err
@@ -154,20 +160,20 @@ func (l *law) kill(dir string, after time.Duration) error {
 
 // Machine is a computer whose power can be cut, with one database.
 type Machine interface {
-	// Start opens the database on what the disk holds.
-	Start() (store.Store, error)
-	// Cut decides, while the store is at work, what the disk will hold at the next
-	// Start: all that was synced, and any part of what was not.
+	// Start opens the database on what the disk holds, and a store of that setting.
+	Start(d store.Durability) (store.Store, error)
+	// Cut decides, while the store is at work, what the disk will hold at the next Start: all that
+	// was synced, and any part of what was not.
 	Cut()
 	// Stop closes the database that was opened last.
 	Stop() error
 }
 
-// PowerCut cuts the power of a machine at work, rounds times, each after another
-// time, and holds what is left against the law.
-func PowerCut(t *testing.T, rounds int, m Machine) {
+// PowerCut cuts the power of a machine at work, rounds times, each after another time, and holds
+// what is left against the law.
+func PowerCut(t *testing.T, rounds int, d store.Durability, m Machine) {
 	t.Helper()
-	steps, err := powerCut(t.Context(), rounds, m)
+	steps, err := powerCut(t.Context(), rounds, d, m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,15 +183,15 @@ func PowerCut(t *testing.T, rounds int, m Machine) {
 	}
 }
 
-func powerCut(ctx context.Context, rounds int, m Machine) (steps int, err error) {
+func powerCut(ctx context.Context, rounds int, d store.Durability, m Machine) (steps int, err error) {
 	l := newLaw(workers)
 	for round := range rounds + 1 {
-		s, err := m.Start()
+		s, err := m.Start(d)
 		if err == nil {
 			err = l.check(ctx, s)
 		}
 		if err == nil && round < rounds {
-			err = l.cut(ctx, s, m)
+			err = l.cut(ctx, s, d, m)
 		}
 		if err := errors.Join(err, m.Stop()); err != nil {
 			return l.total, fmt.Errorf("round %d: %w", round, err)
@@ -194,11 +200,11 @@ func powerCut(ctx context.Context, rounds int, m Machine) (steps int, err error)
 	return l.total, nil
 }
 
-func (l *law) cut(ctx context.Context, s store.Store, m Machine) error {
+func (l *law) cut(ctx context.Context, s store.Store, d store.Durability, m Machine) error {
 	ctx, stop := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	lives := l.lives()
-	go func() { done <- work(ctx, s, lives, l.note) }()
+	go func() { done <- work(ctx, s, d, lives, l.note) }()
 	time.Sleep(time.Duration(below(20_000)) * time.Microsecond)
 	l.before()
 	m.Cut()

@@ -10,9 +10,9 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// Flip changes one byte of one file at a time, of those that match pattern, and opens the database again. Opening
-// may fail. If it does not, each session must be read as it was or not at all, never changed or
-// empty, and nothing may panic. It logs how the errors were told.
+// Flip changes one byte of one file at a time, of those that match pattern, and opens the database
+// again. Opening may fail. If it does not, each session must be read as it was or not at all, never
+// changed or empty, and nothing may panic. It logs how the errors were told.
 func Flip(t *testing.T, rounds int, pattern string, open Open) {
 	t.Helper()
 	dir := t.TempDir()
@@ -67,7 +67,7 @@ func Flip(t *testing.T, rounds int, pattern string, open Open) {
 
 // opened runs f on a database that was opened, and gives the error of opening or closing.
 func opened(open Open, dir string, f func(store.Store)) error {
-	s, close, err := open(dir)
+	s, close, err := open(dir, store.Durable)
 	if err != nil {
 		return err
 	}

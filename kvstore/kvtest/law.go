@@ -23,11 +23,12 @@ type session struct {
 	Size    int
 }
 
-// step is one thing that a worker does: noted when it begins, and without
-// content once more when it was acknowledged.
+// step is one thing that a worker does: noted when it begins, and without content once more when it
+// was acknowledged.
 type step struct {
 	Worker int
 	Done   bool
+	Loose  bool // a power cut may undo it, and what was loose before, until one is done that is not
 	Ends   []store.Key
 	Puts   []session
 }
@@ -44,12 +45,13 @@ func (s state) apply(st step) {
 	}
 }
 
-// history is what a worker went through since the last crash. A crash leaves a state
-// of which at least low steps and at most high steps had been taken.
+// history is what a worker went through since the last crash. A crash leaves a state of which at
+// least low steps and at most high steps had been taken.
 type history struct {
 	base      state
 	steps     []step
 	done      int
+	sure      int // of the steps that are done, the last that was not loose
 	low, high int
 }
 
@@ -74,7 +76,9 @@ func (l *law) note(st step) {
 	defer l.mu.Unlock()
 	h := &l.workers[st.Worker]
 	if st.Done {
-		h.done++
+		if h.done++; !h.steps[h.done-1].Loose {
+			h.sure = h.done
+		}
 		l.total++
 		return
 	}
@@ -84,13 +88,13 @@ func (l *law) note(st step) {
 	}
 }
 
-// before says that the crash comes after all that was acknowledged by now, and after that it comes before
-// anything that has not begun.
+// before says that the crash comes after all that was acknowledged by now, and after that it comes
+// before anything that has not begun.
 func (l *law) before() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i := range l.workers {
-		l.workers[i].low = l.workers[i].done
+		l.workers[i].low = l.workers[i].sure
 	}
 }
 

@@ -4,9 +4,28 @@ import (
 	"testing"
 
 	"github.com/sojourn-go/sojourn/kvstore"
+	"github.com/sojourn-go/sojourn/store"
 )
 
-func TestPowerCut(t *testing.T) { PowerCut(t, 60, NewMachine(nil)) }
+func TestPowerCut(t *testing.T) {
+	for d := range store.Loose + 1 {
+		PowerCut(t, 60, d, NewMachine(nil))
+	}
+}
+
+// looser is a machine whose store waits for less than it says.
+type looser struct{ Machine }
+
+func (m looser) Start(d store.Durability) (store.Store, error) { return m.Machine.Start(d + 1) }
+
+// TestLooser proves that the law knows the settings apart.
+func TestLooser(t *testing.T) {
+	for d := range store.Loose {
+		if _, err := powerCut(t.Context(), 60, d, looser{NewMachine(nil)}); err == nil {
+			t.Errorf("the law of setting %d holds for a store of the next one", d)
+		}
+	}
+}
 
 // TestWrongEngines proves that the law can be broken.
 func TestWrongEngines(t *testing.T) {
@@ -17,10 +36,12 @@ func TestWrongEngines(t *testing.T) {
 	}
 	for name, wrap := range wrong {
 		t.Run(name, func(t *testing.T) {
-			if _, err := powerCut(t.Context(), 60, NewMachine(wrap)); err == nil {
-				t.Error("the law holds for an engine that breaks its word")
-			} else {
-				t.Log(err)
+			for d := range store.Loose + 1 {
+				if _, err := powerCut(t.Context(), 60, d, NewMachine(wrap)); err == nil {
+					t.Errorf("the law of setting %d holds for an engine that breaks its word", d)
+				} else {
+					t.Log(err)
+				}
 			}
 		})
 	}

@@ -8,11 +8,11 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// Memory is an ordered engine in the memory of this process: a skip list under one lock, with the log
-// that a machine would have on its disk. It is slow and made to be broken.
+// Memory is an ordered engine in the memory of this process: a skip list under one lock, with the
+// log that a machine would have on its disk. It is slow and made to be broken.
 type Memory struct {
-	// Refuse, if not nil, is asked before a batch is written. It may panic, lie or return an
-	// error. Set it while nobody uses the engine.
+	// Refuse, if not nil, is asked before a batch is written. It may panic, lie or return an error.
+	// Set it while nobody uses the engine.
 	Refuse func(ops []kvstore.Op, sync bool) error
 
 	mu     sync.RWMutex
@@ -113,7 +113,7 @@ func (m *Memory) set(op kvstore.Op) {
 	}
 }
 
-// Walk gives f slices that are overwritten afterwards.
+// Walk calls f with slices that are overwritten afterwards.
 func (m *Memory) Walk(from, to []byte, f func(key, value []byte) bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -172,9 +172,9 @@ func NewMachine(wrap func(*Memory) kvstore.Driver) Machine {
 	return &machine{next: new(Memory), wrap: wrap}
 }
 
-func (m *machine) Start() (store.Store, error) {
+func (m *machine) Start(d store.Durability) (store.Store, error) {
 	m.now = m.next
-	return kvstore.New("kvstore", m.wrap(m.now), nil)
+	return kvstore.New("kvstore", m.wrap(m.now), &kvstore.Options{Durability: d})
 }
 
 func (m *machine) Cut()        { m.next = m.now.Cut() }

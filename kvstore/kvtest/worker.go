@@ -16,13 +16,13 @@ import (
 const most = 12
 
 // work lets each worker go on from its sessions until ctx ends, or one fails.
-func work(ctx context.Context, s store.Store, lives [][]session, note func(step)) error {
+func work(ctx context.Context, s store.Store, d store.Durability, lives [][]session, note func(step)) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var wg sync.WaitGroup
 	errs := make([]error, len(lives))
 	for i := range lives {
-		w := &worker{s: s, id: i, users: usersOf(fmt.Sprint(i)), live: lives[i], note: note}
+		w := &worker{s: s, id: i, users: usersOf(fmt.Sprint(i)), live: lives[i], note: note, durability: d}
 		wg.Go(func() {
 			for ctx.Err() == nil && errs[i] == nil {
 				errs[i] = w.step()
@@ -40,11 +40,14 @@ type worker struct {
 	users []string
 	live  []session
 	note  func(step)
+
+	durability store.Durability
 }
 
 // do notes a step, takes it, and notes that it was acknowledged.
 func (w *worker) do(what string, st step, act func(context.Context) error) error {
 	st.Worker = w.id
+	st.Loose = w.loosens(what, &st)
 	w.note(st)
 	if err := act(context.Background()); err != nil {
 		return fmt.Errorf("worker %d: %s: %w", w.id, what, err)
@@ -55,6 +58,21 @@ func (w *worker) do(what string, st step, act func(context.Context) error) error
 	})
 	w.live = append(w.live, st.Puts...)
 	return nil
+}
+
+// loosens reports whether a power cut may undo a step, in a store of the worker's setting.
+func (w *worker) loosens(what string, st *step) bool {
+	user := len(st.Puts) > 0 && st.Puts[0].User != ""
+	if len(st.Puts)+len(st.Ends) == 0 {
+		return true // nothing changes, so nothing is waited for
+	}
+	switch what {
+	case "update":
+		return w.durability >= store.Relaxed
+	case "create":
+		return len(st.Ends) == 0 && (w.durability == store.Loose || w.durability == store.Relaxed && !user)
+	}
+	return false
 }
 
 func (w *worker) step() error {

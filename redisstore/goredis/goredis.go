@@ -58,7 +58,7 @@ type driver struct {
 	cluster *redis.ClusterClient
 }
 
-// FailsOver tells clients to a cluster or Sentinel from those to one server. A client that
+// FailsOver reports whether the client is to a cluster or Sentinel, and not to one server. A client that
 // [redis.NewFailoverClient] made has that name for an address.
 func (d driver) FailsOver() bool {
 	return d.cluster != nil || d.single.Options().Addr == "FailoverClient"

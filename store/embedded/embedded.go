@@ -18,7 +18,7 @@ import (
 
 // A Driver is an engine within the process. Its methods are safe for concurrent use. They return
 // the plain sentinels of package store, and do not look at a record's life: Read, View and List
-// give records that have expired, too, until Sweep removes them.
+// return records that have expired, too, until Sweep removes them.
 type Driver interface {
 	// Traits are those of the store; that it is Local need not be said.
 	Traits() store.Traits
@@ -35,11 +35,12 @@ type Driver interface {
 
 	// Write locks the records of a tag against other writers, in all processes that use the engine;
 	// lets decide look at them; carries out the Change it returns, all or nothing; and unlocks. It
-	// returns nil when the change is durable, and where nothing is to be changed when all earlier
-	// changes under the tag are. It may call decide again, with another View, where the first
-	// attempt left nothing behind. An error of decide is returned as it is, and nothing is changed.
-	// The wait for the lock ends with ctx. Errors: [store.ErrFull] where the change needs room that
-	// is not there, which one that only ends records never does.
+	// returns nil when the change is durable, unless that need not be ([Change.Waits]), and where
+	// nothing is to be changed when all earlier changes under the tag are. It may call decide
+	// again, with another View, where the first attempt left nothing behind. An error of decide is
+	// returned as it is, and nothing is changed. The wait for the lock ends with ctx. Errors:
+	// [store.ErrFull] where the change needs room that is not there, which one that only ends
+	// records never does.
 	Write(ctx context.Context, tag store.Tag, decide func(View) (Change, error)) error
 
 	// List calls f for each record that may be the user's, as they were at one instant, or if user
@@ -100,10 +101,17 @@ type Change struct {
 	Drop    []store.ID    // deleted, where they are there
 	Seen    *store.Record // only its Seen has changed; it need not become durable
 	Revoked time.Time     // to be remembered, unless zero
+
+	// spare is the setting from which on a write need not wait for the disk; 0: it always waits.
+	spare store.Durability
 }
 
-// Put is a record to be written, with a Key under the tag. Old is what Find gave at that key, live
-// or not, or nil.
+// Waits reports whether a write with this change returns only when it is on the disk, in a store of
+// that setting.
+func (c *Change) Waits(d store.Durability) bool { return c.spare == store.Durable || d < c.spare }
+
+// Put is a record to be written, with a Key under the tag. Old is what Find returned at that key,
+// live or not, or nil.
 type Put struct{ Rec, Old *store.Record }
 
 // Ends reports whether the change only ends records, so that it needs no room.

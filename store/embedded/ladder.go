@@ -151,6 +151,13 @@ func (o *op) create(v View) (c Change, err error) {
 		o.admitted.Evicted = append(o.admitted.Evicted, victims[i].handle)
 	}
 	o.put(&c, rec, &o.old, found)
+	switch {
+	case len(victims) > 0:
+	case rec.User == "":
+		c.spare = store.Relaxed
+	default:
+		c.spare = store.Loose
+	}
 	return c, nil
 }
 
@@ -226,7 +233,16 @@ func (o *op) update(v View) (c Change, err error) {
 		return c, nil
 	}
 	o.put(&c, rec, old, found)
+	if !sooner(rec, old) {
+		c.spare = store.Relaxed
+	}
 	return c, nil
+}
+
+// sooner reports whether rec ends before old would have.
+func sooner(rec, old *store.Record) bool {
+	end, before := rec.Expires(), old.Expires()
+	return !end.IsZero() && (before.IsZero() || end.Before(before))
 }
 
 // touch: not found, due.

@@ -100,7 +100,7 @@ func (v view) Apply(c *embedded.Change) error {
 	return nil
 }
 
-// List calls f for a user's records, or for all, without their data. Nothing is locked while f runs.
+// List calls f for a user's records, or for all, without data. Nothing is locked while f runs.
 func (t *toy) List(_ context.Context, user string, f func(*store.Record, error) bool) error {
 	t.mu.Lock()
 	recs := slices.Collect(maps.Values(t.recs))

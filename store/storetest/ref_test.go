@@ -21,6 +21,8 @@ type ref struct {
 	recs   map[store.Key]store.Record
 	guards map[string]time.Time // when the user was last revoked
 
+	damaged map[store.Key]bool
+
 	clock func(time.Time) time.Time       // turns an instant of the process into one of the store's
 	life  func(store.Record) store.Record // what of a record decides its end
 	clone func([]byte) []byte
@@ -30,12 +32,13 @@ type ref struct {
 
 func newRef() *ref {
 	return &ref{
-		recs:   map[store.Key]store.Record{},
-		guards: map[string]time.Time{},
-		clock:  func(t time.Time) time.Time { return t },
-		life:   func(r store.Record) store.Record { return r },
-		clone:  bytes.Clone,
-		owns:   func(rec store.Record, user string) bool { return rec.User == user },
+		recs:    map[store.Key]store.Record{},
+		guards:  map[string]time.Time{},
+		damaged: map[store.Key]bool{},
+		clock:   func(t time.Time) time.Time { return t },
+		life:    func(r store.Record) store.Record { return r },
+		clone:   bytes.Clone,
+		owns:    func(rec store.Record, user string) bool { return rec.User == user },
 	}
 }
 
@@ -88,6 +91,9 @@ func (s *ref) Create(ctx context.Context, rec store.Record, adm store.Admission)
 	a := store.Admitted{Now: now}
 	if rec.User != "" {
 		a.Revoked = s.guards[rec.User]
+	}
+	if s.damaged[rec.Key] {
+		return store.Admitted{}, store.ErrCorrupt
 	}
 	if s.evictAtAll {
 		s.evict(rec.User, adm, now)
@@ -160,6 +166,9 @@ func (s *ref) Get(ctx context.Context, key store.Key) (store.Record, time.Time, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
+	if s.damaged[key] {
+		return store.Record{}, now, store.ErrCorrupt
+	}
 	rec, ok := s.find(key, now)
 	if !ok {
 		return store.Record{}, now, fmt.Errorf("get: %w", store.ErrNotFound)
@@ -177,6 +186,8 @@ func (s *ref) Update(ctx context.Context, rec store.Record, ifVersion uint64) er
 	old, ok := s.find(rec.Key, now)
 	_, there := s.recs[rec.Key]
 	switch {
+	case s.damaged[rec.Key]:
+		return store.ErrCorrupt
 	case !ok && s.upsert, !ok && there && s.updateBlind:
 	case !ok:
 		return fmt.Errorf("update: %w", store.ErrNotFound)
@@ -226,6 +237,9 @@ func (s *ref) touchKey(ctx context.Context, key store.Key, every time.Duration) 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
+	if s.damaged[key] {
+		return store.ErrCorrupt
+	}
 	rec, ok := s.find(key, now)
 	if !ok {
 		return fmt.Errorf("touch: %w", store.ErrNotFound)
@@ -255,6 +269,8 @@ func (s *ref) Rotate(ctx context.Context, old store.Key, ifVersion uint64, rec s
 	}
 	prev, ok := s.find(old, now)
 	switch {
+	case s.damaged[old]:
+		return store.ErrCorrupt
 	case !ok:
 		return fmt.Errorf("rotate: %w", store.ErrNotFound)
 	case prev.Version != ifVersion:
@@ -291,6 +307,7 @@ func (s *ref) Delete(ctx context.Context, key store.Key) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.recs, key)
+	delete(s.damaged, key)
 	return nil
 }
 
@@ -302,8 +319,14 @@ func (s *ref) Revoke(ctx context.Context, user string, sel store.Selection) (sto
 	defer s.mu.Unlock()
 	now := s.now()
 	var r store.Revoked
+	for key := range s.damaged {
+		if key.Tag == store.TagOf(user) && !s.keepDamage {
+			delete(s.recs, key)
+			delete(s.damaged, key)
+		}
+	}
 	for key, rec := range s.recs {
-		if s.owns(rec, user) && sel.Picks(rec.Handle) {
+		if !s.damaged[key] && s.owns(rec, user) && sel.Picks(rec.Handle) {
 			if s.alive(rec, now) {
 				r.N++
 			}
@@ -327,8 +350,9 @@ func (s *ref) Sweep(ctx context.Context, limit int) (int, error) {
 	defer s.mu.Unlock()
 	now, n := s.now(), 0
 	for key, rec := range s.recs {
-		if n < limit && !s.alive(rec, now) {
+		if n < limit && !s.alive(rec, now) && !(s.damaged[key] && s.keepDamage) {
 			delete(s.recs, key)
+			delete(s.damaged, key)
 			n++
 		}
 	}
@@ -349,7 +373,7 @@ func (s *ref) All(ctx context.Context) iter.Seq2[store.Record, error] {
 }
 
 func (s *ref) walk(ctx context.Context, want func(store.Record) bool) iter.Seq2[store.Record, error] {
-	return func(yield func(store.Record, error) bool) {
+	return s.told(func(yield func(store.Record, error) bool) {
 		if err := store.FromContext(ctx); err != nil {
 			yield(store.Record{}, err)
 			return
@@ -359,7 +383,7 @@ func (s *ref) walk(ctx context.Context, want func(store.Record) bool) iter.Seq2[
 				return
 			}
 		}
-	}
+	})
 }
 
 // snapshot returns the live records, in the order of their keys.

@@ -57,7 +57,7 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// Options tells the kit about a store. The zero value, like nil, describes a complete store within
+// Options describe a store to the kit. The zero value, like nil, describes a complete store within
 // the process whose time is exact.
 type Options struct {
 	// Tick is the store's resolution of time. 0 means one nanosecond.
@@ -70,6 +70,10 @@ type Options struct {
 	// Unit is the short life that clauses give to records of a Networked store. 0 means 500 ms or
 	// ten ticks, whichever is more. A slow or far server needs a longer one.
 	Unit time.Duration
+
+	// Damage, if not nil, damages the stored bytes of the record at key, so that its checksum
+	// fails, and proves the clauses of damage, too. The store is what open returned.
+	Damage func(s store.Store, key store.Key) error
 
 	// Older moves time for what the engine keeps of a user's last revocation, which the kit cannot
 	// wait for: it makes the instant that is kept older by a duration, and takes as much from a
@@ -113,10 +117,18 @@ func clauses() []clause {
 		sweepClauses, walkClauses)
 }
 
+// clauses are those that fit the store.
+func (o *Options) clauses() []clause {
+	if o == nil || o.Damage == nil {
+		return clauses()
+	}
+	return append(clauses(), damageClauses...)
+}
+
 // Check runs all clauses and joins their failures; each is a [*Failure]. A store within the process
 // must be checked inside [synctest.Test]. The stores that open returns are not closed.
 func Check(ctx context.Context, open func() (store.Store, error), opts *Options) error {
-	return check(ctx, open, opts, clauses())
+	return check(ctx, open, opts, opts.clauses())
 }
 
 func check(ctx context.Context, open func() (store.Store, error), opts *Options, table []clause) error {
@@ -157,7 +169,7 @@ func Run(t *testing.T, open func(testing.TB) store.Store, opts *Options) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range clauses() {
+	for _, c := range opts.clauses() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			if o.Networked {

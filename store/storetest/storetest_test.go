@@ -14,7 +14,7 @@ import (
 )
 
 func TestReference(t *testing.T) {
-	Run(t, func(testing.TB) store.Store { return newRef() }, nil)
+	Run(t, func(testing.TB) store.Store { return newRef() }, &Options{Damage: damage})
 }
 
 func BenchmarkReference(b *testing.B) {
@@ -27,7 +27,7 @@ func failing(t *testing.T, table []clause, open func() (store.Store, error)) map
 	fails := map[string]error{}
 	for _, c := range table {
 		synctest.Test(t, func(t *testing.T) {
-			err := check(t.Context(), open, nil, []clause{c})
+			err := check(t.Context(), open, &Options{Damage: damage}, []clause{c})
 			var f *Failure
 			if errors.As(err, &f) {
 				fails[f.Clause] = f
@@ -48,7 +48,7 @@ func TestWrongStores(t *testing.T) {
 	for _, w := range wrongs {
 		t.Run(w.name, func(t *testing.T) {
 			t.Parallel()
-			table := slices.DeleteFunc(clauses(), func(c clause) bool { return !slices.Contains(w.want, c.name) })
+			table := slices.DeleteFunc((&Options{Damage: damage}).clauses(), func(c clause) bool { return !slices.Contains(w.want, c.name) })
 			if len(table) != len(w.want) {
 				t.Fatalf("some of %v are no clauses", w.want)
 			}
@@ -71,7 +71,7 @@ func TestEveryClauseIsTripped(t *testing.T) {
 		}
 	}
 	seen := map[string]bool{}
-	for _, c := range clauses() {
+	for _, c := range (&Options{Damage: damage}).clauses() {
 		if !tripped[c.name] {
 			t.Errorf("no wrong store trips clause %s", c.name)
 		}

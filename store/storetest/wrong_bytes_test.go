@@ -191,4 +191,4 @@ var wrongBytes = []wrong{
 }
 
 var wrongs = slices.Concat(wrongWrites, wrongTimes, wrongUsers, wrongAdmitted, wrongRaces, wrongWalks, wrongBytes,
-	wrongGuards, wrongMany, wrongHandles, wrongMeets, wrongGiven, wrongSizes)
+	wrongGuards, wrongMany, wrongHandles, wrongMeets, wrongGiven, wrongSizes, wrongDamage)

@@ -41,6 +41,9 @@ type knobs struct {
 	unchecked     bool                // no argument is refused
 	existsFirst   bool                // Rotate looks at the new key first
 	oneInstant    bool                // two revocations may have one instant
+	keepDamage    bool                // only Delete removes what is damaged
+	hideDamage    bool                // a walk does not tell of it
+	stopAtDamage  bool                // a walk ends there
 	knowsAll      bool                // a sign-in that knows of one revocation knows of all
 }
 

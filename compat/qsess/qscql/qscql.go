@@ -22,9 +22,9 @@ import (
 // partition now, by a hash of the user id: there is no index, and no user id goes to the client.
 // Both are accepted, in every combination, and mean nothing.
 //
-// After Session.DeleteByUserID a user's sign-ins are refused for a second, with sojourn.ErrRevoked,
-// because the nodes' clocks may differ: a session that NewSession makes later than that is
-// accepted.
+// After Session.DeleteByUserID the user's sign-ins in other processes are refused for a second,
+// with sojourn.ErrRevoked, because the nodes' clocks may differ. In this process, by Stores with
+// the same AuthType and CookieName, sessions that NewSession makes afterwards are accepted at once.
 //
 // The engine expires sessions by itself, so nothing is started, and PruneInterval and PruneKill of
 // the Store are nil.

@@ -71,7 +71,7 @@ func TestCqlStore(t *testing.T) {
 	for _, flags := range []struct{ uidIndex, uidToClient bool }{{true, false}, {false, true}} {
 		t.Run(fmt.Sprintf("uidIndex=%v,uidToClient=%v", flags.uidIndex, flags.uidToClient), func(t *testing.T) {
 			t.Parallel() // each makes a dozen tables, which takes long
-			qstest.Run(t, qstest.BackEnd{Lag: 2 * time.Second, Open: func(t testing.TB, name string, keys ...[]byte) *qsess.Store {
+			qstest.Run(t, qstest.BackEnd{Open: func(t testing.TB, name string, keys ...[]byte) *qsess.Store {
 				st, err := qscql.NewCqlStore(gs, fmt.Sprintf("%s_%v", name, flags.uidIndex), flags.uidIndex, flags.uidToClient, keys...)
 				if err != nil {
 					t.Fatal(err)
@@ -85,7 +85,8 @@ func TestCqlStore(t *testing.T) {
 	}
 }
 
-// TestCapitals: the older library quoted its tables' names, and its own tests have capitals in them.
+// TestCapitals: the older library quoted its tables' names, and its own tests have capitals in
+// them.
 func TestCapitals(t *testing.T) {
 	gs := newKeyspace(t)
 	var tokens []string

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sojourn-go/sojourn/compat/qsess"
 	"github.com/sojourn-go/sojourn/leveldbstore"
+	"github.com/sojourn-go/sojourn/store"
 )
 
 // DefaultPruneIntervalSecs is how often expired sessions are deleted until Store.PruneInterval says
@@ -31,13 +32,23 @@ const DefaultPruneIntervalSecs = 2 * 60
 // database is closed; without that its next round fails, and says so on errLog, if that is not nil:
 // a line for each failure, nothing else.
 //
+// A power cut loses what the last seconds have changed in sessions, and sessions without a user id,
+// as with the older library. Sign-ins and ends wait for the disk. [NewGldbStoreWith] has other
+// settings.
+//
 // cipherkeys are one or more, of 32 bytes each: the first seals cookies and tokens, all open them.
 // Errors: qsess.ErrConfig, and then nothing was started.
 func NewGldbStore(db *leveldb.DB, prefix []byte, errLog io.Writer, cipherkeys ...[]byte) (*qsess.Store, error) {
+	return NewGldbStoreWith(store.Relaxed, db, prefix, errLog, cipherkeys...)
+}
+
+// NewGldbStoreWith is [NewGldbStore] with another setting of what waits for the disk:
+// [store.Durable], where every Save does, or [store.Relaxed].
+func NewGldbStoreWith(d store.Durability, db *leveldb.DB, prefix []byte, errLog io.Writer, cipherkeys ...[]byte) (*qsess.Store, error) {
 	if db == nil {
 		return nil, fmt.Errorf("qsldb: %w: no database", qsess.ErrConfig)
 	}
-	keep, err := leveldbstore.New(db, &leveldbstore.Options{Prefix: escape.Replace(string(prefix))})
+	keep, err := leveldbstore.New(db, &leveldbstore.Options{Prefix: escape.Replace(string(prefix)), Durability: d})
 	if err != nil {
 		return nil, fmt.Errorf("qsldb: %w: %w", qsess.ErrConfig, err)
 	}

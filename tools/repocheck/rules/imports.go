@@ -38,7 +38,7 @@ type room struct {
 }
 
 // forStores is the contract and what is there for those who write stores.
-var forStores = []string{"store", "store/driver", "store/embedded", "store/gather", "store/ticks"}
+var forStores = []string{"store", "store/driver", "store/embedded", "store/gather", "store/ticks", "store/address"}
 
 // rooms is section 3 of the design. The first that matches counts.
 var rooms = []room{
@@ -46,6 +46,7 @@ var rooms = []room{
 	{"store/driver", []string{"store"}, nil, "what stands before every store knows the contract only"},
 	{"store/embedded", []string{"store", "store/driver", "store/ticks"}, []string{"store/storetest"}, "the ladder knows the contract only"},
 	{"store/ticks", nil, []string{"store"}, "it counts time and knows nothing of stores"},
+	{"store/address", nil, nil, "it reads addresses and knows nothing of stores"},
 	{"store/gather", []string{"store"}, nil, "what stores on servers share knows the contract only"},
 	{"store", nil, []string{"store/storetest", "memstore"}, "the contract imports nothing of ours"},
 	{"memstore", forStores, []string{"store/storetest"}, "a store imports the contract only"},

@@ -23,6 +23,7 @@ const promisesPage = "docs/promises.md"
 var (
 	number      = regexp.MustCompile(`\b[RPLD][1-9]?[0-9][a-z]?\b`)
 	numberRange = regexp.MustCompile(`\b([RPLD])([1-9]?[0-9])(?: to |-)[RPLD]([1-9]?[0-9])\b`)
+	inName      = regexp.MustCompile(`^Test(?:Peer)?([RPLD])0*([1-9]?[0-9])([a-z]?)(?:[A-Z]|$)`)
 	promiseItem = regexp.MustCompile(`^- \*\*([RPLD][0-9]+[a-z]?)\*\*`)
 	quoted      = regexp.MustCompile("`([^`]+)`")
 )
@@ -45,8 +46,8 @@ type promise struct {
 }
 
 // Promises holds the page of promises and the tests together. A test names what it proves in the
-// comment above it. The page lists just those tests, and every number that is anywhere in a comment
-// or a page stands there. Run repocheck -fix to have the lists written.
+// comment above it, or in its own name. The page lists just those tests, and every number that is
+// anywhere in a comment or a page stands there. Run repocheck -fix to have the lists written.
 func Promises(r *Repo) []Finding {
 	lines, err := r.lines(promisesPage)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -116,8 +117,8 @@ func parsePromises(lines []string) []*promise {
 	return page
 }
 
-// proofs returns the tests of the repository, and for each number those whose comment names it, in
-// alphabetical order.
+// proofs returns the tests of the repository, and for each number those whose comment or name has
+// it, in alphabetical order.
 func (r *Repo) proofs() (exist map[string]bool, proof map[string][]string) {
 	exist, proof = map[string]bool{}, map[string][]string{}
 	for _, f := range r.Files {
@@ -131,7 +132,11 @@ func (r *Repo) proofs() (exist map[string]bool, proof map[string][]string) {
 				name = path.Base(Core) + "." + fn.Name.Name
 			}
 			exist[name] = true
-			for _, n := range numbersIn(fn.Doc.Text()) {
+			text := fn.Doc.Text()
+			if m := inName.FindStringSubmatch(fn.Name.Name); m != nil {
+				text += " " + m[1] + m[2] + m[3]
+			}
+			for _, n := range numbersIn(text) {
 				proof[n] = append(proof[n], name)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"go/format"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -153,4 +154,27 @@ func firstDifference(want, got string) string {
 		}
 	}
 	return fmt.Sprintf("which has %d lines, the block %d", len(w), len(g))
+}
+
+// Architecture finds folders with code that docs/architecture.md does not name, nor one above them.
+func Architecture(r *Repo) []Finding {
+	const page = "docs/architecture.md"
+	lines, err := r.lines(page)
+	if err != nil {
+		return []Finding{{page, err.Error()}}
+	}
+	text := strings.Join(lines, "\n")
+	var found []Finding
+	seen := map[string]bool{".": true}
+	for _, f := range r.Files {
+		named := false
+		for d := f.dir(); d != "." && !named; d = path.Dir(d) {
+			named = strings.Contains(text, "`"+d+"`")
+		}
+		if !named && !seen[f.dir()] {
+			seen[f.dir()] = true
+			found = append(found, Finding{f.dir(), page + " does not say what is in it"})
+		}
+	}
+	return found
 }

@@ -32,6 +32,7 @@ var All = []Rule{
 	{"length", Length},
 	{"docs", Docs},
 	{"readme", Readme},
+	{"architecture", Architecture},
 	{"promises", Promises},
 	{"columns", Columns},
 }

@@ -30,6 +30,7 @@ var sound = map[string]string{
 	"examples/shop/go.mod":       "module " + Core + "/examples/shop\n\ngo 1.26\n",
 	"examples/shop/main.go":      "package main\n\nimport (\n\t\"flag\"\n\t\"log\"\n\t\"os\"\n\t_ \"" + Core + "\"\n\t_ \"" + Core + "/redisstore\"\n)\n\nvar addr = os.Getenv(\"ADDR\")\n",
 	"examples/quick/main.go":     "// Command quick is in the README.\npackage main\n\nfunc main() {\n\tprintln(1)\n}\n",
+	"docs/architecture.md":       "`internal/x`, `store`, `memstore`, `redisstore`, `cqlstore`, `examples`\n",
 	"docs/promises.md":           "# Promises\n\n- **R1** Tokens are random.\n  - Tests: `sojourn.TestR1`\n- **R2** Later. *Not built.*\n\nMore of R1.\n",
 	"numbers_test.go":            "package sojourn\n\n// R1: random.\nfunc TestR1() {}\n",
 	"README.md": "# Sojourn\n\n<!-- file: examples/quick/main.go -->\n\n```go\npackage main\n\nfunc main() {\n  println(1)\n}\n```\n\n" +
@@ -176,12 +177,17 @@ var cases = []struct {
 	{"secrets compared by Equal", "secrets", file("internal/x/n.go", "package x\n\nvar same = bytes.Equal(t.secret[:], b)\n"), "internal/x/n.go:3", "crypto/subtle"},
 	{"secret is there", "secrets", file("n.go", "package sojourn\n\nfunc f(secret string) bool { return secret != \"\" }\n"), "", ""},
 
+	{"room without a line", "architecture", file("docs/architecture.md", "`internal/x`, `store`, `memstore`, `redisstore`, `examples`\n"), "cqlstore", "does not say"},
+	{"no page of architecture", "architecture", file("docs/architecture.md", ""), "docs/architecture.md", "no such file"},
+
 	{"no page of promises", "promises", file("docs/promises.md", ""), "docs/promises.md", "does not exist"},
 	{"number without a test", "promises", promised("- **R3** More.\n"), "docs/promises.md:6", "R3 has no test"},
 	{"number listed twice", "promises", promised("- **R2** More. *Not built.*\n"), "docs/promises.md:6", "listed twice"},
 	{"test that is not there", "promises", promised("- **R3** More. *Not built.*\n  - Tests: `sojourn.TestGone`\n"), "docs/promises.md:6", "there is no such test"},
 	{"test that names another number", "promises", promised("- **R3** More. *Not built.*\n  - Tests: `sojourn.TestR1`\n"), "docs/promises.md:6", "does not name it"},
 	{"test is not listed", "promises", file("n_test.go", "package sojourn\n\n// R1 as well.\nfunc TestMore() {}\n"), "docs/promises.md:3", "lacks sojourn.TestMore"},
+	{"number in a name", "promises", file("n_test.go", "package sojourn\n\nfunc TestR02Later() {}\n"), "docs/promises.md:5", "lacks sojourn.TestR02Later"},
+	{"no number in a name", "promises", file("n_test.go", "package sojourn\n\nfunc TestRange2() {}\n"), "", ""},
 	{"test of a range", "promises", file("n_test.go", "package sojourn\n\n// Tests R1 to R2.\nfunc TestR1() {}\n"), "docs/promises.md:5", "lacks sojourn.TestR1"},
 	{"test that names an unknown number", "promises", file("n_test.go", "package sojourn\n\n// L9 too.\nfunc TestMore() {}\n"), "n_test.go:3", "L9 is not in docs/promises.md"},
 	{"text that names an unknown number", "promises", file("n_test.go", "package sojourn\n\nvar name = \"as in D99\"\n"), "n_test.go:3", "D99 is not"},

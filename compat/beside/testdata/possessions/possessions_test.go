@@ -16,6 +16,7 @@ import (
 	older "github.com/volatiletech/possessions"
 
 	newer "github.com/sojourn-go/sojourn/compat/possessions"
+	"github.com/sojourn-go/sojourn/store"
 
 	"github.com/sojourn-go/sojourn/compat/beside/alternate"
 )
@@ -153,20 +154,26 @@ func BenchmarkMemory(b *testing.B) {
 	}
 }
 
+// BenchmarkDisk has our side with each setting of durability. The first is what NewDiskStorer has.
 func BenchmarkDisk(b *testing.B) {
+	b.Run("loose", func(b *testing.B) { disk(b, store.Loose, 20) })
+	b.Run("durable", func(b *testing.B) { disk(b, store.Durable, 5) })
+}
+
+func disk(b *testing.B, d store.Durability, turn int) {
 	for _, act := range acts {
 		b.Run(act.name, func(b *testing.B) {
 			o, err := older.NewDiskStorer(b.TempDir(), time.Hour, time.Hour)
 			if err != nil {
 				b.Fatal(err)
 			}
-			n, err := newer.NewDiskStorer(b.TempDir(), time.Hour, time.Hour)
+			n, err := newer.NewDiskStorerWith(d, b.TempDir(), time.Hour, time.Hour)
 			if err != nil {
 				b.Fatal(err)
 			}
 			b.Cleanup(func() { n.Close() })
 			was, is := sides(b, o, n)
-			alternate.Run(b, 5, func() error { return act.do(was) }, func() error { return act.do(is) })
+			alternate.Run(b, turn, func() error { return act.do(was) }, func() error { return act.do(is) })
 		})
 	}
 }

@@ -1,0 +1,37 @@
+package address
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestParse(t *testing.T) {
+	a, err := Parse("redis-sentinel://user:p%40ss,@a:1,b:2,[::1]:3/main?x=y")
+	if err != nil {
+		t.Fatal(err)
+	}
+	password, _ := a.User.Password()
+	if strings.Join(a.Hosts, " ") != "a:1 b:2 [::1]:3" || a.User.Username() != "user" || password != "p@ss," || a.Path != "/main" ||
+		a.Query().Get("x") != "y" || a.Host != "a:1" {
+		t.Errorf("%v, hosts %q", a.Redacted(), a.Hosts)
+	}
+	if got := a.Redacted(); got != "redis-sentinel://user:xxxxx@a:1,b:2,[::1]:3/main" || fmt.Sprint(a) != got {
+		t.Errorf("shown as %s and %v", got, a)
+	}
+	for text, want := range map[string]string{
+		"redis://localhost": "localhost:6379", "redis://[::1],h:7": "[::1]:6379 h:7", "redis://h?db=1": "h:6379", "redis://h:1,i": "h:1 i:6379",
+	} {
+		if a, err := Parse(text); err != nil || strings.Join(a.At("6379"), " ") != want {
+			t.Errorf("%s: %q, %v", text, a.At("6379"), err)
+		}
+	}
+	for _, text := range []string{
+		"", "localhost:6379", "redis://", "redis://u:secret@", "redis://u:secret@h,", "redis://u:secret@,h", "redis://u:secret@h:x", "redis://u:secret@h,i:x",
+		"redis://u:secret@:1", "re dis://u:secret@h", "redis://u:sec%zzret@h",
+	} {
+		if _, err := Parse(text); err == nil || strings.Contains(err.Error(), "sec") && strings.Contains(err.Error(), "ret") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
