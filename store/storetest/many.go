@@ -222,10 +222,11 @@ func manyEvict(k *kit) {
 		k.spread(want, func(i int) { k.absent(recs[i].Key, "after it was evicted") })
 		recs = recs[want:]
 	}
-	admit(n, 1)
-	admit(n, 1) // and so on: what came since is younger
+	for range 6 { // what came since is younger
+		admit(n, 1)
+	}
 	admit(n-9, 10)
-	admit(4, n-12)
+	admit(4, n-16)
 	if l := len(k.list(user)); l != 4 {
 		k.failf("after evictions down to 4, %d records are listed", l)
 	}
