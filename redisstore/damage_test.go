@@ -53,8 +53,8 @@ func TestDamage(t *testing.T) {
 	})
 }
 
-// TestOtherVersion has a record in another format: an outage for whoever reads it, which nobody takes
-// for damage.
+// TestOtherVersion has a record in another format: an outage for whoever reads it, which nobody
+// takes for damage.
 func TestOtherVersion(t *testing.T) {
 	each(t, func(t *testing.T, c rueidis.Client) {
 		p := prefix()

@@ -56,8 +56,8 @@ func Rest(r *store.Record, user string) string {
 }
 
 // Decode reads a record whose data, or only their beginning, are in b. Meta and Data are parts of
-// b. There is no checksum: another format is taken for a later version's, and never for damage. Errors:
-// store.ErrCorrupt, driver.ErrVersion.
+// b. There is no checksum: another format is taken for a later version's, and never for damage.
+// Errors: store.ErrCorrupt, driver.ErrVersion.
 func Decode(key store.Key, b []byte) (rec store.Record, err error) {
 	rec.Key = key
 	if len(b) > 0 && b[0] != 1 {
