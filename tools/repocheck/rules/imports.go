@@ -50,7 +50,7 @@ var rooms = []room{
 	{"store/gather", []string{"store"}, nil, "what stores on servers share knows the contract only"},
 	{"store", nil, []string{"store/storetest", "memstore"}, "the contract imports nothing of ours"},
 	{"memstore", forStores, []string{"store/storetest"}, "a store imports the contract only"},
-	{"diskstore", forStores, []string{"store/storetest", "kvstore/kvtest"}, "a store imports the contract only"},
+	{"diskstore", forStores, []string{"store/storetest"}, "a store imports the contract only"},
 	{"sqlite", forStores, []string{"store/storetest"}, "a store imports the contract only"},
 	{"kvstore", forStores, []string{"store/storetest"}, "a store imports the contract only"},
 	{"postgresstore", forStores, []string{"store/storetest"}, "a store imports the contract only"},
