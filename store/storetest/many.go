@@ -226,9 +226,9 @@ func manyEvict(k *kit) {
 		admit(n, 1)
 	}
 	admit(n-9, 10)
-	admit(4, n-16)
-	if l := len(k.list(user)); l != 4 {
-		k.failf("after evictions down to 4, %d records are listed", l)
+	admit(8, n-16)
+	if l := len(k.list(user)); l != 8 {
+		k.failf("after evictions down to 8, %d records are listed", l)
 	}
 }
 
