@@ -41,9 +41,6 @@ var mistakes = []mutant{
 	{"sealed: a late sign-out forgets the mark that it has met", "sealed/nearly-idle/late-logout+renew-commit-3min", 1, "L6", []patch{
 		{"sealed.go", "\t\terr = store.ErrConflict // reading", "\t\terr = store.ErrConflict\n\t\tif mutated {\n\t\t\terr = store.ErrNotFound\n\t\t}\n\t\t// reading"},
 	}},
-	{"a token is sent that was replaced by what could not be read", "stored/signed-in/renew-incr+renew-abort", 2, "L2", []patch{
-		{"commit.go", "\t\tif s.standing.shared() {\n\t\t\ts.turn(turnDropped)", "\t\tif !mutated && s.standing.shared() {\n\t\t\ts.turn(turnDropped)"},
-	}},
 	{"RevokeOthers leaves the token before it alive", "stored/signed-in/others+read", 0, "L6", []patch{
 		{"ends.go", "s.renew(ctx, atOnce)", "s.renew(ctx, grace(mutated))"},
 	}},
