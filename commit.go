@@ -26,7 +26,7 @@ func (s *Session) Commit(ctx context.Context) (http.Header, error) {
 	s.lock()
 	defer s.mu.Unlock()
 	if s.w != nil {
-		return nil, s.commitTo(ctx, s.w.w.Header())
+		return nil, s.commitTo(ctx, s.w.v.header)
 	}
 	h := make(http.Header)
 	err := s.commitTo(ctx, h)
@@ -41,6 +41,9 @@ func (s *Session) Commit(ctx context.Context) (http.Header, error) {
 func (s *Session) Save(w http.ResponseWriter) error {
 	s.lock()
 	defer s.mu.Unlock()
+	if s.w != nil {
+		return s.commitTo(s.r.Context(), s.w.v.header)
+	}
 	return s.commitTo(s.r.Context(), w.Header())
 }
 

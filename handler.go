@@ -14,9 +14,12 @@ type visit struct {
 	context.Context
 	m     *Manager
 	outer *http.Request // of which the handler has a copy
-	found http.Header   // as it was before the handler
-	s     Session
-	w     writer
+	// header is the response's. It is asked for once: net/http's Header writes fields, and goroutines
+	// of the handler may commit while another one writes, or after a time-out.
+	header http.Header
+	found  http.Header // as it was before the handler
+	s      Session
+	w      writer
 }
 
 // Format hides the session in a context that is printed.
@@ -57,8 +60,8 @@ func (m *Manager) Handler(next http.Handler) http.Handler {
 			m.opts.OnError(w, r, err)
 			return
 		}
-		if h := w.Header(); len(h) > 0 {
-			v.found = h.Clone()
+		if v.header = w.Header(); len(v.header) > 0 {
+			v.found = v.header.Clone()
 		}
 		v.serve(next, r)
 	})
@@ -236,7 +239,7 @@ func (v *visit) panicked(p any) {
 		if errors.Is(err, http.ErrAbortHandler) {
 			s.abandon(ctx)
 		} else {
-			s.pay(ctx, v.w.w.Header())
+			s.pay(ctx, v.header)
 		}
 	}
 	s.over()

@@ -43,7 +43,7 @@ func (w *writer) start(status int) bool {
 	}
 	if pending {
 		w.v.reveal()
-		if err := w.v.finish(w.w.Header()); err != nil {
+		if err := w.v.finish(w.v.header); err != nil {
 			w.page = pageError
 			w.v.m.opts.OnError(w.w, w.v.s.r, err)
 		}
