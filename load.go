@@ -79,6 +79,10 @@ func (s *Session) load(ctx context.Context) error {
 		s.turn(turnNothing)
 		return nil
 	}
+	if s.got.flood {
+		s.turn(turnTorn)
+		return nil
+	}
 	return s.look(ctx, &got, newcomer)
 }
 

@@ -40,8 +40,8 @@ func NewSealed(sealed *SealedOptions, opts *Options) (*Manager, error) {
 	if so.Chunks == 0 {
 		so.Chunks = 1
 	}
-	if so.Chunks < 1 || so.Chunks > cookie.Max {
-		return nil, bad("SealedOptions.Chunks %d is not within 1 and %d", so.Chunks, cookie.Max)
+	if so.Chunks < 1 || so.Chunks > cookie.MaxChunks {
+		return nil, bad("SealedOptions.Chunks %d is not within 1 and %d", so.Chunks, cookie.MaxChunks)
 	}
 	if (so.Store == nil) != so.AcceptReplayUntilExpiry {
 		return nil, bad("sealed sessions need a Store to be revocable, or else AcceptReplayUntilExpiry: set exactly one")

@@ -126,7 +126,7 @@ func TestSealedChunks(t *testing.T) {
 		"mixed last":         join(a[base], a[base+".1"], b[base+".2"]),
 		"missing last":       base + "=" + a[base] + "; " + base + ".1=" + a[base+".1"],
 		"missing first":      base + ".1=" + a[base+".1"] + "; " + base + ".2=" + a[base+".2"],
-		"a chunk too often":  join(a[base], a[base+".1"], a[base+".2"]) + strings.Repeat("; "+base+".1="+a[base+".1"], 4),
+		"a chunk too often":  join(a[base], a[base+".1"], a[base+".2"]) + strings.Repeat("; "+base+".1="+a[base+".1"], 16),
 		"count too low":      join("2"+a[base][1:], a[base+".1"], a[base+".2"]),
 		"count too high":     join("4"+a[base][1:], a[base+".1"], a[base+".2"]) + "; " + base + ".3=",
 		"first chunk's text": join(strings.TrimPrefix(a[base], "3."), a[base+".1"], a[base+".2"]),

@@ -137,9 +137,7 @@ func (m *Manager) receiveCookie(r *http.Request, got *received) {
 		got.former = got.genuine
 	}
 	got.reissue = n > 1
-	if n > cookie.Max { // too many to look at
-		got.genuine, got.more = false, nil
-	}
+	got.flood = n > cookie.Max
 }
 
 // openCookies adds what the cookies of one name hold, and returns how many there are. former is nil

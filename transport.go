@@ -121,6 +121,7 @@ type arrival struct {
 	from    source
 	genuine bool // it is one of ours
 	reissue bool // several cookies came: overwrite them
+	flood   bool // more than are looked at: whose the request is cannot be told
 	former  bool // under a name that the cookie had before
 	chunks  int  // cookies that a sealed session came in
 }

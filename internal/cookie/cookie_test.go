@@ -226,3 +226,13 @@ func TestJoinAll(t *testing.T) {
 		}
 	}
 }
+
+// A program's own cookies may have names that begin with the session's.
+func TestSetsItsOwn(t *testing.T) {
+	j := New(&http.Cookie{Name: "s", Path: "/"})
+	for name, want := range map[string]bool{"s": true, "s.1": true, "s.3": true, "s.csrf": true, "s.0": false, "s.4": false, "s.11": false, "s.theme": false, "s.": false, "t": false} {
+		if got := j.Sets(name + "=x; Path=/"); got != want {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+	}
+}

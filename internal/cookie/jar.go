@@ -44,11 +44,12 @@ func New(c *http.Cookie) Jar {
 // Same reports whether two jars write the same cookie.
 func (j *Jar) Same(o *Jar) bool { return j.Name == o.Name && j.place == o.place }
 
-// Sets reports whether a Set-Cookie line is of the jar's cookie, or of one whose name goes on after
-// a dot, such as its chunks.
+// Sets reports whether a Set-Cookie line is of the jar's cookie, one of its chunks, or its form's.
 func (j *Jar) Sets(line string) bool {
 	name, _, _ := strings.Cut(line, "=")
-	return (name == j.Name || strings.HasPrefix(name, j.Name+".")) && j.sets(line, name)
+	rest, ok := strings.CutPrefix(name, j.Name)
+	chunk := len(rest) == 2 && rest[0] == '.' && '0' < rest[1] && rest[1] < '0'+MaxChunks
+	return ok && (rest == "" || rest == ".csrf" || chunk) && j.sets(line, name)
 }
 
 // sets reports whether a Set-Cookie line is of the jar's cookie of this name. One without a path is

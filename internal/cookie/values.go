@@ -7,8 +7,12 @@ import (
 	"strings"
 )
 
-// Max bounds how many cookies of one name are looked at.
-const Max = 4
+// Max bounds how many cookies of one name are looked at: those of every spelling that a program may
+// name, and as many again.
+const Max = 16
+
+// MaxChunks bounds how many cookies a value is cut into.
+const MaxChunks = 4
 
 // Values collects the values of cookies named name, compared byte for byte, out of all Cookie
 // headers, and returns how many there are, which may be more than into holds. net/http's parser
