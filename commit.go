@@ -48,7 +48,10 @@ func (s *Session) Save(w http.ResponseWriter) error {
 }
 
 func (s *Session) commitTo(ctx context.Context, h http.Header) error {
-	err := s.commit(ctx)
+	err := s.forgoes()
+	if err == nil {
+		err = s.commit(ctx)
+	}
 	if err == nil {
 		err = s.writeHeader(ctx, h)
 	}
@@ -61,6 +64,16 @@ func (s *Session) commitTo(ctx context.Context, h http.Header) error {
 		s.pay(ctx, h)
 	}
 	return err
+}
+
+// forgoes returns [ErrOver], once, where changes of this request were dropped because its page has
+// a status of 5xx: a Commit that returned nil would say that they were written.
+func (s *Session) forgoes() error {
+	if s.reading == nil || !s.forgone {
+		return nil
+	}
+	s.forgone = false
+	return fmt.Errorf("%w: the answer has a status of 5xx, so the request's changes were dropped", ErrOver)
 }
 
 // commit brings store and view together.

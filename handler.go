@@ -179,6 +179,7 @@ func (v *visit) forgo() {
 	}
 	if len(s.ops) > 0 {
 		s.event(v.Context, ChangeLost, "the handler answered with a status of 5xx", nil)
+		s.forgone = true
 	}
 	s.dropChanges()
 }

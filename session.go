@@ -65,6 +65,8 @@ type reading struct {
 
 	view view
 	ops  []op
+	// forgone: ops were dropped because of a status of 5xx, and no Commit was told of it yet.
+	forgone bool
 }
 
 // held is the session that the request holds. It is replaced as a whole, when the store has

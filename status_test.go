@@ -231,3 +231,27 @@ func TestFailedPageTimedOut(t *testing.T) {
 		})
 	})
 }
+
+// A Commit after a status of 5xx says that the changes before it are gone.
+func TestFailedPageThenCommit(t *testing.T) {
+	g := newWebRig(t, nil, sojourn.Options{})
+	cookie := g.login("")
+	w := httptest.NewRecorder()
+	g.m.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s := must(g.m.Load(r))
+		rigOK(t, rigNote.Set(s, "half"))
+		w.WriteHeader(http.StatusServiceUnavailable) // as a time-out does, while the handler goes on
+		if _, err := s.Commit(r.Context()); !errors.Is(err, sojourn.ErrOver) {
+			t.Errorf("Commit of what was dropped: %v", err)
+		}
+		rigOK(t, rigNote.Set(s, "anew"))
+		if _, err := s.Commit(r.Context()); err != nil {
+			t.Errorf("Commit of what was changed since: %v", err)
+		}
+	})).ServeHTTP(w, rigRequest("POST", cookie))
+	g.do(cookie, func(s *sojourn.Session) {
+		if got := rigNote.Get(s); got != "anew" {
+			t.Errorf("in the end the note is %q", got)
+		}
+	})
+}
