@@ -140,8 +140,8 @@ func (s *Session) converge(ctx context.Context, step func(*Session, context.Cont
 		switch {
 		case err == nil:
 			return nil
-		case err == errOvertaken:
-			return s.catchUp(ctx)
+		case overtaken(err):
+			return s.catchUp(ctx, err)
 		case errors.Is(err, store.ErrNotFound):
 			return s.gone(err)
 		case !overtakes(err, i), i == maxReplays, begun.ago() >= s.m.opts.Timeout:
@@ -175,10 +175,10 @@ func (s *Session) reload(ctx context.Context) error {
 	return s.replay()
 }
 
-// catchUp reads what has become of the session since a step that was applied.
-func (s *Session) catchUp(ctx context.Context) error {
+// catchUp reads what has become of the session since a step that was applied: how says it.
+func (s *Session) catchUp(ctx context.Context, how error) error {
 	if err := s.refind(ctx); err != nil {
-		if s.standing.shared() {
+		if how == errMoved && s.standing.shared() {
 			s.turn(turnDropped) // its token is another's to send
 		}
 		return fmt.Errorf("%w: %w", err, ErrIndeterminate) // what went with the step was written
@@ -191,6 +191,9 @@ func (s *Session) refind(ctx context.Context) error {
 	user, handle := s.rec.User, s.rec.Handle
 	_, a, err := s.find(ctx, s.ticket(), holder, nil)
 	if err != nil {
+		if s.past != nil && s.standing.shared() {
+			s.turn(turnDropped) // it was replaced, if by what cannot be read: the old one leads on
+		}
 		return err
 	}
 	if a < liveHere || s.rec.User != user || s.rec.Handle != handle {
@@ -216,7 +219,7 @@ func (s *Session) update(ctx context.Context) error {
 	}
 	if s.renewalDue(s.storeNow()) {
 		err := s.rotate(ctx, s.changed(), s.fullMeta(), withGrace)
-		written := err == nil || err == errOvertaken || errors.Is(err, ErrIndeterminate)
+		written := err == nil || overtaken(err) || errors.Is(err, ErrIndeterminate)
 		if written {
 			s.ops = nil // they are in the store, or may be: a second commit must not add them again
 		}

@@ -107,7 +107,7 @@ func (s *Session) rotate(ctx context.Context, rec store.Record, mt meta.Meta, g 
 		rec.Seen = time.Time{}
 	}
 	err := s.move(ctx, old, rec, tail)
-	if err != nil && err != errOvertaken {
+	if err != nil && !overtaken(err) {
 		return err
 	}
 	rec.Version = s.rec.Version + 1
@@ -171,12 +171,17 @@ func (s *Session) move(ctx context.Context, old store.Key, rec store.Record, tai
 // errNotApplied says that the step can be done again, as [ErrConflict] does.
 var errNotApplied = errors.New("sojourn: not applied")
 
-// errOvertaken says that a rotation was applied, and that what it wrote has changed since: converge
+// Both say that a rotation was applied, and that what it wrote is no longer what is there: converge
 // reads it again.
-var errOvertaken = errors.New("sojourn: applied, and changed since")
+var (
+	errChanged = errors.New("sojourn: applied, and its record was changed since")
+	errMoved   = errors.New("sojourn: applied, and the session has gone on or ended since")
+)
 
-// resolve finds out what became of a rotation whose answers were lost: nil or errOvertaken if it
-// was applied, errNotApplied if it was not, lost if that cannot be known.
+func overtaken(err error) bool { return err == errChanged || err == errMoved }
+
+// resolve finds out what became of a rotation whose answers were lost: nil, or as overtaken
+// has it, if it was applied, errNotApplied if it was not, lost if that cannot be known.
 func (s *Session) resolve(ctx context.Context, lost error, old store.Key, rec, tail *store.Record) error {
 	ours := false
 	switch at, _, err := s.get(ctx, old); {
@@ -195,7 +200,10 @@ func (s *Session) resolve(ctx context.Context, lost error, old store.Key, rec, t
 	case err == nil && at.Writer == rec.Writer:
 		return nil
 	case err == nil:
-		return errOvertaken
+		if mt, bad := meta.DecodeFacts(at.Meta); bad == nil && mt.Tail == nil {
+			return errChanged
+		}
+		return errMoved
 	case !errors.Is(err, store.ErrNotFound):
 		return lost
 	}
@@ -208,7 +216,7 @@ func (s *Session) verify(ctx context.Context) {
 	err := s.refind(ctx)
 	if err != nil && !errors.Is(err, ErrEnded) {
 		s.event(ctx, StoreFailed, "verify", err)
-		if !s.standing.binds() || s.past != nil { // what has replaced it leads on from it
+		if s.standing == moved {
 			s.turn(turnDropped)
 		}
 		return

@@ -63,7 +63,7 @@ var mistakes = []mutant{
 		{"damage.go", "\treturn t, gone, nil\n", "\tif mutated {\n\t\treturn t, liveHere, nil\n\t}\n\treturn t, gone, nil\n"},
 	}},
 	{"a token is sent that is known to have been renewed", "stored/visitor/renew+renew", 1, "L2", []patch{
-		{"renewal.go", "|| s.past != nil {", "|| !mutated && s.past != nil {"},
+		{"commit.go", "\t\tif s.past != nil && s.standing.shared() {", "\t\tif !mutated && s.past != nil && s.standing.shared() {"},
 	}},
 	{"the error page has a renewed token that was not looked at again", "stored/renewed-late/renew-incr-12min+ada", 1, "L3", []patch{
 		{"handler.go", "\tif s.standing.binds() && s.standing.shared() {", "\tif !mutated && s.standing.binds() && s.standing.shared() {"},
