@@ -51,13 +51,14 @@ type revocation struct {
 
 // reading is what a session has once it is loaded, or was tried to be.
 type reading struct {
-	err    error       // of load
-	failed error       // what door.Fail was given
-	stuck  *ticket     // of the record that could not be read; see loadFuture
-	past   *renewal    // that the request's token met last, if any
-	alive  *time.Timer // see keepAlive
-	form   *formID     // of the visitor's forms in this response
-	st     store.Store // the manager's, or this request's sealed record
+	err    error        // of load
+	failed error        // what door.Fail was given
+	stuck  *ticket      // of the record that could not be read; see loadFuture
+	past   *renewal     // that the request's token met last, if any
+	alive  *time.Timer  // see keepAlive
+	form   *formID      // of the visitor's forms in this response
+	ended  store.Handle // of the session that this request held and has itself revoked
+	st     store.Store  // the manager's, or this request's sealed record
 	first  call.Context
 	held
 	now time.Time // the store's clock at the last read
