@@ -41,7 +41,9 @@ func (s *Session) Commit(ctx context.Context) (http.Header, error) {
 func (s *Session) Save(w http.ResponseWriter) error {
 	s.lock()
 	defer s.mu.Unlock()
-	return s.commitTo(s.r.Context(), w.Header())
+	err := s.commitTo(s.r.Context(), w.Header())
+	s.tellWriters(w)
+	return err
 }
 
 func (s *Session) commitTo(ctx context.Context, h http.Header) error {

@@ -127,6 +127,7 @@ func (s *Session) tell(h http.Header) (err error) {
 	if s.got.from == fromNowhere {
 		s.got.from = fromCookie // for a Logout that follows in this request: the client has a token now
 	}
+	s.tellAround()
 	s.named, s.stage = true, max(s.stage, stageTold)
 	if s.w == nil {
 		s.turn(turnTold) // whoever asked for it sends it
@@ -195,8 +196,10 @@ func (s *Session) Token() (Token, error) {
 }
 
 // restoreHeader takes back what the handler said about a page that will not be sent: h is as it was
-// found. What is said of the site stays.
-func restoreHeader(h, found http.Header) {
+// found. What is said of the site stays, and so do the tokens of other managers' sessions: their
+// acts have succeeded.
+func (v *visit) restoreHeader(h http.Header) {
+	tokens := v.below.of(h, v.found)
 	for name := range h {
 		switch name {
 		case "Strict-Transport-Security", "Content-Security-Policy":
@@ -204,7 +207,11 @@ func restoreHeader(h, found http.Header) {
 			delete(h, name)
 		}
 	}
-	maps.Copy(h, found)
+	maps.Copy(h, v.found)
+	for name, lines := range tokens {
+		h[name] = append(slices.Clip(h[name]), lines...)
+		h["Cache-Control"] = noStore
+	}
 }
 
 // takeBack drops the session's cookie from a header that has it from an earlier Commit or Save: if

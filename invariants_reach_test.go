@@ -4,10 +4,13 @@ package sojourn_test
 // revocation of this request's own, another manager, a custom transport, a limit.
 
 import (
+	"context"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/sojourn-go/sojourn"
+	"github.com/sojourn-go/sojourn/memstore"
 	"github.com/sojourn-go/sojourn/store"
 )
 
@@ -71,5 +74,63 @@ func TestL3RevokeOthersThenLogin(t *testing.T) {
 	b.wants("get?k=a", "x")
 	if l := g.infos("ada"); len(l) != 1 || l[0].Handle != kept {
 		t.Error(l)
+	}
+}
+
+// L3: the token of one manager's sign-in reaches the client though the commit of another, around
+// it, fails: by the inner one's Handler, and by Open and Save, also for a request that was built by
+// hand.
+func TestL3BelowAnotherManager(t *testing.T) {
+	for _, way := range []string{"Handler", "Open", "by hand"} {
+		for _, act := range []string{"login", "logout"} {
+			st := newFaultStore(memstore.New(nil))
+			in := newWebRig(t, nil, sojourn.Options{Name: "in", Cookie: sojourn.CookieOptions{Name: "__Host-in"}})
+			out := newWebRig(t, st, sojourn.Options{Name: "out", Keys: rigKeys(t), Cookie: sojourn.CookieOptions{Name: "__Host-out"}})
+			do := func(s *sojourn.Session) error {
+				if act == "logout" {
+					return s.Logout(t.Context())
+				}
+				return s.Login(t.Context(), "ada")
+			}
+			page := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if way == "Handler" {
+					rigOK(t, do(in.m.From(r)))
+				} else {
+					if way == "by hand" {
+						r = r.WithContext(t.Context())
+					}
+					s, err := in.m.Open(r.Context(), r)
+					rigOK(t, err)
+					rigOK(t, do(s))
+					rigOK(t, s.Save(w))
+				}
+				w.Header().Set("X-Page", "1")
+			}))
+			if way == "Handler" {
+				page = in.m.Handler(page)
+			}
+			before := in.do("", func(s *sojourn.Session) { rigOK(t, s.Login(t.Context(), "ada")) })
+			st.setBefore(func(context.Context) error { return store.ErrUnavailable }, opCreate)
+			w := out.serve(rigRequest("POST", rigCookies(before)), func(w http.ResponseWriter, r *http.Request) {
+				s, err := out.m.Load(r)
+				rigOK(t, err)
+				rigOK(t, slot("a").Set(s, "x"))
+				page.ServeHTTP(w, r)
+			})
+			if w.Code != 503 || w.Header().Get("X-Page") != "" || w.Header().Get("Cache-Control") != "no-store" {
+				t.Errorf("%s, %s: status %d, %v", way, act, w.Code, w.Header())
+			}
+			lines := w.Header()["Set-Cookie"]
+			if len(lines) != 1 || !strings.HasPrefix(lines[0], "__Host-in=") || strings.HasPrefix(lines[0], "__Host-in=;") != (act == "logout") {
+				t.Errorf("%s, %s: %d cookies", way, act, len(lines))
+			}
+			if act == "login" {
+				in.do(rigCookies(w), func(s *sojourn.Session) {
+					if s.User() != "ada" {
+						t.Errorf("%s: user %q", way, s.User())
+					}
+				})
+			}
+		}
 	}
 }
