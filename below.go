@@ -46,6 +46,12 @@ func (b *below) of(h, found http.Header) (lines http.Header) {
 
 // spoken is the session's own.
 func (s *Session) spoken() spoken {
+	if s.m.opts.Custom != nil {
+		carried := s.carried
+		return func(name, line string) bool {
+			return slices.ContainsFunc(carried, func(c change) bool { return c.name == name && slices.Contains(c.put, line) })
+		}
+	}
 	return func(name, line string) bool { return name == "Set-Cookie" && s.m.jar.Sets(line) }
 }
 

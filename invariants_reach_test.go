@@ -6,8 +6,10 @@ package sojourn_test
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sojourn-go/sojourn"
 	"github.com/sojourn-go/sojourn/memstore"
@@ -131,6 +133,45 @@ func TestL3BelowAnotherManager(t *testing.T) {
 					}
 				})
 			}
+		}
+	}
+}
+
+// L1, L2: a token that a custom transport has put into the header, by an earlier Commit, is taken
+// back if the session ends before the header leaves. What Send replaced is there again, and other
+// lines of the field stay.
+func TestL2CustomTakenBack(t *testing.T) {
+	for _, add := range []bool{false, true} {
+		send := func(h http.Header, token sojourn.Token, _ time.Duration) error {
+			if add {
+				h.Add("Link", "token="+token.Reveal())
+			} else {
+				h.Set("Link", "token="+token.Reveal())
+			}
+			return nil
+		}
+		g := newWebRig(t, nil, sojourn.Options{Keys: rigKeys(t), Custom: &sojourn.CustomTransport{
+			Receive: func(r *http.Request) string { return r.Header.Get("X-Token") },
+			Send:    send, Delete: func(h http.Header) error { h.Del("Link"); return nil }, Explicit: true,
+		}})
+		signIn := g.do("", func(s *sojourn.Session) { rigOK(t, s.Login(t.Context(), "ada")) })
+		r := rigRequest("POST")
+		r.Header.Set("X-Token", strings.TrimPrefix(signIn.Header().Get("Link"), "token="))
+		w := g.serve(r, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Link", "before")
+			s := g.m.From(r)
+			rigOK(t, s.Renew(r.Context()))
+			for range 2 {
+				must(s.Commit(r.Context()))
+			}
+			if l := w.Header()["Link"]; !strings.HasPrefix(l[len(l)-1], "token=") {
+				t.Errorf("not sent: %q", l)
+			}
+			w.Header().Add("Link", "after")
+			must(g.m.RevokeUser(t.Context(), "ada"))
+		})
+		if l := w.Header()["Link"]; w.Code != 200 || len(l) != 2 || !slices.Contains(l, "before") || !slices.Contains(l, "after") {
+			t.Errorf("add %v: status %d, %q", add, w.Code, l)
 		}
 	}
 }
