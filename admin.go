@@ -97,13 +97,31 @@ func (m *Manager) Sessions(ctx context.Context, user string) ([]Info, error) {
 }
 
 // Revoke ends one session of user. When it returns nil, the session is dead for every request from
-// then on, also for those under way. Errors: [ErrNotFound], outages.
+// then on, also for those under way. A sign-in by the same request afterwards, below
+// [Manager.Handler] with its context, makes a new one. Errors: [ErrNotFound], outages.
 func (m *Manager) Revoke(ctx context.Context, user string, handle store.Handle) error {
-	done, err := m.revoke(ctx, user, store.Selection{Only: []store.Handle{handle}})
+	sel := store.Selection{Only: []store.Handle{handle}}
+	done, err := m.revoke(ctx, user, sel)
+	if v, ok := ctx.Value(m).(*visit); ok && err == nil {
+		v.s.revoked(user, sel, nil)
+	}
 	if err == nil && done.N == 0 {
 		err = ErrNotFound
 	}
 	return opError("revoke", err)
+}
+
+// revoked notes what this request has revoked itself, for a Login that follows. known is nil where
+// only some sessions were meant.
+func (s *Session) revoked(user string, sel store.Selection, known *revocation) {
+	s.lock()
+	defer s.mu.Unlock()
+	if known != nil {
+		s.known = known
+	}
+	if s.standing.holds() && s.rec.User == user && sel.Picks(s.rec.Handle) {
+		s.ended = s.rec.Handle
+	}
 }
 
 // RevokeUser ends all sessions of user but those named, and also refuses sign-ins of user that have
@@ -112,11 +130,10 @@ func (m *Manager) Revoke(ctx context.Context, user string, handle store.Handle) 
 // begins afterwards in this process, also where the store's nodes have clocks of their own. Errors:
 // outages; then some may have ended, and it should be called again.
 func (m *Manager) RevokeUser(ctx context.Context, user string, keep ...store.Handle) (int, error) {
-	done, err := m.revoke(ctx, user, store.Selection{Except: keep})
+	sel := store.Selection{Except: keep}
+	done, err := m.revoke(ctx, user, sel)
 	if v, ok := ctx.Value(m).(*visit); ok && err == nil {
-		v.s.lock()
-		v.s.known = &revocation{user, done.At}
-		v.s.mu.Unlock()
+		v.s.revoked(user, sel, &revocation{user, done.At})
 	}
 	return done.N, opError("revoke", err)
 }

@@ -44,7 +44,9 @@ func (s *Session) Save(w http.ResponseWriter) error {
 	if s.w != nil {
 		return s.commitTo(s.r.Context(), s.w.v.header)
 	}
-	return s.commitTo(s.r.Context(), w.Header())
+	err := s.commitTo(s.r.Context(), w.Header())
+	s.tellWriters(w)
+	return err
 }
 
 func (s *Session) commitTo(ctx context.Context, h http.Header) error {

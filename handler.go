@@ -18,6 +18,7 @@ type visit struct {
 	// of the handler may commit while another one writes, or after a time-out.
 	header http.Header
 	found  http.Header // as it was before the handler
+	below  below       // what other managers' sessions have said in the handler's header
 	s      Session
 	w      writer
 }
@@ -30,8 +31,14 @@ func (v *visit) Value(key any) any {
 	if m, ok := key.(*Manager); ok && m == v.m {
 		return v
 	}
+	if key == (anyManager{}) {
+		return v
+	}
 	return v.Context.Value(key)
 }
+
+// anyManager is the key of the innermost visit, whose Context has the next.
+type anyManager struct{}
 
 // Handler gives each request its session: see [Manager.From] and [Manager.Load]. It commits before
 // the response's first byte, or when next returns; changes made after the first byte are committed
@@ -142,7 +149,7 @@ func (v *visit) finish(h http.Header) error {
 	if s.stage == stageUpgrading {
 		s.stage = stageOpen // the answer is a page, then
 	}
-	restoreHeader(h, v.found)
+	v.restoreHeader(h)
 	s.pay(v.Context, h)
 	s.stage = stageOver
 	return err

@@ -127,6 +127,7 @@ func (s *Session) tell(h http.Header) (err error) {
 	if s.got.from == fromNowhere {
 		s.got.from = fromCookie // for a Logout that follows in this request: the client has a token now
 	}
+	s.tellAround()
 	s.named, s.stage = true, max(s.stage, stageTold)
 	if s.w == nil {
 		s.turn(turnTold) // whoever asked for it sends it
@@ -161,7 +162,7 @@ func (s *Session) writeToken(h http.Header) error {
 	}
 	if c := s.m.opts.Custom; c != nil {
 		own := text // newToken keeps its address
-		return c.Send(h, newToken(own), s.left())
+		return s.custom(h, func() error { return c.Send(h, newToken(own), s.left()) })
 	}
 	s.m.jar.Set(h, s.m.https(s.r), s.m.jar.Name, text, s.cookieLife())
 	return nil
@@ -172,7 +173,7 @@ func (s *Session) removeToken(h http.Header) error {
 		h["Clear-Site-Data"] = []string{clearSiteData(s.m.opts.ClearSiteData)}
 	}
 	if c := s.m.opts.Custom; c != nil {
-		return c.Delete(h)
+		return s.custom(h, func() error { return c.Delete(h) })
 	}
 	s.m.jar.Set(h, s.m.https(s.r), s.m.jar.Name, "", cookie.Remove)
 	s.removeChunks(h, 1)
@@ -195,8 +196,10 @@ func (s *Session) Token() (Token, error) {
 }
 
 // restoreHeader takes back what the handler said about a page that will not be sent: h is as it was
-// found. What is said of the site stays.
-func restoreHeader(h, found http.Header) {
+// found. What is said of the site stays, and so do the tokens of other managers' sessions: their
+// acts have succeeded.
+func (v *visit) restoreHeader(h http.Header) {
+	tokens := v.below.of(h, v.found)
 	for name := range h {
 		switch name {
 		case "Strict-Transport-Security", "Content-Security-Policy":
@@ -204,18 +207,66 @@ func restoreHeader(h, found http.Header) {
 			delete(h, name)
 		}
 	}
-	maps.Copy(h, found)
+	maps.Copy(h, v.found)
+	for name, lines := range tokens {
+		h[name] = append(slices.Clip(h[name]), lines...)
+		h["Cache-Control"] = noStore
+	}
 }
 
-// takeBack drops the session's cookie from a header that has it from an earlier Commit or Save: if
+// takeBack drops the session's token from a header that has it from an earlier Commit or Save: if
 // the session has ended or gone on since, a dead token shall not take the place of what the client
 // has.
 func (s *Session) takeBack(h http.Header) {
-	if s.stage != stageTold || s.w == nil && s.standing != ended || len(h["Set-Cookie"]) == 0 {
+	if s.stage != stageTold || s.w == nil && s.standing != ended {
+		return
+	}
+	s.undo(h)
+	if len(h["Set-Cookie"]) == 0 {
 		return
 	}
 	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], s.m.jar.Sets)
 	if len(h["Set-Cookie"]) == 0 {
 		delete(h, "Set-Cookie")
 	}
+}
+
+// A change is what a custom transport did to one field of the header.
+type change struct {
+	name      string
+	took, put []string
+}
+
+// custom runs f, which is a custom transport's, and notes what it changes.
+func (s *Session) custom(h http.Header, f func() error) error {
+	before := h.Clone()
+	s.undo(before) // if it has run before, both are one change
+	err := f()
+	s.carried = nil
+	for name, lines := range h {
+		if !slices.Equal(before[name], lines) {
+			s.carried = append(s.carried, change{name, without(before[name], lines), without(lines, before[name])})
+		}
+	}
+	return err
+}
+
+// undo takes back what a custom transport has put into h, where it still is.
+func (s *Session) undo(h http.Header) {
+	for _, c := range s.carried {
+		left := without(h[c.name], c.put)
+		if len(left) == len(h[c.name]) {
+			continue
+		}
+		if left = append(left, c.took...); len(left) == 0 {
+			delete(h, c.name)
+		} else {
+			h[c.name] = left
+		}
+	}
+}
+
+// without returns a copy of lines without those.
+func without(lines, those []string) []string {
+	return slices.DeleteFunc(slices.Clone(lines), func(l string) bool { return slices.Contains(those, l) })
 }

@@ -145,6 +145,9 @@ func (s *Session) Login(ctx context.Context, user string, opts ...LoginOption) e
 		s.site = siteOwn // the browser's cookie is to be this request's
 	}
 	if err = s.unreachable(); err == nil {
+		if s.standing.holds() && s.rec.Handle == s.ended {
+			s.turn(turnEnded) // nothing is left to confirm
+		}
 		if s.standing.holds() && s.rec.User == user {
 			err = s.confirm(ctx, &l)
 		} else {

@@ -30,7 +30,9 @@ type CustomTransport struct {
 	// Receive finds the token in a request; "" means that there is none.
 	Receive func(r *http.Request) string
 	// Send puts the token into the response's header, in place of one that is there: it may be
-	// called again for the same response. life is the session's remaining life, 0 for unlimited.
+	// called again for the same response. What it has added to the fields of the header is taken
+	// out again, and what it replaced is put back, if the session ends or goes on before the header
+	// leaves. life is the session's remaining life, 0 for unlimited.
 	Send func(h http.Header, token Token, life time.Duration) error
 	// Delete takes the token away from the client.
 	Delete func(h http.Header) error

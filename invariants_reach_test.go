@@ -1,0 +1,177 @@
+package sojourn_test
+
+// The invariants of a session's life, L1 to L3, where something else takes part in the response: a
+// revocation of this request's own, another manager, a custom transport, a limit.
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sojourn-go/sojourn"
+	"github.com/sojourn-go/sojourn/memstore"
+	"github.com/sojourn-go/sojourn/store"
+)
+
+// L3: a sign-in after this request's own revocation makes a new session, also where the old one was
+// loaded before: a change of password below RequireUser. So it does whoever signs in, and for each
+// way to revoke.
+func TestL3RevokeThenLogin(t *testing.T) {
+	for _, way := range []string{"user", "handle"} {
+		for _, load := range []bool{false, true} {
+			for _, user := range []string{"ada", "eve"} {
+				for _, sealed := range []bool{false, true} {
+					g := newSiteOf(t, sealed)
+					g.on("password", func(s *sojourn.Session, r *http.Request) (string, error) {
+						if load {
+							must(g.Load(r))
+							if err := slot("a").Set(s, "x"); err != nil {
+								return "", err
+							}
+						}
+						var err error
+						if way == "user" {
+							_, err = g.RevokeUser(r.Context(), "ada")
+						} else {
+							err = g.Revoke(r.Context(), "ada", g.infos("ada")[0].Handle)
+						}
+						if err != nil {
+							return "", err
+						}
+						if err := s.Login(r.Context(), user); err != nil {
+							return "", err
+						}
+						return "", s.Login(r.Context(), user) // the new one is confirmed
+					})
+					b := g.signedIn("ada")
+					before := g.infos("ada")[0].Handle
+					b.ok("password")
+					b.wants("user", user)
+					if l := g.infos(user); len(l) != 1 || l[0].Handle == before {
+						t.Errorf("%s, loaded %v, %s, sealed %v: sessions %v", way, load, user, sealed, l)
+					}
+				}
+			}
+		}
+	}
+}
+
+// A session that the request's own RevokeUser has spared is confirmed, and keeps its values.
+func TestL3RevokeOthersThenLogin(t *testing.T) {
+	g := newSite(t)
+	var kept store.Handle
+	g.onLoaded("password", func(s *sojourn.Session, r *http.Request) (string, error) {
+		kept = s.Handle()
+		if _, err := g.RevokeUser(r.Context(), "ada", kept); err != nil {
+			return "", err
+		}
+		return "", s.Login(r.Context(), "ada")
+	})
+	b := g.signedIn("ada")
+	b.ok("set?k=a&v=x")
+	b.ok("password")
+	b.wants("get?k=a", "x")
+	if l := g.infos("ada"); len(l) != 1 || l[0].Handle != kept {
+		t.Error(l)
+	}
+}
+
+// L3: the token of one manager's sign-in reaches the client though the commit of another, around
+// it, fails: by the inner one's Handler, and by Open and Save, also for a request that was built by
+// hand.
+func TestL3BelowAnotherManager(t *testing.T) {
+	for _, way := range []string{"Handler", "Open", "by hand"} {
+		for _, act := range []string{"login", "logout"} {
+			st := newFaultStore(memstore.New(nil))
+			in := newWebRig(t, nil, sojourn.Options{Name: "in", Cookie: sojourn.CookieOptions{Name: "__Host-in"}})
+			out := newWebRig(t, st, sojourn.Options{Name: "out", Keys: rigKeys(t), Cookie: sojourn.CookieOptions{Name: "__Host-out"}})
+			do := func(s *sojourn.Session) error {
+				if act == "logout" {
+					return s.Logout(t.Context())
+				}
+				return s.Login(t.Context(), "ada")
+			}
+			page := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if way == "Handler" {
+					rigOK(t, do(in.m.From(r)))
+				} else {
+					if way == "by hand" {
+						r = r.WithContext(t.Context())
+					}
+					s, err := in.m.Open(r.Context(), r)
+					rigOK(t, err)
+					rigOK(t, do(s))
+					rigOK(t, s.Save(w))
+				}
+				w.Header().Set("X-Page", "1")
+			}))
+			if way == "Handler" {
+				page = in.m.Handler(page)
+			}
+			before := in.do("", func(s *sojourn.Session) { rigOK(t, s.Login(t.Context(), "ada")) })
+			st.setBefore(func(context.Context) error { return store.ErrUnavailable }, opCreate)
+			w := out.serve(rigRequest("POST", rigCookies(before)), func(w http.ResponseWriter, r *http.Request) {
+				s, err := out.m.Load(r)
+				rigOK(t, err)
+				rigOK(t, slot("a").Set(s, "x"))
+				page.ServeHTTP(w, r)
+			})
+			if w.Code != 503 || w.Header().Get("X-Page") != "" || w.Header().Get("Cache-Control") != "no-store" {
+				t.Errorf("%s, %s: status %d, %v", way, act, w.Code, w.Header())
+			}
+			lines := w.Header()["Set-Cookie"]
+			if len(lines) != 1 || !strings.HasPrefix(lines[0], "__Host-in=") || strings.HasPrefix(lines[0], "__Host-in=;") != (act == "logout") {
+				t.Errorf("%s, %s: %d cookies", way, act, len(lines))
+			}
+			if act == "login" {
+				in.do(rigCookies(w), func(s *sojourn.Session) {
+					if s.User() != "ada" {
+						t.Errorf("%s: user %q", way, s.User())
+					}
+				})
+			}
+		}
+	}
+}
+
+// L1, L2: a token that a custom transport has put into the header, by an earlier Commit, is taken
+// back if the session ends before the header leaves. What Send replaced is there again, and other
+// lines of the field stay.
+func TestL2CustomTakenBack(t *testing.T) {
+	for _, add := range []bool{false, true} {
+		send := func(h http.Header, token sojourn.Token, _ time.Duration) error {
+			if add {
+				h.Add("Link", "token="+token.Reveal())
+			} else {
+				h.Set("Link", "token="+token.Reveal())
+			}
+			return nil
+		}
+		g := newWebRig(t, nil, sojourn.Options{Keys: rigKeys(t), Custom: &sojourn.CustomTransport{
+			Receive: func(r *http.Request) string { return r.Header.Get("X-Token") },
+			Send:    send, Delete: func(h http.Header) error { h.Del("Link"); return nil }, Explicit: true,
+		}})
+		signIn := g.do("", func(s *sojourn.Session) { rigOK(t, s.Login(t.Context(), "ada")) })
+		r := rigRequest("POST")
+		r.Header.Set("X-Token", strings.TrimPrefix(signIn.Header().Get("Link"), "token="))
+		w := g.serve(r, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Link", "before")
+			s := g.m.From(r)
+			rigOK(t, s.Renew(r.Context()))
+			for range 2 {
+				must(s.Commit(r.Context()))
+			}
+			if l := w.Header()["Link"]; !strings.HasPrefix(l[len(l)-1], "token=") {
+				t.Errorf("not sent: %q", l)
+			}
+			w.Header().Add("Link", "after")
+			must(g.m.RevokeUser(t.Context(), "ada"))
+		})
+		if l := w.Header()["Link"]; w.Code != 200 || len(l) != 2 || !slices.Contains(l, "before") || !slices.Contains(l, "after") {
+			t.Errorf("add %v: status %d, %q", add, w.Code, l)
+		}
+	}
+}
