@@ -107,10 +107,13 @@ func (s *Session) save(ctx context.Context) (shown bool, err error) {
 		}
 		return true, s.converge(detached(ctx), (*Session).update)
 	}
-	if s.renewalDue(now) {
-		return s.renewUnasked(detached(ctx)), nil
+	if s.renewalDue(now) && s.renewUnasked(detached(ctx)) {
+		return true, nil
 	}
-	return s.touch(ctx, now), nil
+	if !s.standing.holds() {
+		return false, nil
+	}
+	return s.touch(ctx, now), nil // also where the renewal failed: it was a use all the same
 }
 
 // dirty reports whether the view differs from the record: nothing is written that did not change.
@@ -302,13 +305,21 @@ func (s *Session) touch(ctx context.Context, now time.Time) (shown bool) {
 	}
 	ctx = detached(ctx)
 	rec := s.rec
-	shown = s.unsaved || s.m.sealed != nil // a stored session's Touch may have met what a renewal has left
-	var err error
-	if s.unsaved {
+	noted, err := s.unsaved, error(nil)
+	if noted {
 		err = s.put(ctx, rec)
-	} else if err = s.m.calls.Do(ctx, func(ctx context.Context) error { return s.st.Touch(ctx, rec, every) }); err == nil {
-		s.rec.Seen = s.storeNow()
 	}
+	if noted && used && errors.Is(err, ErrFull) && !s.idled() { // the note waits for room; the use needs none
+		s.event(ctx, StoreFailed, "touch", err)
+		noted = false
+	}
+	if !noted {
+		err = s.m.calls.Do(ctx, func(ctx context.Context) error { return s.st.Touch(ctx, rec, every) })
+		if err == nil {
+			s.rec.Seen = s.storeNow()
+		}
+	}
+	shown = noted || s.m.sealed != nil // a stored session's Touch may have met what a renewal has left
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		s.turn(turnEnded) // its token opens nothing any more

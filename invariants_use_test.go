@@ -317,3 +317,55 @@ func TestL7AcknowledgedUnderFaults(t *testing.T) {
 		}
 	})
 }
+
+// L7: a use that another request has written down is not undone by an act on identity under Peek.
+func TestL7PeekUndoesNoTouch(t *testing.T) {
+	for _, act := range []string{"renew", "login?user=ada", "others"} {
+		bubble(t, func(t *testing.T, g *site) {
+			release := make(chan bool)
+			g.onLoaded("poll", func(s *sojourn.Session, r *http.Request) (string, error) {
+				s.Peek()
+				<-release
+				switch act {
+				case "renew":
+					return "", s.Renew(r.Context())
+				case "others":
+					_, err := s.RevokeOthers(r.Context())
+					return "", err
+				}
+				return "", s.Login(r.Context(), "ada")
+			})
+			b := g.signedIn("ada")
+			time.Sleep(28 * time.Minute)
+			w, done := httptest.NewRecorder(), make(chan bool)
+			go func() {
+				defer close(done)
+				g.handler.ServeHTTP(w, b.copy().request(context.Background(), "poll"))
+			}()
+			synctest.Wait()
+			time.Sleep(time.Minute)
+			b.ok("user")
+			close(release)
+			<-done
+			b.take(w)
+			g.status(w, http.StatusOK)
+			time.Sleep(5 * time.Minute)
+			if b.wants("user", "ada"); t.Failed() {
+				t.Fatal(act)
+			}
+		})
+	}
+}
+
+// A request that peeks renews no token unasked.
+func TestPeekRenewsNothing(t *testing.T) {
+	bubble(t, func(t *testing.T, g *site) {
+		b := g.signedIn("ada")
+		time.Sleep(2 * time.Minute)
+		g.store.reset()
+		b.wants("peek", "ada")
+		if n := g.store.writes(); n != 0 {
+			t.Errorf("%d writes under Peek", n)
+		}
+	}, due)
+}

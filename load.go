@@ -322,9 +322,15 @@ func (s *Session) reused(ctx context.Context, n *renewal) {
 func (s *Session) show(rec *store.Record, f meta.Facts, t ticket, now time.Time) {
 	s.held = held{rec: *rec, facts: f, secret: t.secret}
 	s.now, s.at = now, sinceStart()
-	if s.m.opts.Assurance != 0 && s.m.opts.Idle > 0 && now.Sub(rec.Seen) > s.m.opts.Idle && f.Level > 0 {
+	if f.Level > 0 && s.idled() {
 		s.lapse()
 	}
+}
+
+// idled reports whether the session had no use for so long, when it was read, that its level is
+// gone. A touch alone would hide that from the next request.
+func (s *Session) idled() bool {
+	return s.m.opts.Assurance != 0 && s.m.opts.Idle > 0 && s.now.Sub(s.rec.Seen) > s.m.opts.Idle
 }
 
 // lapse takes the level of the sign-in away, for good: the session was idle for too long.

@@ -36,8 +36,10 @@ const reuseWindow = 10 * time.Minute
 // one could be sent. Sealed tokens are made anew with each write.
 func (s *Session) renewalDue(now time.Time) bool {
 	switch {
+	case s.peek: // it would count as use
+		return false
 	case s.got.former: // see FormerCookie.Name
-	case s.rec.User == "", s.m.sealed != nil, s.facts.Bearer, s.peek:
+	case s.rec.User == "", s.m.sealed != nil, s.facts.Bearer:
 		return false
 	case s.facts.Awaited(): // the client has yet to come back with this one
 		return false
@@ -103,17 +105,12 @@ func (s *Session) rotate(ctx context.Context, rec store.Record, mt meta.Meta, g 
 	}
 	mt.Addr, mt.Agent = s.m.client(s.r)
 	rec.Key, rec.Writer, rec.Meta = next.key, newWriter(), mt.Encode()
-	if !s.peek {
-		rec.Seen = time.Time{}
-	}
+	rec.Seen = time.Time{} // a use, also under Peek: an older Seen would undo another request's touch
 	err := s.move(ctx, old, rec, tail)
 	if err != nil && !overtaken(err) {
 		return err
 	}
-	rec.Version = s.rec.Version + 1
-	if rec.Seen.IsZero() {
-		rec.Seen = s.storeNow()
-	}
+	rec.Version, rec.Seen = s.rec.Version+1, s.storeNow()
 	s.held = held{rec: rec, facts: mt.Facts, secret: next.secret}
 	s.got.former = false
 	if leads {

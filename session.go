@@ -267,8 +267,9 @@ func (s *Session) storeNow() time.Time {
 	return s.now.Add(s.at.ago())
 }
 
-// Peek keeps this request from counting as use of the session: for polling and health checks. See
-// [Manager.Peek].
+// Peek keeps this request from counting as use of the session: for polling and health checks. The
+// token is not renewed unasked, then; [Session.Renew], [Session.Login] and [Session.RevokeOthers]
+// count as use all the same. See [Manager.Peek].
 func (s *Session) Peek() {
 	s.lock()
 	s.peek = true
