@@ -175,3 +175,34 @@ func TestL2CustomTakenBack(t *testing.T) {
 		}
 	}
 }
+
+// L2: of two sign-ins at once, where the limit is one session and the later evicts the earlier one's,
+// the earlier answer does not replace the later cookie. Such a sign-in makes one Get for it, and none
+// where the limit refuses, or there is none.
+func TestL2EvictedSignIn(t *testing.T) {
+	for _, sealed := range []bool{false, true} {
+		g := newSiteOf(t, sealed, func(o *sojourn.Options) { o.MaxSessions = 1 })
+		b := g.browser()
+		first := b.start("login?user=ada")
+		b.ok("login?user=ada")
+		w := first()
+		g.status(w, 200)
+		g.noCookie(w)
+		b.wants("user", "ada")
+	}
+	for gets, change := range []func(*sojourn.Options){
+		func(o *sojourn.Options) { o.MaxSessions, o.RefuseAtLimit = 1, true },
+		func(o *sojourn.Options) { o.MaxSessions = 1 },
+	} {
+		g := newSite(t, change)
+		g.signedIn("ada")
+		if n := g.store.count(opGet); n != gets || g.store.count() != 1+gets {
+			t.Errorf("%d calls, %d of them Get, want %d", g.store.count(), n, gets)
+		}
+		g.store.reset()
+		g.browser().ok("set?k=a&v=x") // a visitor's is nobody's to evict
+		if n := g.store.count(opGet); n != 0 {
+			t.Errorf("%d calls of Get for a visitor", n)
+		}
+	}
+}
