@@ -206,3 +206,46 @@ func TestL2EvictedSignIn(t *testing.T) {
 		}
 	}
 }
+
+// L3: a sign-in that ends sessions that its tokens do not reach, the one that went on by a
+// confirmation whose answer was lost, or those of several cookies, does not count them: it is not
+// refused for them, and evicts nobody else's.
+func TestL3LostConfirmationAtLimit(t *testing.T) {
+	for _, refuse := range []bool{true, false} {
+		bubble(t, func(t *testing.T, g *site) {
+			phone, b := g.signedIn("ada"), g.signedIn("ada")
+			b.copy().ok("login?user=ada") // b never gets the answer
+			time.Sleep(2 * time.Minute)
+			b.ok("login?user=ada")
+			b.wants("user", "ada")
+			phone.wants("user", "ada")
+			if n := g.sessions("ada"); n != 2 {
+				t.Errorf("RefuseAtLimit %v: %d sessions", refuse, n)
+			}
+		}, func(o *sojourn.Options) { o.MaxSessions, o.RefuseAtLimit = 2, refuse })
+	}
+}
+
+// L3, as before, with the cookies of two sessions.
+func TestL3TornAtLimit(t *testing.T) {
+	g := newWebRig(t, nil, sojourn.Options{
+		MaxSessions: 1, RefuseAtLimit: true, Cookie: sojourn.CookieOptions{Name: "__Secure-s"},
+	})
+	var cookies []string
+	for _, user := range []string{"ada", "eve"} {
+		w := g.do("", func(s *sojourn.Session) { rigOK(t, s.Login(t.Context(), user)) })
+		cookies = append(cookies, rigCookies(w))
+	}
+	r := rigRequest("POST", cookies...)
+	w := g.serve(r, func(w http.ResponseWriter, r *http.Request) { rigOK(t, g.m.From(r).Login(r.Context(), "ada")) })
+	g.do(rigCookies(w), func(s *sojourn.Session) {
+		if s.User() != "ada" {
+			t.Errorf("user %q", s.User())
+		}
+	})
+	for user, want := range map[string]int{"ada": 1, "eve": 0} {
+		if l := must(g.m.Sessions(t.Context(), user)); len(l) != want {
+			t.Errorf("%s has %d sessions, want %d", user, len(l), want)
+		}
+	}
+}
