@@ -89,7 +89,7 @@ func (s *Session) commit(ctx context.Context) error {
 		return s.begin(ctx)
 	}
 	shown, err := s.save(ctx)
-	if err == nil && !shown && s.standing.shared() && s.stage <= stageTold {
+	if err == nil && !shown && s.contested() && s.stage <= stageTold {
 		s.verify(ctx)
 	}
 	return err

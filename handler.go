@@ -165,7 +165,7 @@ func (s *Session) sent() {
 
 // pay writes what binds into the header of a page that tells of a failure, and nothing else.
 func (s *Session) pay(ctx context.Context, h http.Header) {
-	if s.standing.binds() && s.standing.shared() {
+	if s.standing.binds() && s.contested() {
 		s.verify(ctx)
 	}
 	s.takeBack(h)

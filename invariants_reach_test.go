@@ -175,3 +175,77 @@ func TestL2CustomTakenBack(t *testing.T) {
 		}
 	}
 }
+
+// L2: of two sign-ins at once, where the limit is one session and the later evicts the earlier one's,
+// the earlier answer does not replace the later cookie. Such a sign-in makes one Get for it, and none
+// where the limit refuses, or there is none.
+func TestL2EvictedSignIn(t *testing.T) {
+	for _, sealed := range []bool{false, true} {
+		g := newSiteOf(t, sealed, func(o *sojourn.Options) { o.MaxSessions = 1 })
+		b := g.browser()
+		first := b.start("login?user=ada")
+		b.ok("login?user=ada")
+		w := first()
+		g.status(w, 200)
+		g.noCookie(w)
+		b.wants("user", "ada")
+	}
+	for gets, change := range []func(*sojourn.Options){
+		func(o *sojourn.Options) { o.MaxSessions, o.RefuseAtLimit = 1, true },
+		func(o *sojourn.Options) { o.MaxSessions = 1 },
+	} {
+		g := newSite(t, change)
+		g.signedIn("ada")
+		if n := g.store.count(opGet); n != gets || g.store.count() != 1+gets {
+			t.Errorf("%d calls, %d of them Get, want %d", g.store.count(), n, gets)
+		}
+		g.store.reset()
+		g.browser().ok("set?k=a&v=x") // a visitor's is nobody's to evict
+		if n := g.store.count(opGet); n != 0 {
+			t.Errorf("%d calls of Get for a visitor", n)
+		}
+	}
+}
+
+// L3: a sign-in that ends sessions that its tokens do not reach, the one that went on by a
+// confirmation whose answer was lost, or those of several cookies, does not count them: it is not
+// refused for them, and evicts nobody else's.
+func TestL3LostConfirmationAtLimit(t *testing.T) {
+	for _, refuse := range []bool{true, false} {
+		bubble(t, func(t *testing.T, g *site) {
+			phone, b := g.signedIn("ada"), g.signedIn("ada")
+			b.copy().ok("login?user=ada") // b never gets the answer
+			time.Sleep(2 * time.Minute)
+			b.ok("login?user=ada")
+			b.wants("user", "ada")
+			phone.wants("user", "ada")
+			if n := g.sessions("ada"); n != 2 {
+				t.Errorf("RefuseAtLimit %v: %d sessions", refuse, n)
+			}
+		}, func(o *sojourn.Options) { o.MaxSessions, o.RefuseAtLimit = 2, refuse })
+	}
+}
+
+// L3, as before, with the cookies of two sessions.
+func TestL3TornAtLimit(t *testing.T) {
+	g := newWebRig(t, nil, sojourn.Options{
+		MaxSessions: 1, RefuseAtLimit: true, Cookie: sojourn.CookieOptions{Name: "__Secure-s"},
+	})
+	var cookies []string
+	for _, user := range []string{"ada", "eve"} {
+		w := g.do("", func(s *sojourn.Session) { rigOK(t, s.Login(t.Context(), user)) })
+		cookies = append(cookies, rigCookies(w))
+	}
+	r := rigRequest("POST", cookies...)
+	w := g.serve(r, func(w http.ResponseWriter, r *http.Request) { rigOK(t, g.m.From(r).Login(r.Context(), "ada")) })
+	g.do(rigCookies(w), func(s *sojourn.Session) {
+		if s.User() != "ada" {
+			t.Errorf("user %q", s.User())
+		}
+	})
+	for user, want := range map[string]int{"ada": 1, "eve": 0} {
+		if l := must(g.m.Sessions(t.Context(), user)); len(l) != want {
+			t.Errorf("%s has %d sessions, want %d", user, len(l), want)
+		}
+	}
+}

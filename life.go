@@ -33,7 +33,7 @@ const (
 	// one does not lead. Nobody else knows the token, and the response owes it.
 	reissued
 	// issued: this request made the record. Nobody else knows it or its token, and the response
-	// owes that.
+	// owes that. Another sign-in of the user may evict it all the same; see contested.
 	issued
 
 	standings

@@ -215,6 +215,12 @@ func (s *Session) signIn(ctx context.Context, user string, l *login) error {
 		}
 	}
 	before := s.snapshot()
+	unheld := s.crowds(user)
+	if unheld {
+		if err := s.endUnheld(ctx); err != nil {
+			return err
+		}
+	}
 	rec, mt := s.loginRecord(user, l)
 	rec.Data = before.kept(l)
 	if err := s.insert(ctx, rec, mt, s.m.admission(s, user, l)); err != nil {
@@ -223,14 +229,26 @@ func (s *Session) signIn(ctx context.Context, user string, l *login) error {
 		}
 		return err
 	}
-	if err := s.retire(ctx, before, l); err != nil {
-		// The old token must not outlive the sign-in: better no session than two.
-		s.erase(ctx, s.rec.Key)
-		s.restore(before)
-		return err
+	if !unheld { // else nothing of them is left
+		if err := s.retire(ctx, before, l); err != nil {
+			// The old token must not outlive the sign-in: better no session than two.
+			s.erase(ctx, s.rec.Key)
+			s.restore(before)
+			return err
+		}
 	}
 	s.event(ctx, SessionCreated, "", nil)
 	return nil
+}
+
+// crowds reports whether a sign-in of user is to end sessions that no request with these tokens can
+// use, and that would count towards the user's limit. They end first, so that the sign-in is not
+// refused for them and evicts no other.
+func (s *Session) crowds(user string) bool {
+	if s.m.opts.MaxSessions == 0 || s.standing.holds() {
+		return false
+	}
+	return s.standing == torn || s.past.reissued() && s.past.user == user
 }
 
 // A snapshot is all that a request knows of a session, while it has two of them.

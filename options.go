@@ -65,7 +65,8 @@ type Options struct {
 	// MaxSessions limits the live sessions of a user. 0 means no limit.
 	MaxSessions int
 	// RefuseAtLimit makes a sign-in beyond MaxSessions fail with [ErrLimit]. Without it the user's
-	// oldest session ends, and the observer is told.
+	// oldest session ends, and the observer is told. That may be one whose sign-in is still under
+	// way, so a sign-in then reads its session once more before its token is sent: one more Get.
 	RefuseAtLimit bool
 
 	// Cookie describes the cookie. Its zero value is right for most.

@@ -207,6 +207,13 @@ func (s *Session) resolve(ctx context.Context, lost error, old store.Key, rec, t
 	return fmt.Errorf("%w: %w", ErrIndeterminate, store.ErrNotFound) // applied, perhaps, and ended since
 }
 
+// contested reports whether the response owes a token of a session that other requests may have
+// moved on or ended by now: they know it, or it is a sign-in's, and another sign-in may evict it.
+func (s *Session) contested() bool {
+	evicts := s.m.opts.MaxSessions > 0 && !s.m.opts.RefuseAtLimit
+	return s.standing.shared() || s.standing == issued && s.rec.User != "" && evicts
+}
+
 // verify makes sure, before the response names a token, that it still is the session's: others may
 // have replaced it since, or ended the session.
 func (s *Session) verify(ctx context.Context) {
