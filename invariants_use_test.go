@@ -369,3 +369,22 @@ func TestPeekRenewsNothing(t *testing.T) {
 		}
 	}, due)
 }
+
+// L5: a client that hangs up while its session is read is no failure of the store in anybody's log.
+func TestL5HangUp(t *testing.T) {
+	g := newWebRig(t, nil, sojourn.Options{})
+	r := rigRequest("GET", g.login(""))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := g.m.Open(ctx, r); !errors.Is(err, context.Canceled) && !sojourn.IsOutage(err) {
+		t.Errorf("read without its client: %v", err)
+	}
+	g.m.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if _, err := g.m.Load(r); err == nil {
+			t.Error("read without its client")
+		}
+	})).ServeHTTP(httptest.NewRecorder(), r.WithContext(ctx))
+	if n := g.seen(sojourn.StoreFailed); n != 0 {
+		t.Errorf("%d events of a failed store", n)
+	}
+}

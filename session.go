@@ -359,6 +359,9 @@ func (s *Session) replay() error {
 }
 
 func (s *Session) event(ctx context.Context, name EventName, reason string, err error) {
+	if name == StoreFailed && ctx.Err() == context.Canceled {
+		return // the client hung up, which says nothing about the store
+	}
 	var h store.Handle
 	user := ""
 	if s.reading != nil {

@@ -32,6 +32,13 @@ func (b *breaker) closed() bool {
 	return now >= until && b.until.CompareAndSwap(until, now+int64(breakFor))
 }
 
+// release gives the place of the probe back, whose outcome is not known.
+func (b *breaker) release() {
+	if b.failures.Load() >= breakAfter {
+		b.until.Store(time.Now().UnixNano())
+	}
+}
+
 // rests is the error of a call that does not go through. It says what the store did, for whoever
 // reads the log of an outage sees hardly any other.
 func (b *breaker) rests() error {

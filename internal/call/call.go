@@ -77,7 +77,9 @@ func (c *Caller) again(t *Context, err error, act func(context.Context) error) e
 		err = c.classify(act(t))
 	}
 	if t.Context.Err() == nil || !Outage(err) {
-		c.breaker.done(err) // a client that hung up says nothing about the store
+		c.breaker.done(err)
+	} else {
+		c.breaker.release() // a client that hung up says nothing about the store
 	}
 	if !lost {
 		return err

@@ -126,6 +126,23 @@ func TestCancelledCallsDoNotBreak(t *testing.T) {
 	}
 }
 
+// Nor does one whose call is the probe of a breaker: the next call is.
+func TestCancelledProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := Caller{Timeout: time.Second}
+		for range breakAfter {
+			m.Do(t.Context(), func(context.Context) error { return errDriver })
+		}
+		time.Sleep(breakFor)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		m.Do(ctx, func(ctx context.Context) error { return store.FromContext(ctx) })
+		if err := m.Do(t.Context(), func(context.Context) error { return nil }); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestBeginEnd(t *testing.T) {
 	m := Caller{Timeout: time.Second}
 	var c Context
