@@ -14,8 +14,8 @@ type visit struct {
 	context.Context
 	m     *Manager
 	outer *http.Request // of which the handler has a copy
-	// header is the response's. It is asked for once: net/http's Header writes fields, and goroutines
-	// of the handler may commit while another one writes, or after a time-out.
+	// header is the response's. It is asked for once: net/http's Header writes fields, and
+	// goroutines of the handler may commit while another one writes, or after a time-out.
 	header http.Header
 	found  http.Header // as it was before the handler
 	below  below       // what other managers' sessions have said in the handler's header

@@ -176,9 +176,9 @@ func TestL2CustomTakenBack(t *testing.T) {
 	}
 }
 
-// L2: of two sign-ins at once, where the limit is one session and the later evicts the earlier one's,
-// the earlier answer does not replace the later cookie. Such a sign-in makes one Get for it, and none
-// where the limit refuses, or there is none.
+// L2: of two sign-ins at once, where the limit is one session and the later evicts the earlier
+// one's, the earlier answer does not replace the later cookie. Such a sign-in makes one Get for it,
+// and none where the limit refuses, or there is none.
 func TestL2EvictedSignIn(t *testing.T) {
 	for _, sealed := range []bool{false, true} {
 		g := newSiteOf(t, sealed, func(o *sojourn.Options) { o.MaxSessions = 1 })

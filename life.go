@@ -17,7 +17,8 @@ const (
 	// departed: this request signed the session out. The response owes the removal of the token.
 	departed
 	// torn: the client has the tokens of two live sessions, or more tokens than are looked at, and
-	// no telling which the user meant. It is nobody's request. The response should take both away, so that the next sign-in works.
+	// no telling which the user meant. It is nobody's request. The response should take both away,
+	// so that the next sign-in works.
 	torn
 	// ended: the session ended, or went on without this token, while the client may have sent other
 	// requests. None begins in its place: its cookie could replace a newer one.

@@ -177,8 +177,8 @@ var (
 
 func overtaken(err error) bool { return err == errChanged || err == errMoved }
 
-// resolve finds out what became of a rotation whose answers were lost: nil, or as overtaken
-// has it, if it was applied, errNotApplied if it was not, lost if that cannot be known.
+// resolve finds out what became of a rotation whose answers were lost: nil, or as overtaken has it,
+// if it was applied, errNotApplied if it was not, lost if that cannot be known.
 func (s *Session) resolve(ctx context.Context, lost error, old store.Key, rec, tail *store.Record) error {
 	ours := false
 	switch at, _, err := s.get(ctx, old); {
