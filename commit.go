@@ -46,6 +46,9 @@ func (s *Session) Save(w http.ResponseWriter) error {
 
 func (s *Session) commitTo(ctx context.Context, h http.Header) error {
 	err := s.commit(ctx)
+	if s.w == nil { // see Open
+		s.letGo()
+	}
 	if err == nil {
 		err = s.writeHeader(ctx, h)
 	}
@@ -87,7 +90,11 @@ func (s *Session) save(ctx context.Context) (shown bool, err error) {
 				return false, err
 			}
 		}
-		return true, s.converge(detached(ctx), (*Session).update)
+		err := s.converge(detached(ctx), (*Session).update)
+		if err == nil {
+			s.keepAlive() // the idle limit may be another now
+		}
+		return true, err
 	}
 	if s.renewalDue(now) && s.renewUnasked(detached(ctx)) {
 		return true, nil
