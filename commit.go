@@ -54,6 +54,9 @@ func (s *Session) commitTo(ctx context.Context, h http.Header) error {
 	if err == nil {
 		err = s.commit(ctx)
 	}
+	if s.w == nil { // see Open
+		s.letGo()
+	}
 	if err == nil {
 		err = s.writeHeader(ctx, h)
 	}
@@ -105,7 +108,14 @@ func (s *Session) save(ctx context.Context) (shown bool, err error) {
 				return false, err
 			}
 		}
-		return true, s.converge(detached(ctx), (*Session).update)
+		err := s.converge(detached(ctx), (*Session).update)
+		if err == nil {
+			s.keepAlive() // the idle limit may be another now
+		}
+		return true, err
+	}
+	if s.down != 0 && s.down.ago() < s.m.opts.Timeout {
+		return false, nil // the client waits, and has waited for this store before
 	}
 	if s.renewalDue(now) && s.renewUnasked(detached(ctx)) {
 		return true, nil
@@ -136,10 +146,15 @@ const maxReplays = 200
 
 // converge runs step, which writes at the version that the session holds. When another request was
 // faster, what it has made of the session is read, this request's changes are done again on top,
-// and step runs again. All acts on a held session go through it. Errors: step's; [ErrEnded] where
+// and step runs again. All acts on a held session go through it. All of it has one Timeout. Errors: step's; [ErrEnded] where
 // the session is gone, [ErrConflict] where others were always faster.
 func (s *Session) converge(ctx context.Context, step func(*Session, context.Context) error) error {
 	begun := sinceStart()
+	if _, bounded := ctx.(*call.Context); !bounded {
+		whole := s.m.calls.Whole(ctx)
+		defer whole.Stop()
+		ctx = whole
+	}
 	for i := 0; ; i++ {
 		err := step(s, ctx)
 		switch {
@@ -151,11 +166,6 @@ func (s *Session) converge(ctx context.Context, step func(*Session, context.Cont
 			return s.gone(err)
 		case !overtakes(err, i), i == maxReplays, begun.ago() >= s.m.opts.Timeout:
 			return err
-		}
-		if i == 0 {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, s.m.opts.Timeout-begun.ago())
-			defer cancel()
 		}
 		if !call.Wait(ctx, i) {
 			return err
@@ -303,7 +313,9 @@ func (s *Session) touch(ctx context.Context, now time.Time) (shown bool) {
 	if s.m.sealed != nil && s.stage > stageTold {
 		return false
 	}
-	ctx = detached(ctx)
+	half := s.m.calls.Half(detached(ctx)) // see renewUnasked
+	defer half.Stop()
+	ctx = half
 	rec := s.rec
 	noted, err := s.unsaved, error(nil)
 	if noted {

@@ -462,3 +462,27 @@ func TestFaultForeignRecordOnConflict(t *testing.T) {
 	g.store.heal()
 	b.wants("names", "b")
 }
+
+// Options.Timeout bounds an act with all that it takes, and what a request does unasked as well: a
+// store that hangs after the session was read holds a page for that long, not for several times.
+func TestTimeoutBoundsRequests(t *testing.T) {
+	for _, path := range []string{"user", "none", "append?v=x", "login?user=ada", "renew", "logout"} {
+		bubble(t, func(t *testing.T, g *site) {
+			b := g.signedIn("ada")
+			time.Sleep(14 * time.Minute)
+			reads := 0
+			g.store.setBefore(hang, opUpdate, opTouch, opRotate, opDelete, opRevoke, opCreate)
+			g.store.setBefore(func(ctx context.Context) error {
+				if reads++; reads == 1 {
+					return nil
+				}
+				return hang(ctx)
+			}, opGet)
+			begun := time.Now()
+			w := b.get(path)
+			if d := time.Since(begun); d > 6*time.Second {
+				t.Errorf("%s took %v with a Timeout of 5 s, status %d", path, d, w.Code)
+			}
+		}, due)
+	}
+}

@@ -73,6 +73,82 @@ func TestL8SlowNearTheEnd(t *testing.T) {
 	}, func(o *sojourn.Options) { o.RenewAfter = sojourn.Unlimited })
 }
 
+// L8: a session whose idle limit is shorter than requests can last outlives a slow one, which it had
+// from the start or made so itself, and no longer; and the store may fail meanwhile.
+func TestL8SlowWithShortIdle(t *testing.T) {
+	for _, tt := range []struct {
+		path   string
+		last   time.Duration
+		status int
+	}{
+		{"append?v=x", 3 * time.Minute, 200},
+		{"append?v=x", 10*time.Minute - time.Second, 200},
+		{"append?v=x", 12 * time.Minute, 409},
+		{"shorten", 3 * time.Minute, 200},
+	} {
+		for _, down := range []bool{false, true} {
+			bubble(t, func(t *testing.T, g *site) {
+				g.onLoaded("shorten", func(s *sojourn.Session, r *http.Request) (string, error) {
+					if err := s.SetIdle(time.Minute); err != nil {
+						return "", err
+					}
+					_, err := s.Commit(r.Context())
+					return "", errors.Join(err, slot("list").Set(s, "x"))
+				})
+				b := g.signedIn("ada")
+				if tt.path != "shorten" {
+					b.ok("shorten")
+					b.ok("append?v=y")
+				}
+				time.Sleep(5 * time.Second)
+				finish := b.start(tt.path)
+				if down {
+					g.store.setBefore(failTimes(4, errDriver), opTouch) // the three tries of an act, and one
+				}
+				time.Sleep(tt.last)
+				g.status(finish(), tt.status)
+				if lives := b.ok("user") == "ada"; lives != (tt.status == 200) {
+					t.Errorf("the session lives: %v", lives)
+				}
+				if t.Failed() {
+					t.Fatalf("%+v, store down %v", tt, down)
+				}
+			})
+		}
+	}
+}
+
+// L8: the same without [sojourn.Manager.Handler], until the commit.
+func TestL8SlowByOpen(t *testing.T) {
+	bubble(t, func(t *testing.T, g *site) {
+		b := g.signedIn("ada")
+		open := func() *sojourn.Session {
+			r := b.request(context.Background(), "x")
+			return must(g.Open(r.Context(), r))
+		}
+		time.Sleep(28 * time.Minute)
+		s := open()
+		time.Sleep(3 * time.Minute)
+		g.must(slot("list").Set(s, "x"))
+		must(s.Commit(context.Background()))
+		b.wants("get?k=list", "x")
+
+		time.Sleep(28 * time.Minute)
+		must(open().Commit(context.Background())) // a use; then nothing is left that would touch
+		g.store.reset()
+		time.Sleep(29 * time.Minute)
+		if n := g.store.count(); n != 0 {
+			t.Errorf("%d calls after the commit", n)
+		}
+		open() // and never commits: it is over when no request can last longer
+		time.Sleep(39 * time.Minute)
+		if n := g.store.count(opTouch); n != 1 {
+			t.Errorf("%d touches for a request that never ended, want 1", n)
+		}
+		b.wants("who", "")
+	}, func(o *sojourn.Options) { o.RenewAfter = sojourn.Unlimited })
+}
+
 // L8: the clock that keeps a session alive stops with its request, however that ends.
 func TestL8NobodyIsKeptAlive(t *testing.T) {
 	for _, path := range []string{"user", "do?steps=read.panic", "do?steps=read.abort", "do?steps=read.logout", "do?steps=read.fail"} {

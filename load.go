@@ -32,9 +32,10 @@ func (m *Manager) Load(r *http.Request) (*Session, error) {
 
 // Open is Load without [Manager.Handler], for frameworks that are not net/http: build a request
 // from what they have (Method, URL, Host, Header, RemoteAddr, TLS), call Open once for it, and when
-// the handler is done call [Session.Commit] and copy the header that it returns. It checks where
-// the request comes from, as Handler does. Errors: [ErrCrossSite], to be answered with status 403,
-// and those of Load.
+// the handler is done call [Session.Commit] and copy the header that it returns. Until then, and
+// for no longer than [Options.LongestRequest], the request counts as under way: its session does
+// not expire for lack of use. Open checks where the request comes from, as Handler does. Errors:
+// [ErrCrossSite], to be answered with status 403, and those of Load.
 func (m *Manager) Open(ctx context.Context, r *http.Request) (*Session, error) {
 	site, err := m.checkSite(r)
 	if err != nil {
@@ -42,6 +43,8 @@ func (m *Manager) Open(ctx context.Context, r *http.Request) (*Session, error) {
 	}
 	s := &Session{site: site}
 	s.init(m, r)
+	s.lock() // see keepAlive
+	defer s.mu.Unlock()
 	if err := s.load(ctx); err != nil {
 		return nil, err
 	}
@@ -134,44 +137,65 @@ func (s *Session) refuse(err error) error {
 
 // keepAlive sees to it that the session does not expire for lack of use while this request runs:
 // use counts from a request's arrival. Where too little time is left the session is touched, if the
-// request still runs, when half of that has passed: until then, Peek may be called. Without
-// [Manager.Handler] nobody would say when the request is over.
+// request still runs, when half of that has passed: until then, Peek may be called. It is touched
+// again and again where its idle limit is shorter than the request.
 func (s *Session) keepAlive() {
-	if s.rec.Idle == 0 || s.peek || s.w == nil {
+	if s.rec.Idle == 0 || s.peek {
 		return
 	}
-	left := s.rec.Seen.Add(s.rec.Idle).Sub(s.now)
-	if left > min(s.m.opts.LongestRequest, s.rec.Idle/2) {
+	left := s.rec.Seen.Add(s.rec.Idle).Sub(s.storeNow())
+	if left <= 0 || left > s.mayRun() {
 		return
 	}
-	if s.m.store != nil && (s.m.sealed == nil || s.rec.User != "") { // else only the cookie could say it
-		ctx := detached(s.r.Context())
-		s.alive = time.AfterFunc(left/2, func() { s.stillRuns(ctx, left/8) })
+	if s.m.store == nil || s.m.sealed != nil && s.rec.User == "" { // only the cookie could say it
+		return
 	}
+	s.letGo()
+	ctx, soon := detached(s.r.Context()), max(left/8, time.Millisecond)
+	var t *time.Timer
+	t = time.AfterFunc(left, func() {
+		if next := s.stillRuns(ctx, soon); next > 0 {
+			t.Reset(next)
+		}
+	})
+	t.Reset(left / 2) // only now may it run, and find t
+	s.alive = t
 }
+
+// mayRun is how much longer this request may take.
+func (s *Session) mayRun() time.Duration { return s.m.opts.LongestRequest - s.began.ago() }
 
 // stillRuns touches the session for [Session.keepAlive], beside whatever the handler does. While
 // the handler waits for the store it tries again soon, for that may be a use by itself, or an end.
-func (s *Session) stillRuns(ctx context.Context, soon time.Duration) {
+// It returns when to look again, 0 for never.
+func (s *Session) stillRuns(ctx context.Context, soon time.Duration) time.Duration {
 	if !s.mu.TryLock() {
-		time.AfterFunc(max(soon, time.Millisecond), func() { s.stillRuns(ctx, soon) })
-		return
+		return soon
 	}
-	runs, rec := s.stage < stageOver && s.standing.holds() && !s.peek, s.rec
+	runs, rec := s.alive != nil && s.standing.holds() && !s.peek && s.mayRun() > 0, s.rec
 	s.mu.Unlock()
 	if !runs {
-		return
+		return 0
 	}
-	err := s.m.calls.Do(ctx, func(ctx context.Context) error { return s.m.store.Touch(ctx, rec, rec.Idle/2) })
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	every := rec.Idle / 4
+	err := s.m.calls.Do(ctx, func(ctx context.Context) error { return s.m.store.Touch(ctx, rec, every) })
+	switch left := rec.Idle - every; {
+	case errors.Is(err, store.ErrNotFound):
+		return 0
+	case err != nil:
 		s.m.event(ctx, StoreFailed, rec.Handle, rec.User, "touch", err)
+		return soon
+	case left < s.mayRun():
+		return left / 2
 	}
+	return 0
 }
 
 // letGo ends keepAlive.
 func (s *Session) letGo() {
 	if s.reading != nil && s.alive != nil {
 		s.alive.Stop()
+		s.alive = nil // for one that is under way
 	}
 }
 

@@ -50,9 +50,12 @@ func (s *Session) renewalDue(now time.Time) bool {
 }
 
 // renewUnasked renews the token. Whatever goes wrong, the request goes on, and the next one tries
-// again. It reports whether the store has shown the session.
+// again. It reports whether the store has shown the session. It has half of the time of an act, and
+// leaves the other to the touch that follows if it fails.
 func (s *Session) renewUnasked(ctx context.Context) (shown bool) {
-	err := s.converge(ctx, func(s *Session, ctx context.Context) error {
+	half := s.m.calls.Half(ctx)
+	defer half.Stop()
+	err := s.converge(half, func(s *Session, ctx context.Context) error {
 		if !s.renewalDue(s.storeNow()) {
 			return nil // another request has done it
 		}
@@ -149,10 +152,12 @@ func (s *Session) mark(how []byte) *store.Record {
 }
 
 // move rotates old to rec, at the version that is held. If all answers are lost it finds out what
-// happened.
+// happened, for which half of the time is kept.
 func (s *Session) move(ctx context.Context, old store.Key, rec store.Record, tail *store.Record) error {
 	version := s.rec.Version
-	err := s.m.calls.Do(ctx, func(ctx context.Context) error { return s.st.Rotate(ctx, old, version, rec, tail) })
+	half := s.m.calls.Half(ctx)
+	defer half.Stop()
+	err := s.m.calls.Do(half, func(ctx context.Context) error { return s.st.Rotate(ctx, old, version, rec, tail) })
 	if errors.Is(err, store.ErrInvalid) && store.CheckRotate(old, &rec, tail) == nil {
 		// The record at old has this version and another user: the engine has lost, in a failover,
 		// the write that this request has read, and another renewal came after that. So this one is

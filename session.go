@@ -65,6 +65,8 @@ type reading struct {
 	now time.Time // the store's clock at the last read
 	at  instant   // ours, then; 0 = nothing was read
 
+	down instant // when this request last met an outage; 0 = never
+
 	view view
 	ops  []op
 	// forgone: ops were dropped because of a status of 5xx, and no Commit was told of it yet.
@@ -366,6 +368,9 @@ func (s *Session) event(ctx context.Context, name EventName, reason string, err 
 	user := ""
 	if s.reading != nil {
 		h, user = s.rec.Handle, s.rec.User
+		if name == StoreFailed && outage(err) {
+			s.down = sinceStart()
+		}
 	}
 	s.m.event(ctx, name, h, user, reason, err)
 }

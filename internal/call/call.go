@@ -35,6 +35,23 @@ type Caller struct {
 // their nature, the others by their Writer.
 const attempts = 3
 
+// Whole returns a context for several acts that share one Timeout: Do, given it, adds no time of its
+// own. Stop frees it.
+func (c *Caller) Whole(ctx context.Context) *Context {
+	return &Context{Context: ctx, timeout: c.Timeout}
+}
+
+// Half is Whole with half the time, or half of that of a ctx that is bounded already: so the other
+// half is left for what has to follow.
+func (c *Caller) Half(ctx context.Context) *Context {
+	t := c.Whole(ctx)
+	if outer, ok := ctx.(*Context); ok {
+		t.timeout = outer.timeout
+	}
+	t.timeout /= 2
+	return t
+}
+
 // Do runs act, and again while it meets outages.
 //
 // An error that matches store.ErrIndeterminate says that the act may have been applied. It also
@@ -43,8 +60,11 @@ func (c *Caller) Do(ctx context.Context, act func(context.Context) error) error 
 	if !c.breaker.closed() {
 		return c.breaker.rests()
 	}
-	t := &Context{Context: ctx, timeout: c.Timeout}
-	defer t.Stop()
+	t, bounded := ctx.(*Context)
+	if !bounded {
+		t = c.Whole(ctx)
+		defer t.Stop()
+	}
 	return c.again(t, c.classify(act(t)), act)
 }
 
