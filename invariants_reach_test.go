@@ -249,3 +249,28 @@ func TestL3TornAtLimit(t *testing.T) {
 		}
 	}
 }
+
+// Clear-Site-Data follows a sign-out also where a message for the next page begins a visitor's
+// session, and not where somebody has signed in since.
+func TestClearSiteDataAfterSignOut(t *testing.T) {
+	bye := sojourn.NewFlash[string]("bye")
+	for then, want := range map[string]string{"": `"cache", "storage"`, "flash": `"cache", "storage"`, "login": ""} {
+		g := newWebRig(t, nil, sojourn.Options{ClearSiteData: []string{"cache", "storage"}})
+		in := g.do("", func(s *sojourn.Session) { rigOK(t, s.Login(t.Context(), "ada")) })
+		w := g.do(rigCookies(in), func(s *sojourn.Session) {
+			rigOK(t, s.Logout(t.Context()))
+			switch then {
+			case "flash":
+				rigOK(t, bye.Add(s, "bye"))
+			case "login":
+				rigOK(t, s.Login(t.Context(), "eve"))
+			}
+		})
+		if got := w.Header().Get("Clear-Site-Data"); w.Code != 200 || got != want {
+			t.Errorf("then %q: status %d, %q, want %q", then, w.Code, got, want)
+		}
+		if w := g.do(rigCookies(in), nil); w.Header().Get("Clear-Site-Data") != "" {
+			t.Error("sent to one who has not signed out")
+		}
+	}
+}
