@@ -89,7 +89,11 @@ func (s *Session) save(ctx context.Context) (shown bool, err error) {
 				return false, err
 			}
 		}
-		return true, s.converge(detached(ctx), (*Session).update)
+		err := s.converge(detached(ctx), (*Session).update)
+		if err == nil && !s.rec.Live(s.storeNow()) {
+			s.turn(turnEnded) // by SetLifetime or SetIdle: its token opens nothing any more
+		}
+		return true, err
 	}
 	if s.renewalDue(now) {
 		return s.renewUnasked(detached(ctx)), nil

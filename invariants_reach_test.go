@@ -274,3 +274,31 @@ func TestClearSiteDataAfterSignOut(t *testing.T) {
 		}
 	}
 }
+
+// L1: SetLifetime may end the session at once. Its token is not renewed then, and one that this
+// request has made by Renew is not sent.
+func TestL1LifetimeEnds(t *testing.T) {
+	for _, age := range []time.Duration{30 * time.Minute, 61 * time.Minute} { // the latter is due for renewal
+		for _, renew := range []bool{false, true} {
+			bubble(t, func(t *testing.T, g *site) {
+				g.onLoaded("end", func(s *sojourn.Session, r *http.Request) (string, error) {
+					if renew {
+						if err := s.Renew(r.Context()); err != nil {
+							return "", err
+						}
+					}
+					return "", s.SetLifetime(time.Minute)
+				})
+				b := g.signedIn("ada")
+				time.Sleep(age)
+				w := b.get("end")
+				g.status(w, 200)
+				g.noCookie(w)
+				b.wants("user", "")
+				if n := len(g.infos("ada")); n > 0 {
+					t.Errorf("age %v, renew %v: %d sessions", age, renew, n)
+				}
+			}, func(o *sojourn.Options) { o.Idle = 2 * time.Hour })
+		}
+	}
+}
