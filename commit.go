@@ -109,7 +109,11 @@ func (s *Session) save(ctx context.Context) (shown bool, err error) {
 			}
 		}
 		err := s.converge(detached(ctx), (*Session).update)
-		if err == nil {
+		switch {
+		case err != nil:
+		case !s.rec.Live(s.storeNow()):
+			s.turn(turnEnded) // by SetLifetime or SetIdle: its token opens nothing any more
+		default:
 			s.keepAlive() // the idle limit may be another now
 		}
 		return true, err

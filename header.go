@@ -113,6 +113,9 @@ func (s *Session) tell(h http.Header) (err error) {
 	if s.m.opts.Custom == nil {
 		s.removeFormer(h) // before what follows, for clients that cannot tell them apart
 	}
+	if s.departed && s.rec.User == "" && s.m.https(s.r) && len(s.m.opts.ClearSiteData) > 0 {
+		h["Clear-Site-Data"] = []string{clearSiteData(s.m.opts.ClearSiteData)}
+	}
 	switch {
 	case !s.standing.holds():
 		err = s.removeToken(h)
@@ -169,9 +172,6 @@ func (s *Session) writeToken(h http.Header) error {
 }
 
 func (s *Session) removeToken(h http.Header) error {
-	if s.standing == departed && s.m.https(s.r) && len(s.m.opts.ClearSiteData) > 0 {
-		h["Clear-Site-Data"] = []string{clearSiteData(s.m.opts.ClearSiteData)}
-	}
 	if c := s.m.opts.Custom; c != nil {
 		return s.custom(h, func() error { return c.Delete(h) })
 	}

@@ -249,3 +249,56 @@ func TestL3TornAtLimit(t *testing.T) {
 		}
 	}
 }
+
+// Clear-Site-Data follows a sign-out also where a message for the next page begins a visitor's
+// session, and not where somebody has signed in since.
+func TestClearSiteDataAfterSignOut(t *testing.T) {
+	bye := sojourn.NewFlash[string]("bye")
+	for then, want := range map[string]string{"": `"cache", "storage"`, "flash": `"cache", "storage"`, "login": ""} {
+		g := newWebRig(t, nil, sojourn.Options{ClearSiteData: []string{"cache", "storage"}})
+		in := g.do("", func(s *sojourn.Session) { rigOK(t, s.Login(t.Context(), "ada")) })
+		w := g.do(rigCookies(in), func(s *sojourn.Session) {
+			rigOK(t, s.Logout(t.Context()))
+			switch then {
+			case "flash":
+				rigOK(t, bye.Add(s, "bye"))
+			case "login":
+				rigOK(t, s.Login(t.Context(), "eve"))
+			}
+		})
+		if got := w.Header().Get("Clear-Site-Data"); w.Code != 200 || got != want {
+			t.Errorf("then %q: status %d, %q, want %q", then, w.Code, got, want)
+		}
+		if w := g.do(rigCookies(in), nil); w.Header().Get("Clear-Site-Data") != "" {
+			t.Error("sent to one who has not signed out")
+		}
+	}
+}
+
+// L1: SetLifetime may end the session at once. Its token is not renewed then, and one that this
+// request has made by Renew is not sent.
+func TestL1LifetimeEnds(t *testing.T) {
+	for _, age := range []time.Duration{30 * time.Minute, 61 * time.Minute} { // the latter is due for renewal
+		for _, renew := range []bool{false, true} {
+			bubble(t, func(t *testing.T, g *site) {
+				g.onLoaded("end", func(s *sojourn.Session, r *http.Request) (string, error) {
+					if renew {
+						if err := s.Renew(r.Context()); err != nil {
+							return "", err
+						}
+					}
+					return "", s.SetLifetime(time.Minute)
+				})
+				b := g.signedIn("ada")
+				time.Sleep(age)
+				w := b.get("end")
+				g.status(w, 200)
+				g.noCookie(w)
+				b.wants("user", "")
+				if n := len(g.infos("ada")); n > 0 {
+					t.Errorf("age %v, renew %v: %d sessions", age, renew, n)
+				}
+			}, func(o *sojourn.Options) { o.Idle = 2 * time.Hour })
+		}
+	}
+}

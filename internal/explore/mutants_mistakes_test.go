@@ -66,10 +66,10 @@ var mistakes = []mutant{
 		{"commit.go", "\t\tif s.past != nil && s.standing.shared() {", "\t\tif !mutated && s.past != nil && s.standing.shared() {"},
 	}},
 	{"the error page has a renewed token that was not looked at again", "stored/renewed-late/renew-incr-12min+ada", 1, "L3", []patch{
-		{"handler.go", "\tif s.standing.binds() && s.standing.shared() {", "\tif !mutated && s.standing.binds() && s.standing.shared() {"},
+		{"handler.go", "\tif s.standing.binds() && s.contested() {", "\tif !mutated && s.standing.binds() && s.contested() {"},
 	}},
 	{"a sign-in that fails leaves its record", "stored/visitor/ada+read", 1, "L3", []patch{
-		{"login.go", "\t\ts.erase(ctx, s.rec.Key)\n\t\ts.restore(before)", "\t\tif !mutated {\n\t\t\ts.erase(ctx, s.rec.Key)\n\t\t}\n\t\ts.restore(before)"},
+		{"login.go", "\t\t\ts.erase(ctx, s.rec.Key)\n\t\t\ts.restore(before)", "\t\t\tif !mutated {\n\t\t\t\ts.erase(ctx, s.rec.Key)\n\t\t\t}\n\t\t\ts.restore(before)"},
 	}},
 	{"a record whose making was never acknowledged stays", "stored/nobody/ada+read", 1, "L3", []patch{
 		{"commit.go", "\t\tif errors.Is(err, ErrIndeterminate) {\n\t\t\ts.erase(", "\t\tif !mutated && errors.Is(err, ErrIndeterminate) {\n\t\t\ts.erase("},

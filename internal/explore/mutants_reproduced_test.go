@@ -3,7 +3,7 @@ package explore
 // reproduced are defects that this library once had: each repair is taken out again.
 var reproduced = []mutant{
 	{"no last look at a token that others can have replaced", "stored/renewed-late/read-3min+ada", 0, "L3", []patch{
-		{"commit.go", "if err == nil && !shown && s.standing.shared()", "if !mutated && err == nil && !shown && s.standing.shared()"},
+		{"commit.go", "if err == nil && !shown && s.contested()", "if !mutated && err == nil && !shown && s.contested()"},
 	}},
 	{"a token is remembered as another's", "stored/nobody/ada+read", 0, "L1", []patch{
 		{"ticket.go", "\t\tm.opened.cookie.Add(&sum, t.key)\n\t}\n\treturn text, err", "\t\tif mutated {\n\t\t\tt.key.ID[0]++\n\t\t}\n\t\tm.opened.cookie.Add(&sum, t.key)\n\t}\n\treturn text, err"},
