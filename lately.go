@@ -7,9 +7,9 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// lately is what this process has revoked lately, on a store whose nodes have clocks of their own.
-// Such a store cannot tell a sign-in that began right after a revocation from one that began right
-// before, and refuses both. This process can: what began here after the revocation had returned
+// lately is what this process has revoked lately. A store cannot tell a sign-in that began right
+// after a revocation, in the same tick of its clock or within the skew of its nodes' clocks, from one
+// that began right before, and refuses both. This process can: what began here after the revocation had returned
 // here is later. The sign-in says by [store.Admission].Known which one it knows of, and any later
 // one refuses it all the same.
 type lately struct {
@@ -22,7 +22,7 @@ type revoked struct {
 	when instant   // it had returned
 }
 
-// latelyMost bounds what is remembered. A user who is forgotten has to wait for the store's skew.
+// latelyMost bounds what is remembered. A user who is forgotten has to wait for the store's tick, or skew.
 const latelyMost = 4096
 
 // note remembers a revocation that has just returned.

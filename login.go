@@ -113,7 +113,7 @@ func (m *Manager) admission(s *Session, user string, l *login) store.Admission {
 	adm := store.Admission{Max: m.opts.MaxSessions, Evict: !m.opts.RefuseAtLimit, Began: time.Now().Add(-ago)}
 	if s.known != nil && s.known.user == user {
 		adm.Known = s.known.at
-	} else if m.traits.Skew > 0 {
+	} else {
 		adm.Known = m.lately.known(user, ago)
 	}
 	return adm
