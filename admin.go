@@ -160,7 +160,7 @@ func (m *Manager) revoke(ctx context.Context, user string, sel store.Selection) 
 	if lost && done.N == 0 && len(sel.Only) > 0 {
 		done.N = 1
 	}
-	if len(sel.Only) == 0 && m.traits.Skew > 0 {
+	if len(sel.Only) == 0 {
 		m.lately.note(user, done.At)
 	}
 	var h store.Handle

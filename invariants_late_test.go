@@ -73,8 +73,8 @@ func TestL8SlowNearTheEnd(t *testing.T) {
 	}, func(o *sojourn.Options) { o.RenewAfter = sojourn.Unlimited })
 }
 
-// L8: a session whose idle limit is shorter than requests can last outlives a slow one, which it had
-// from the start or made so itself, and no longer; and the store may fail meanwhile.
+// L8: a session whose idle limit is shorter than requests can last outlives a slow one, which it
+// had from the start or made so itself, and no longer; and the store may fail meanwhile.
 func TestL8SlowWithShortIdle(t *testing.T) {
 	for _, tt := range []struct {
 		path   string

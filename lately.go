@@ -8,10 +8,10 @@ import (
 )
 
 // lately is what this process has revoked lately. A store cannot tell a sign-in that began right
-// after a revocation, in the same tick of its clock or within the skew of its nodes' clocks, from one
-// that began right before, and refuses both. This process can: what began here after the revocation had returned
-// here is later. The sign-in says by [store.Admission].Known which one it knows of, and any later
-// one refuses it all the same.
+// after a revocation, in the same tick of its clock or within the skew of its nodes' clocks, from
+// one that began right before, and refuses both. This process can: what began here after the
+// revocation had returned here is later. The sign-in says by [store.Admission].Known which one it
+// knows of, and any later one refuses it all the same.
 type lately struct {
 	mu   sync.Mutex
 	done map[string]revoked // by user
@@ -22,7 +22,8 @@ type revoked struct {
 	when instant   // it had returned
 }
 
-// latelyMost bounds what is remembered. A user who is forgotten has to wait for the store's tick, or skew.
+// latelyMost bounds what is remembered. A user who is forgotten has to wait for the store's tick,
+// or skew.
 const latelyMost = 4096
 
 // note remembers a revocation that has just returned.

@@ -35,8 +35,8 @@ type Caller struct {
 // their nature, the others by their Writer.
 const attempts = 3
 
-// Whole returns a context for several acts that share one Timeout: Do, given it, adds no time of its
-// own. Stop frees it.
+// Whole returns a context for several acts that share one Timeout: Do, given it, adds no time of
+// its own. Stop frees it.
 func (c *Caller) Whole(ctx context.Context) *Context {
 	return &Context{Context: ctx, timeout: c.Timeout}
 }
