@@ -54,9 +54,6 @@ func (s *Session) commitTo(ctx context.Context, h http.Header) error {
 	if err == nil {
 		err = s.commit(ctx)
 	}
-	if s.w == nil { // see Open
-		s.letGo()
-	}
 	if err == nil {
 		err = s.writeHeader(ctx, h)
 	}

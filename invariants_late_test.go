@@ -118,35 +118,24 @@ func TestL8SlowWithShortIdle(t *testing.T) {
 	}
 }
 
-// L8: the same without [sojourn.Manager.Handler], until the commit.
+// L8, excepted: by Open nobody says when the request is over. A Commit before slow work is a use.
 func TestL8SlowByOpen(t *testing.T) {
-	bubble(t, func(t *testing.T, g *site) {
-		b := g.signedIn("ada")
-		open := func() *sojourn.Session {
+	for _, first := range []bool{false, true} {
+		bubble(t, func(t *testing.T, g *site) {
+			b := g.signedIn("ada")
+			time.Sleep(28 * time.Minute)
 			r := b.request(context.Background(), "x")
-			return must(g.Open(r.Context(), r))
-		}
-		time.Sleep(28 * time.Minute)
-		s := open()
-		time.Sleep(3 * time.Minute)
-		g.must(slot("list").Set(s, "x"))
-		must(s.Commit(context.Background()))
-		b.wants("get?k=list", "x")
-
-		time.Sleep(28 * time.Minute)
-		must(open().Commit(context.Background())) // a use; then nothing is left that would touch
-		g.store.reset()
-		time.Sleep(29 * time.Minute)
-		if n := g.store.count(); n != 0 {
-			t.Errorf("%d calls after the commit", n)
-		}
-		open() // and never commits: it is over when no request can last longer
-		time.Sleep(39 * time.Minute)
-		if n := g.store.count(opTouch); n != 1 {
-			t.Errorf("%d touches for a request that never ended, want 1", n)
-		}
-		b.wants("who", "")
-	}, func(o *sojourn.Options) { o.RenewAfter = sojourn.Unlimited })
+			s := must(g.Open(r.Context(), r))
+			if first {
+				must(s.Commit(r.Context()))
+			}
+			time.Sleep(3 * time.Minute)
+			g.must(slot("list").Set(s, "x"))
+			if _, err := s.Commit(r.Context()); (err == nil) != first || err != nil && !errors.Is(err, sojourn.ErrEnded) {
+				t.Errorf("commit after 3 minutes, and before them %v: %v", first, err)
+			}
+		}, func(o *sojourn.Options) { o.RenewAfter = sojourn.Unlimited })
+	}
 }
 
 // L8: the clock that keeps a session alive stops with its request, however that ends.

@@ -32,10 +32,10 @@ func (m *Manager) Load(r *http.Request) (*Session, error) {
 
 // Open is Load without [Manager.Handler], for frameworks that are not net/http: build a request
 // from what they have (Method, URL, Host, Header, RemoteAddr, TLS), call Open once for it, and when
-// the handler is done call [Session.Commit] and copy the header that it returns. Until then, and
-// for no longer than [Options.LongestRequest], the request counts as under way: its session does
-// not expire for lack of use. Open checks where the request comes from, as Handler does. Errors:
-// [ErrCrossSite], to be answered with status 403, and those of Load.
+// the handler is done call [Session.Commit] and copy the header that it returns. Nobody says when
+// such a request is over, so its session may expire meanwhile: work that takes longer than what is
+// left of the idle limit begins with a Commit, which is a use. Open checks where the request comes
+// from, as Handler does. Errors: [ErrCrossSite], to be answered with status 403, and those of Load.
 func (m *Manager) Open(ctx context.Context, r *http.Request) (*Session, error) {
 	site, err := m.checkSite(r)
 	if err != nil {
@@ -43,8 +43,6 @@ func (m *Manager) Open(ctx context.Context, r *http.Request) (*Session, error) {
 	}
 	s := &Session{site: site}
 	s.init(m, r)
-	s.lock() // see keepAlive
-	defer s.mu.Unlock()
 	if err := s.load(ctx); err != nil {
 		return nil, err
 	}
@@ -140,7 +138,7 @@ func (s *Session) refuse(err error) error {
 // request still runs, when half of that has passed: until then, Peek may be called. It is touched
 // again and again where its idle limit is shorter than the request.
 func (s *Session) keepAlive() {
-	if s.rec.Idle == 0 || s.peek {
+	if s.rec.Idle == 0 || s.peek || s.w == nil { // by Open, nobody says when the request is over
 		return
 	}
 	left := s.rec.Seen.Add(s.rec.Idle).Sub(s.storeNow())
