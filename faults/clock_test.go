@@ -168,7 +168,10 @@ func TestClockPutRight(t *testing.T) {
 			status("a page after it", leaves.Get("/"), http.StatusUnauthorized)
 			status("sign-in", login(changes, "changes"), http.StatusOK)
 			status("a page after it", changes.Get("/"), http.StatusOK)
-			status("sign-in of a user who was revoked ten minutes from now", login(changes, "gone"), http.StatusConflict)
+			other, err := sojourn.New(st, &sojourn.Options{Keys: keys}) // this one knows that it revoked before
+			must(t, err)
+			status("sign-in of a user who was revoked ten minutes from now",
+				login(sojourntest.NewClient(t, doors(other)), "gone"), http.StatusConflict)
 			for user, want := range map[string]int{"waits": 1, "leaves": 0, "changes": 1, "gone": 0} {
 				infos, err := sessions.Sessions(t.Context(), user)
 				if must(t, err); len(infos) != want {

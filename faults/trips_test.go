@@ -32,14 +32,16 @@ func (b trips) most(act string) int {
 }
 
 var (
-	most = trips{"login": 1, "read, login of a visitor": 3}
+	// A sign-in under MaxSessions looks once more before its token is sent: another may have
+	// evicted it.
+	most = trips{"login": 2, "read, login of a visitor": 4}
 	// A Create that has to evict takes six trips, and one for each record that goes.
-	mysqlTrips = trips{"create, first of a user": 3, "create, evicts": 7, "login": 1, "read, login of a visitor": 3}
+	mysqlTrips = trips{"create, first of a user": 3, "create, evicts": 7, "login": 2, "read, login of a visitor": 4}
 	allTrips   = map[string]trips{
 		"mariadb": mysqlTrips,
 		"mysql":   mysqlTrips,
 		"cassandra": {"create, limit": 2, "create, evicts": 2, "create, first of a user": 2, "touch": 2, "revoke": 2,
-			"login": 2, "read, login of a visitor": 4},
+			"login": 3, "read, login of a visitor": 5},
 	}
 )
 
