@@ -3,7 +3,7 @@ package sojourn
 import (
 	"net/http"
 	"slices"
-	"sync"
+	"sync/atomic"
 )
 
 // Several managers may share a response, one's Handler below another's, or by Open and Save. Where
@@ -13,30 +13,41 @@ import (
 // A spoken function reports whether a line of the header is a session's token, or its removal.
 type spoken func(name, line string) bool
 
-// below is what the sessions below a visit have said. Its lock is the innermost.
-type below struct {
-	mu  sync.Mutex
-	all []spoken
+// below is what the sessions below a visit have said, the last first. Most requests have none.
+type below struct{ last atomic.Pointer[saying] }
+
+type saying struct {
+	spoken
+	before *saying
 }
 
 func (b *below) add(f spoken) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.all = append(b.all, f)
+	for n := (&saying{spoken: f}); ; {
+		if n.before = b.last.Load(); b.last.CompareAndSwap(n.before, n) {
+			return
+		}
+	}
+}
+
+// said reports whether a line of the header is theirs.
+func (b *below) said(name, line string) bool {
+	for n := b.last.Load(); n != nil; n = n.before {
+		if n.spoken(name, line) {
+			return true
+		}
+	}
+	return false
 }
 
 // of returns their lines in h, but for those that were found there.
 func (b *below) of(h, found http.Header) (lines http.Header) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.all) == 0 {
+	if b.last.Load() == nil {
 		return nil
 	}
 	lines = make(http.Header)
 	for name := range h {
 		for _, line := range h[name] {
-			said := slices.ContainsFunc(b.all, func(f spoken) bool { return f(name, line) })
-			if said && !slices.Contains(found[name], line) {
+			if b.said(name, line) && !slices.Contains(found[name], line) {
 				lines[name] = append(lines[name], line)
 			}
 		}

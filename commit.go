@@ -18,10 +18,11 @@ import (
 // Commit writes the request's changes now and returns the header fields that the response needs,
 // nil for none. Below [Manager.Handler] it is called before the first byte, and the fields are
 // added by themselves. It runs to its end though ctx is cancelled. Errors: [ErrEnded],
-// [ErrConflict], [ErrTooLarge], [ErrNoToken], [ErrInsecure], [ErrCrossSite], outages; after an
-// error nothing of the request's changes was written, but for [ErrIndeterminate], and they are
-// dropped, so that the page which tells of the error does not commit them. The fields that come
-// with an error belong to that page: they have the token of a Login or Renew that succeeded.
+// [ErrConflict], [ErrTooLarge], [ErrNoToken], [ErrInsecure], [ErrCrossSite], [ErrOver] where a
+// status of 5xx has dropped changes already, outages; after an error nothing of the request's
+// changes was written, but for [ErrIndeterminate], and they are dropped, so that the page which
+// tells of the error does not commit them. The fields that come with an error belong to that page:
+// they have the token of a Login or Renew that succeeded.
 func (s *Session) Commit(ctx context.Context) (http.Header, error) {
 	s.lock()
 	defer s.mu.Unlock()
@@ -161,11 +162,11 @@ func (s *Session) converge(ctx context.Context, step func(*Session, context.Cont
 		switch {
 		case err == nil:
 			return nil
-		case overtaken(err):
+		case outrun(err):
 			return s.catchUp(ctx, err)
 		case errors.Is(err, store.ErrNotFound):
 			return s.gone(err)
-		case !overtakes(err, i), i == maxReplays, begun.ago() >= s.m.opts.Timeout:
+		case !startsAgain(err, i), i == maxReplays, begun.ago() >= s.m.opts.Timeout:
 			return err
 		}
 		if !call.Wait(ctx, i) {
@@ -177,9 +178,9 @@ func (s *Session) converge(ctx context.Context, step func(*Session, context.Cont
 	}
 }
 
-// overtakes reports whether an error of the step's try i says that the record is no more what it
+// startsAgain reports whether an error of the step's try i says that the record is no more what it
 // was: another request was faster, or it has been damaged, which reading it again deals with, once.
-func overtakes(err error, i int) bool {
+func startsAgain(err error, i int) bool {
 	return errors.Is(err, ErrConflict) || errors.Is(err, errNotApplied) || i == 0 && errors.Is(err, ErrCorrupt)
 }
 
@@ -235,7 +236,7 @@ func (s *Session) update(ctx context.Context) error {
 	}
 	if s.renewalDue(s.storeNow()) {
 		err := s.rotate(ctx, s.changed(), s.fullMeta(), withGrace)
-		written := err == nil || overtaken(err) || errors.Is(err, ErrIndeterminate)
+		written := err == nil || outrun(err) || errors.Is(err, ErrIndeterminate)
 		if written {
 			s.ops = nil // they are in the store, or may be: a second commit must not add them again
 		}
@@ -384,7 +385,7 @@ func (s *Session) insert(ctx context.Context, rec store.Record, mt meta.Meta, ad
 			got, err = s.st.Create(ctx, rec, adm)
 			return err
 		})
-		if err == nil && s.m.overtaken(&got, &adm) {
+		if err == nil && s.m.revokedMeanwhile(&got, &adm) {
 			err = store.ErrRevoked
 			s.erase(ctx, rec.Key)
 		}
@@ -406,9 +407,9 @@ func (s *Session) insert(ctx context.Context, rec store.Record, mt meta.Meta, ad
 	return err
 }
 
-// overtaken reports whether the user's sessions may have been revoked after a sign-in began, while
-// the sign-in was on its way to the store.
-func (m *Manager) overtaken(got *store.Admitted, adm *store.Admission) bool {
+// revokedMeanwhile reports whether the user's sessions may have been revoked after a sign-in began,
+// while the sign-in was on its way to the store.
+func (m *Manager) revokedMeanwhile(got *store.Admitted, adm *store.Admission) bool {
 	return !m.traits.Local && !adm.Began.IsZero() && got.Revoked.After(adm.Known) &&
 		got.Now.Sub(got.Revoked) <= adm.Age()+m.traits.Skew
 }

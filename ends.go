@@ -49,7 +49,7 @@ func (s *Session) leave() {
 		s.turn(turnReleased)
 	case s.standing.holds(), s.got.from != fromNowhere:
 		s.turn(turnLeft)
-		s.departed = true
+		s.signedOut = true
 	}
 	s.dropChanges()
 }

@@ -218,17 +218,17 @@ func (v *visit) finishLate() {
 			s.event(v.Context, ChangeLost, "too late for the response", err)
 		}
 	}
-	s.over()
+	s.shut()
 }
 
 // close ends the request's use of the session.
 func (v *visit) close() {
 	v.s.lock()
 	defer v.s.mu.Unlock()
-	v.s.over()
+	v.s.shut()
 }
 
-func (s *Session) over() {
+func (s *Session) shut() {
 	s.stage = stageOver
 	s.letGo()
 }
@@ -250,5 +250,5 @@ func (v *visit) panicked(p any) {
 			s.pay(ctx, v.header)
 		}
 	}
-	s.over()
+	s.shut()
 }

@@ -113,7 +113,7 @@ func (s *Session) tell(h http.Header) (err error) {
 	if s.m.opts.Custom == nil {
 		s.removeFormer(h) // before what follows, for clients that cannot tell them apart
 	}
-	if s.departed && s.rec.User == "" && s.m.https(s.r) && len(s.m.opts.ClearSiteData) > 0 {
+	if s.signedOut && s.rec.User == "" && s.m.https(s.r) && len(s.m.opts.ClearSiteData) > 0 {
 		h["Clear-Site-Data"] = []string{clearSiteData(s.m.opts.ClearSiteData)}
 	}
 	switch {

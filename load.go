@@ -202,14 +202,14 @@ type answer uint8
 
 const (
 	nothing       answer = iota // no record
-	over                        // the token led to a session that has ended or gone on without it
+	endedHere                   // the token led to a session that has ended or gone on without it
 	liveHere                    // a live record under this token
 	liveElsewhere               // a live record under a token that has replaced this one
 	several                     // of several tokens: live records of two sessions
 )
 
 var turnOf = [...]turn{
-	nothing: turnNothing, over: turnEnded, liveHere: turnShown, liveElsewhere: turnMoved,
+	nothing: turnNothing, endedHere: turnEnded, liveHere: turnShown, liveElsewhere: turnMoved,
 	several: turnTorn,
 }
 
@@ -262,13 +262,13 @@ func (s *Session) find(ctx context.Context, t ticket, as reader, seen *sightings
 			rec.Key = t.key
 			s.show(&rec, mt.Facts, t, now)
 			if live == liveHere && as != holder && mt.Awaited() {
-				s.receive()
+				s.cameBack()
 			}
 			return t, live, nil
 		}
 		gone, live = nothing, liveElsewhere
 		if s.arrived(now).Sub(rec.Created) <= s.m.graceOf(mt.Tail) {
-			gone = over // this request may have been sent before rec took the session's place
+			gone = endedHere // this request may have been sent before rec took the session's place
 		}
 		s.past = &renewal{rec.Created, rec.Handle, mt.User, mt.Tail}
 		if s.past.isMark() {
@@ -358,8 +358,8 @@ func (s *Session) idled() bool {
 // lapse takes the level of the sign-in away, for good: the session was idle for too long.
 func (s *Session) lapse() { s.note(func(mt *meta.Meta) { mt.Level = 0 }) }
 
-// receive notes that the client has come back with the token of a renewal.
-func (s *Session) receive() { s.note(func(mt *meta.Meta) { mt.Received = s.now.UnixNano() }) }
+// cameBack notes that the client has come back with the token of a renewal.
+func (s *Session) cameBack() { s.note(func(mt *meta.Meta) { mt.Received = s.now.UnixNano() }) }
 
 // note changes the metadata of the held session. It is written with whatever this request writes,
 // or by touch.

@@ -145,7 +145,7 @@ func (s *Session) Login(ctx context.Context, user string, opts ...LoginOption) e
 		s.site = siteOwn // the browser's cookie is to be this request's
 	}
 	if err = s.unreachable(); err == nil {
-		if s.standing.holds() && s.rec.Handle == s.ended {
+		if s.standing.holds() && s.rec.Handle == s.revokedHere {
 			s.turn(turnEnded) // nothing is left to confirm
 		}
 		if s.standing.holds() && s.rec.User == user {

@@ -103,7 +103,9 @@ type Options struct {
 	// CommitOn5xx commits values also where the handler answers with a status of 5xx.
 	CommitOn5xx bool
 
-	// Timeout bounds each act on the store, retries included. 0 means 5 s.
+	// Timeout bounds each act on the store, with all its steps and retries. 0 means 5 s. A new
+	// token that the store has not acknowledged in half of it fails: the rest is for finding out
+	// what happened.
 	Timeout time.Duration
 	// DamagedPerMinute is how many damaged records are set aside within a minute: their sessions
 	// have ended, the event [SessionDamaged] tells of each, and the store has none of them any

@@ -104,13 +104,13 @@ func (s *Session) rotate(ctx context.Context, rec store.Record, mt meta.Meta, g 
 	now := s.storeNow()
 	mt.Issued, mt.Received = max(0, now.Sub(rec.Created)), now.UnixNano()
 	if leads {
-		mt.Issued, mt.Received = max(1, mt.Issued), 0 // awaited: see receive
+		mt.Issued, mt.Received = max(1, mt.Issued), 0 // awaited: see cameBack
 	}
 	mt.Addr, mt.Agent = s.m.client(s.r)
 	rec.Key, rec.Writer, rec.Meta = next.key, newWriter(), mt.Encode()
 	rec.Seen = time.Time{} // a use, also under Peek: an older Seen would undo another request's touch
 	err := s.move(ctx, old, rec, tail)
-	if err != nil && !overtaken(err) {
+	if err != nil && !outrun(err) {
 		return err
 	}
 	rec.Version, rec.Seen = s.rec.Version+1, s.storeNow()
@@ -180,10 +180,10 @@ var (
 	errMoved   = errors.New("sojourn: applied, and the session has gone on or ended since")
 )
 
-func overtaken(err error) bool { return err == errChanged || err == errMoved }
+func outrun(err error) bool { return err == errChanged || err == errMoved }
 
-// resolve finds out what became of a rotation whose answers were lost: nil, or as overtaken has it,
-// if it was applied, errNotApplied if it was not, lost if that cannot be known.
+// resolve finds out what became of a rotation whose answers were lost: nil, or as outrun has it, if
+// it was applied, errNotApplied if it was not, lost if that cannot be known.
 func (s *Session) resolve(ctx context.Context, lost error, old store.Key, rec, tail *store.Record) error {
 	ours := false
 	switch at, _, err := s.get(ctx, old); {

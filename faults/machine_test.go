@@ -61,7 +61,8 @@ func skip(t testing.TB, name string) {
 	for _, server := range append(needs[name], name) {
 		for _, w := range without { // "redis" means Sentinel and Cluster, too
 			if server == w || strings.HasPrefix(server, w+"-") {
-				t.Skipf("SKIP names %s: no fault of %s was tested", w, name)
+				t.Skipf("SOJOURN_%s is not set, for SKIP names %s: NOT TESTED: the faults of %s",
+					strings.ToUpper(strings.ReplaceAll(w, "-", "_")), w, name)
 			}
 		}
 	}

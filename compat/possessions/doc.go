@@ -16,10 +16,9 @@
 // # What holds
 //
 // Overlapping requests keep each other's changes: each Set, Del and flash is done again on what the
-// other request has left. A session that was ended or has expired is not brought back, by nobody. A
-// store that fails is status 503 and no lost session. The cookie holds a sealed random secret,
-// whose hash alone is in the store; a session's ID is public. A visitor who keeps nothing leaves
-// nothing.
+// other request has left. Nothing brings a session back that was ended or has expired. A store that
+// fails is status 503 and no lost session. The cookie holds a sealed random secret, whose hash
+// alone is in the store; a session's ID is public. A visitor who keeps nothing leaves nothing.
 //
 // # How it is made
 //

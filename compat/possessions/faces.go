@@ -92,7 +92,7 @@ func (f *faces) write(id string, data []byte) error {
 	}
 	tmp := newFace + id + "-" + rand.Text()
 	if err := f.root.WriteFile(tmp, []byte(faceHead+text+"\n"), 0o600); err != nil {
-		_ = f.root.Remove(tmp)
+		_ = f.root.Remove(tmp) // it may not be there; the cleaner removes what is left
 		return err
 	}
 	if err := f.root.Rename(tmp, id); err != nil {
@@ -177,7 +177,7 @@ func (f *faces) Touch(ctx context.Context, rec store.Record, every time.Duration
 		return err
 	}
 	now := time.Now()
-	_ = f.root.Chtimes(rec.User, now, now)
+	_ = f.root.Chtimes(rec.User, now, now) // a face only shows the session, whose record has the use
 	return nil
 }
 

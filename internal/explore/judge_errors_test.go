@@ -253,7 +253,7 @@ func (q *request) asked(c *call) bool {
 	case identity:
 		return true
 	case c.method == touch && r.scene.sealed:
-		return q.wants() // it tells whether the session was revoked
+		return q.wants() // its answer says that the session was revoked
 	case c.method == touch || c.method == rotate:
 		return false
 	case d == nil || d.aim == toSend || d.aim == toCommit:

@@ -6,7 +6,7 @@ var mistakes = []mutant{
 		{"commit.go", "\t\treturn err\n\t}\n\treturn s.replay()\n}\n\n// catchUp", "\t\treturn err\n\t}\n\tif mutated {\n\t\ts.resetView()\n\t\treturn nil\n\t}\n\treturn s.replay()\n}\n\n// catchUp"},
 	}},
 	{"an act gives up where another request was faster", "stored/visitor/incr+set", 0, "L7", []patch{
-		{"commit.go", "\t\tcase !overtakes(err, i),", "\t\tcase mutated, !overtakes(err, i),"},
+		{"commit.go", "\t\tcase !startsAgain(err, i),", "\t\tcase mutated, !startsAgain(err, i),"},
 	}},
 	{"a renewal takes whatever stands at its key for its own record", "stored/due/read+ada", 1, "L2", []patch{
 		{"renewal.go", "\tcase err == nil && at.Writer == rec.Writer:", "\tcase err == nil && (mutated || at.Writer == rec.Writer):"},

@@ -26,7 +26,7 @@ var unseen = []unseenMutant{
 		{"sealed.go", "\tif !st.live || rec.Key != key || !rec.Live(now) {", "\tif mutated && rec.Created.After(now.Add(time.Minute)) {\n\t\treturn store.Record{}, now, ErrUnavailable\n\t}\n\tif !st.live || rec.Key != key || !rec.Live(now) {"},
 	}, false},
 	{"a sign-in lives that a revocation has overtaken on its way", "TestRevocationOvertakesASignIn", []patch{
-		{"commit.go", "\t\tif err == nil && s.m.overtaken(", "\t\tif err == nil && !mutated && s.m.overtaken("},
+		{"commit.go", "\t\tif err == nil && s.m.revokedMeanwhile(", "\t\tif err == nil && !mutated && s.m.revokedMeanwhile("},
 	}, false},
 	{"a session without an idle limit is never touched", "TestSeenWithoutIdleLimit", []patch{
 		{"commit.go", "\tif s.rec.Idle > 0 {\n\t\tevery =", "\tif mutated && s.rec.Idle == 0 {\n\t\treturn false\n\t}\n\tif s.rec.Idle > 0 {\n\t\tevery ="},
