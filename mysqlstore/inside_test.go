@@ -104,13 +104,14 @@ func TestStatements(t *testing.T) {
 
 // tell packs as the statements do.
 func tell(outcome, base, now, revoked int64) int64 {
-	return min(max(now-base+clockHalf, 0), clockMost)<<34 | min(max(now-revoked, 0), revokedMost)<<4 | outcome
+	return min(max(now-base+clockHalf, 0), clockMost)<<34 | min(max(now-revoked+revokedAhead, 0), revokedMost)<<4 | outcome
 }
 
 func FuzzToldClock(f *testing.F) {
 	f.Add(int64(1), int64(0), int64(5))
 	f.Add(int64(9), int64(-1<<28), int64(1<<30))
 	f.Add(int64(3), int64(1<<40), int64(-1<<40))
+	f.Add(int64(3), int64(0), int64(-3)) // the statement has waited for a revocation
 	f.Fuzz(func(t *testing.T, outcome, ahead, ago int64) {
 		const base = int64(1_800_000_000_000_000)
 		outcome, ahead, ago = outcome&15, ahead%(1<<50), ago%(1<<50)
@@ -127,11 +128,11 @@ func FuzzToldClock(f *testing.F) {
 			t.Fatalf("the clock is %d µs off", micro.Instant(at.Now)-now)
 		}
 		switch {
-		case ago >= revokedMost:
+		case ago+revokedAhead >= revokedMost:
 			if !at.Revoked.IsZero() {
 				t.Fatalf("a revocation %d µs ago is told as %v", ago, at.Revoked)
 			}
-		case micro.Instant(at.Revoked) != now-max(ago, 0):
+		case micro.Instant(at.Revoked) != now-max(ago, -revokedAhead):
 			t.Fatalf("the revocation is %d µs off", micro.Instant(at.Revoked)-(now-ago))
 		}
 	})

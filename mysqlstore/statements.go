@@ -58,7 +58,7 @@ const slot = 1 << 26
 // words are what names in braces stand for. clock packs two instants into an outcome; see
 // toldClock.
 var words = strings.NewReplacer(
-	"{clock}", fmt.Sprintf("(LEAST(GREATEST({now} - :base + %d, 0), %d) << 34) | (LEAST(GREATEST({now} - g.revoked, 0), %d) << 4)", clockHalf, clockMost, revokedMost),
+	"{clock}", fmt.Sprintf("(LEAST(GREATEST({now} - :base + %d, 0), %d) << 34) | (LEAST(GREATEST({now} - g.revoked + %d, 0), %d) << 4)", clockHalf, clockMost, revokedAhead, revokedMost),
 	"{end}", "LEAST(GREATEST(seen, LEAST(:seen, {now})) + :idle_limit, created + :life_limit, {never})",
 	"{never}", strconv.Itoa(ticks.Never), "{slot}", strconv.Itoa(slot),
 	"{done}", strconv.Itoa(toldDone), "{before}", strconv.Itoa(toldBefore), "{gone}", strconv.Itoa(toldGone),
