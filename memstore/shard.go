@@ -133,8 +133,10 @@ func (sh *shard) between(from, to uint32) (some []uint32) {
 // record reads all but Meta and Data. The User shares memory with the slot.
 func (sh *shard) record(i uint32, r *store.Record) {
 	sl, m := sh.at(i), sh.m
-	*r = store.Record{Key: sl.key, Handle: sl.handle, User: sl.user(), Version: sl.version, Writer: sl.writer,
-		Idle: sl.idle, Lifetime: sl.life, Created: m.time(sl.created), Seen: m.time(sl.seen.Load())}
+	*r = store.Record{} // and not a literal, which would be copied
+	r.Key, r.Handle, r.User = sl.key, sl.handle, sl.user()
+	r.Version, r.Writer, r.Idle, r.Lifetime = sl.version, sl.writer, sl.idle, sl.life
+	r.Created, r.Seen = m.time(sl.created), m.time(sl.seen.Load())
 }
 
 func (sh *shard) copy(slots []uint32) []found {

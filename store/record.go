@@ -93,8 +93,7 @@ func (r *Record) Expires() time.Time {
 // Live reports whether the record is unexpired at now: it is, up to but not including the instant
 // that Expires returns.
 func (r *Record) Live(now time.Time) bool {
-	e := r.Expires()
-	return e.IsZero() || now.Before(e)
+	return (r.Idle <= 0 || now.Sub(r.Seen) < r.Idle) && (r.Lifetime <= 0 || now.Sub(r.Created) < r.Lifetime)
 }
 
 // Check refuses what no store may accept, before any I/O: stores call it on each record handed in.

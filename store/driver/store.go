@@ -66,16 +66,14 @@ func (s *Store) Create(ctx context.Context, rec store.Record, adm store.Admissio
 }
 
 // Get is part of [store.Store].
-func (s *Store) Get(ctx context.Context, key store.Key) (store.Record, time.Time, error) {
-	err := store.FromContext(ctx)
-	if err == nil {
-		rec, now, err := s.d.Get(ctx, key)
-		if err == nil {
-			return rec, now, nil
-		}
+func (s *Store) Get(ctx context.Context, key store.Key) (rec store.Record, now time.Time, err error) {
+	if err = store.FromContext(ctx); err != nil {
+		return rec, now, s.fail("get", err)
+	}
+	if rec, now, err = s.d.Get(ctx, key); err != nil {
 		return store.Record{}, time.Time{}, s.Fail("get", err)
 	}
-	return store.Record{}, time.Time{}, s.fail("get", err)
+	return rec, now, nil
 }
 
 // Update is part of [store.Store].

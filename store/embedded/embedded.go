@@ -158,21 +158,19 @@ func (c *core) now() time.Time { return c.d.Clock(c.start.Add(time.Since(c.start
 
 // Get reads a record without a lock. One that has expired is read once more: if it is the same, it
 // had ended in between; else a touch came just in time.
-func (c *core) Get(ctx context.Context, key store.Key) (store.Record, time.Time, error) {
-	var before store.Record
+func (c *core) Get(ctx context.Context, key store.Key) (rec store.Record, now time.Time, err error) {
 	for {
-		rec, err := c.d.Read(ctx, key, true)
-		if err != nil {
-			return store.Record{}, time.Time{}, err
+		version, seen := rec.Version, rec.Seen // of the time before
+		if rec, err = c.d.Read(ctx, key, true); err != nil {
+			return rec, now, err
 		}
-		now := c.now()
+		now = c.now()
 		switch {
 		case rec.Live(now):
 			return rec, now, nil
-		case rec.Version == before.Version && rec.Seen.Equal(before.Seen):
-			return store.Record{}, time.Time{}, store.ErrNotFound
+		case rec.Version == version && rec.Seen.Equal(seen):
+			return rec, now, store.ErrNotFound
 		}
-		before = rec
 	}
 }
 

@@ -233,7 +233,7 @@ func (o *op) update(v View) (c Change, err error) {
 		return c, nil
 	}
 	o.put(&c, rec, old, found)
-	if !sooner(rec, old) {
+	if rec.Idle == old.Idle && rec.Lifetime == old.Lifetime || !sooner(rec, old) {
 		c.spare = store.Relaxed
 	}
 	return c, nil
