@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/gob"
 	"encoding/json"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -63,13 +64,20 @@ func unquoted(data []byte) (s string, ok bool) {
 // plainJSON tells that s stands in JSON as it is.
 func plainJSON(s string) bool {
 	for i := range len(s) {
-		c := s[i]
-		if c < ' ' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' || c >= utf8.RuneSelf {
+		if !plain[s[i]] {
 			return false
 		}
 	}
 	return true
 }
+
+// plain has the bytes that stand in JSON as they are, one by one.
+var plain = func() (is [256]bool) {
+	for c := byte(' '); c < utf8.RuneSelf; c++ {
+		is[c] = !strings.ContainsRune(`"\<>&`, rune(c))
+	}
+	return is
+}()
 
 type gobCodec struct{}
 

@@ -22,17 +22,22 @@ func Values(h http.Header, name string, into *[Max]string) (n int) {
 		for len(line) > 0 {
 			var pair string
 			pair, line, _ = strings.Cut(line, ";")
-			for len(pair) > 0 && (pair[0] == ' ' || pair[0] == '\t') {
+			for len(pair) > 0 && blank(pair[0]) {
 				pair = pair[1:]
 			}
 			if len(pair) <= len(name) || pair[len(name)] != '=' || pair[:len(name)] != name {
 				continue
 			}
+			for blank(pair[len(pair)-1]) {
+				pair = pair[:len(pair)-1]
+			}
 			if n < Max {
-				into[n] = strings.TrimRight(pair[len(name)+1:], " \t")
+				into[n] = pair[len(name)+1:]
 			}
 			n++
 		}
 	}
 	return n
 }
+
+func blank(c byte) bool { return c == ' ' || c == '\t' }

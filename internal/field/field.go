@@ -14,6 +14,10 @@ var ErrVersion = errors.New("written by another version of this library")
 // Cut cuts one field off b. ok is false if b does not begin with one. f and rest share b's memory;
 // appending to f copies it first.
 func Cut(b []byte) (f, rest []byte, ok bool) {
+	if len(b) > 0 && int(b[0]) < min(len(b), 0x80) { // a length of one byte, the commonest
+		end := 1 + int(b[0])
+		return b[1:end:end], b[end:], true
+	}
 	n, k := binary.Uvarint(b)
 	if k <= 0 || n > uint64(len(b)-k) || k > 1 && b[k-1] == 0 { // the last clause refuses overlong lengths
 		return nil, nil, false
