@@ -120,7 +120,7 @@ func (s *Session) revoked(user string, sel store.Selection, known *revocation) {
 		s.known = known
 	}
 	if s.standing.holds() && s.rec.User == user && sel.Picks(s.rec.Handle) {
-		s.revokedHere = s.rec.Handle
+		s.selfRevoked = true
 	}
 }
 

@@ -60,7 +60,12 @@ func (s *Session) spoken() spoken {
 	if s.m.opts.Custom != nil {
 		carried := s.carried
 		return func(name, line string) bool {
-			return slices.ContainsFunc(carried, func(c change) bool { return c.name == name && slices.Contains(c.put, line) })
+			for c := carried; c != nil; c = c.next {
+				if c.name == name && slices.Contains(c.put, line) {
+					return true
+				}
+			}
+			return false
 		}
 	}
 	return func(name, line string) bool { return name == "Set-Cookie" && s.m.jar.Sets(line) }

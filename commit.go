@@ -84,8 +84,8 @@ func (s *Session) commit(ctx context.Context) error {
 	switch {
 	case !s.standing.known():
 		return nil
-	case s.failed != nil:
-		return s.failed
+	case s.err != nil:
+		return s.err
 	case !s.standing.holds():
 		return s.begin(ctx)
 	}
@@ -99,7 +99,6 @@ func (s *Session) commit(ctx context.Context) error {
 // save writes what this request has changed, and what is due. It reports whether the store has
 // shown, in doing so, that the session is where the request believes it to be.
 func (s *Session) save(ctx context.Context) (shown bool, err error) {
-	now := s.storeNow()
 	if s.dirty() {
 		if s.m.sealed != nil { // the data travel with the token
 			if err := s.unreachable(); err != nil {
@@ -119,6 +118,7 @@ func (s *Session) save(ctx context.Context) (shown bool, err error) {
 	if s.down != 0 && s.down.ago() < s.m.opts.Timeout {
 		return false, nil // the client waits, and has waited for this store before
 	}
+	now := s.storeNow()
 	if s.renewalDue(now) && s.renewUnasked(detached(ctx)) {
 		return true, nil
 	}
@@ -206,7 +206,7 @@ func (s *Session) catchUp(ctx context.Context, how error) error {
 // refind reads the session again, wherever renewals have moved it.
 func (s *Session) refind(ctx context.Context) error {
 	user, handle := s.rec.User, s.rec.Handle
-	_, a, err := s.find(ctx, s.ticket(), holder, nil)
+	a, err := s.find(ctx, s.ticket(), holder, nil)
 	if err != nil {
 		if s.past != nil && s.standing.shared() {
 			s.turn(turnDropped) // it was replaced, if by what cannot be read: the old one leads on
@@ -234,7 +234,8 @@ func (s *Session) update(ctx context.Context) error {
 	if !s.dirty() {
 		return nil // another request has done it
 	}
-	if s.renewalDue(s.storeNow()) {
+	now := s.storeNow()
+	if s.renewalDue(now) {
 		err := s.rotate(ctx, s.changed(), s.fullMeta(), withGrace)
 		written := err == nil || outrun(err) || errors.Is(err, ErrIndeterminate)
 		if written {
@@ -249,7 +250,7 @@ func (s *Session) update(ctx context.Context) error {
 		s.event(ctx, StoreFailed, "renew", err) // next time, then: nobody has asked for it
 	}
 	rec := s.changed()
-	rec.Meta = s.metaToWrite()
+	rec.Meta = s.metaToWrite(now)
 	if err := s.put(ctx, rec); err != nil {
 		return err
 	}
@@ -288,8 +289,8 @@ func (s *Session) resealed(t turn) {
 }
 
 // metaToWrite drops what is kept of the client when its time is over.
-func (s *Session) metaToWrite() []byte {
-	if s.storeNow().Sub(s.rec.Created.Add(s.facts.Issued)) <= s.m.opts.ClientRetention {
+func (s *Session) metaToWrite(now time.Time) []byte {
+	if now.Sub(s.rec.Created)-s.facts.Issued <= s.m.opts.ClientRetention {
 		return s.rec.Meta
 	}
 	mt := s.fullMeta()
@@ -304,11 +305,11 @@ func (s *Session) touch(ctx context.Context, now time.Time) (shown bool) {
 	if s.rec.Idle > 0 {
 		every = min(every, s.rec.Idle/2)
 	}
-	least := every
-	if s.w != nil { // what was seen since this request came includes it
-		least = max(every, s.began.ago())
+	since := now.Sub(s.rec.Seen)
+	used := !s.peek && s.standing < renewed && since >= every // a token just made was a use, too
+	if used && s.w != nil {
+		used = since >= s.began.ago() // what was seen since this request came includes it
 	}
-	used := !s.peek && s.standing < renewed && now.Sub(s.rec.Seen) >= least // a token just made was a use, too
 	if !used && !s.unsaved {
 		return false
 	}

@@ -13,45 +13,46 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// readable reads what the manager keeps in a record. What another version has written is an outage
-// of this node; what this version could not have written is damage.
-func readable(rec *store.Record) (meta.Meta, error) {
-	mt, err := meta.DecodeFacts(rec.Meta)
-	if err == nil {
+// readable reads what the manager keeps in a record: mt, and whether the data
+// are whole. What another version has written is an outage of this node; what this version could
+// not have written is damage.
+func readable(rec *store.Record, mt *meta.Meta) error {
+	var err error
+	if *mt, err = meta.DecodeFacts(rec.Meta); err == nil {
 		err = envelope.Check(rec.Data)
 	}
 	switch {
 	case err == nil:
-		return mt, nil
+		return nil
 	case errors.Is(err, field.ErrVersion):
-		return mt, fmt.Errorf("%w: %v: %w", ErrUnavailable, *rec, err)
+		return fmt.Errorf("%w: %v: %w", ErrUnavailable, *rec, err)
 	}
-	return mt, fmt.Errorf("%w: %v: %w", ErrCorrupt, *rec, err)
+	return fmt.Errorf("%w: %v: %w", ErrCorrupt, *rec, err)
 }
 
 // pass goes on from a record that cannot be read. One that is damaged is set aside: from here on
 // the store has none at its key, so gone is the answer. Every other error is an outage. seen is
 // find's.
-func (s *Session) pass(ctx context.Context, t ticket, gone answer, rec *store.Record, err error, seen *sightings) (ticket, answer, error) {
+func (s *Session) pass(ctx context.Context, key store.Key, gone answer, rec *store.Record, err error, seen *sightings) (answer, error) {
 	if !errors.Is(err, ErrCorrupt) {
-		return t, nothing, err
+		return nothing, err
 	}
-	if !s.m.damaged.admit(t.key, s.m.opts.DamagedPerMinute) {
-		return t, nothing, fmt.Errorf("%w: more than %d damaged records within a minute, so this one is kept: %v",
+	if !s.m.damaged.admit(key, s.m.opts.DamagedPerMinute) {
+		return nothing, fmt.Errorf("%w: more than %d damaged records within a minute, so this one is kept: %v",
 			ErrUnavailable, s.m.opts.DamagedPerMinute, err)
 	}
 	s.m.event(ctx, SessionDamaged, rec.Handle, rec.User, "", err)
-	err = s.delete(detached(ctx), t.key)
+	err = s.delete(detached(ctx), key)
 	if errors.Is(err, ErrCorrupt) { // it cannot even be removed
 		err = fmt.Errorf("%w: %v", ErrUnavailable, err)
 	}
 	if err != nil {
-		return t, nothing, err
+		return nothing, err
 	}
 	if seen != nil {
 		seen.damage = true
 	}
-	return t, gone, nil
+	return gone, nil
 }
 
 // damaged is what was set aside within a minute. A few damaged records are an accident of theirs;

@@ -11,8 +11,8 @@ func init() {
 func (s *Session) fail(err error) {
 	s.ready()
 	defer s.mu.Unlock()
-	if s.failed == nil {
-		s.failed = err
+	if s.err == nil {
+		s.err = err
 	}
 }
 

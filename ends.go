@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/sojourn-go/sojourn/internal/token"
 	"github.com/sojourn-go/sojourn/store"
 )
 
@@ -61,7 +60,8 @@ func (s *Session) loadToLeave(ctx context.Context) error {
 	if !errors.Is(err, ErrClock) {
 		return err
 	}
-	got, _ := s.m.receive(s.r) // as before
+	var got received
+	_ = s.m.receive(s.r, &got) // as before
 	s.unpack(&got.candidate)
 	s.err = nil
 	return s.look(ctx, &got, leaver)
@@ -105,10 +105,10 @@ func (s *Session) endUnheld(ctx context.Context) error {
 // endStep ends the record at the version that is held, and leaves a mark at its key: the session
 // moves to a record that has no life. Where the store has no room for a mark, there is none.
 func (s *Session) endStep(ctx context.Context, mark []byte) error {
-	c := token.New("")
-	c.Tag = s.rec.Key.Tag
+	key, writer := s.rec.Key, newWriter()
+	copy(key.ID[:], writer[:]) // a key that no other record has, and no token opens
 	corpse := store.Record{
-		Key: c.Key(), Handle: s.rec.Handle, User: s.rec.User, Writer: newWriter(),
+		Key: key, Handle: s.rec.Handle, User: s.rec.User, Writer: writer,
 		// As it was, which saves some engines a read, and over since long.
 		Idle: s.rec.Idle, Lifetime: s.rec.Lifetime, Created: longAgo, Seen: longAgo,
 	}

@@ -12,7 +12,6 @@ import (
 // allocation.
 type visit struct {
 	context.Context
-	m     *Manager
 	outer *http.Request // of which the handler has a copy
 	// header is the response's. It is asked for once: net/http's Header writes fields, and
 	// goroutines of the handler may commit while another one writes, or after a time-out.
@@ -28,7 +27,7 @@ func (v *visit) Format(f fmt.State, _ rune) { fmt.Fprint(f, "sojourn.visit") }
 
 // Value finds the visit by its manager, so that several managers share a request.
 func (v *visit) Value(key any) any {
-	if m, ok := key.(*Manager); ok && m == v.m {
+	if m, ok := key.(*Manager); ok && m == v.s.m {
 		return v
 	}
 	if key == (anyManager{}) {
@@ -56,7 +55,7 @@ type anyManager struct{}
 // see [ErrCrossSite].
 func (m *Manager) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v := &visit{Context: r.Context(), m: m, outer: r}
+		v := &visit{Context: r.Context(), outer: r}
 		v.w = writer{w: w, v: v}
 		r = r.WithContext(v)
 		v.s.init(m, r)

@@ -235,6 +235,7 @@ func (s *Session) takeBack(h http.Header) {
 type change struct {
 	name      string
 	took, put []string
+	next      *change
 }
 
 // custom runs f, which is a custom transport's, and notes what it changes.
@@ -245,7 +246,7 @@ func (s *Session) custom(h http.Header, f func() error) error {
 	s.carried = nil
 	for name, lines := range h {
 		if !slices.Equal(before[name], lines) {
-			s.carried = append(s.carried, change{name, without(before[name], lines), without(lines, before[name])})
+			s.carried = &change{name, without(before[name], lines), without(lines, before[name]), s.carried}
 		}
 	}
 	return err
@@ -253,7 +254,7 @@ func (s *Session) custom(h http.Header, f func() error) error {
 
 // undo takes back what a custom transport has put into h, where it still is.
 func (s *Session) undo(h http.Header) {
-	for _, c := range s.carried {
+	for c := s.carried; c != nil; c = c.next {
 		left := without(h[c.name], c.put)
 		if len(left) == len(h[c.name]) {
 			continue

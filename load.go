@@ -59,11 +59,16 @@ func (m *Manager) visitOf(ctx context.Context) *visit {
 
 // load reads the session's record, once.
 func (s *Session) load(ctx context.Context) error {
-	if s.standing != unread {
+	switch s.standing {
+	case unread:
+	case unreadable:
 		return s.err
+	default:
+		return nil
 	}
 	s.reading = &reading{st: s.m.store}
-	got, err := s.m.receive(s.r)
+	var got received
+	err := s.m.receive(s.r, &got)
 	s.got = got.arrival
 	if err != nil {
 		s.m.refused(s.r, SeveralTokens, "", "a client sends one token: the cookie, or one Authorization header", err)
@@ -89,18 +94,15 @@ func (s *Session) load(ctx context.Context) error {
 
 // look reads the records that the request's tokens lead to.
 func (s *Session) look(ctx context.Context, got *received, as reader) error {
-	var t ticket
 	var a answer
 	var err error
 	if len(got.more) == 0 {
-		t, a, err = s.find(ctx, got.ticket, as, nil)
+		a, err = s.find(ctx, got.ticket, as, nil)
 	} else {
-		t, a, err = s.findAll(ctx, got, as)
+		a, err = s.findAll(ctx, got, as)
 	}
 	if err != nil {
 		s.event(ctx, StoreFailed, "load", err)
-		at := t // or else every read would have it on the heap
-		s.stuck = &at
 		return s.refuse(err)
 	}
 	s.answered(a)
@@ -141,7 +143,10 @@ func (s *Session) keepAlive() {
 	if s.rec.Idle == 0 || s.peek || s.w == nil { // by Open, nobody says when the request is over
 		return
 	}
-	left := s.rec.Seen.Add(s.rec.Idle).Sub(s.storeNow())
+	if s.rec.Idle-s.now.Sub(s.rec.Seen) > s.m.opts.LongestRequest { // no clock need be asked, then
+		return
+	}
+	left := s.rec.Idle - s.storeNow().Sub(s.rec.Seen)
 	if left <= 0 || left > s.mayRun() {
 		return
 	}
@@ -230,33 +235,33 @@ const (
 )
 
 // find reads the record that t leads to, and follows renewals. If there is one it becomes the
-// session's, and its ticket is returned; with an error, that of the record that it met. seen is nil
+// session's. seen is nil
 // unless there are several tokens.
-func (s *Session) find(ctx context.Context, t ticket, as reader, seen *sightings) (ticket, answer, error) {
+func (s *Session) find(ctx context.Context, t ticket, as reader, seen *sightings) (answer, error) {
 	s.past = nil
 	gone, live := nothing, liveHere
 	for range maxHops + 1 {
 		rec, now, err := s.get(ctx, t.key)
 		if errors.Is(err, store.ErrNotFound) {
 			s.event(ctx, SessionUseAfterExpire, "", nil)
-			return t, gone, nil
+			return gone, nil
 		}
 		if err != nil {
-			return s.pass(ctx, t, gone, &rec, err, seen)
+			return s.pass(ctx, t.key, gone, &rec, err, seen)
 		}
 		if skew := s.m.opts.ClockSkew; as == newcomer && (rec.Created.Sub(now) > skew || rec.Seen.Sub(now) > skew) {
-			return t, nothing, errors.Join(ErrUnavailable, ErrClock)
+			return nothing, errors.Join(ErrUnavailable, ErrClock)
 		}
 		if !rec.Live(now) { // the store leaves this to its engine's sweeper
 			s.expired(ctx, &rec)
-			return t, gone, nil
+			return gone, nil
 		}
-		mt, err := readable(&rec)
-		if err != nil {
-			return s.pass(ctx, t, gone, &rec, err, seen)
+		var mt meta.Meta
+		if err := readable(&rec, &mt); err != nil {
+			return s.pass(ctx, t.key, gone, &rec, err, seen)
 		}
 		if live == liveElsewhere && as != holder && !s.leads(ctx, s.past, &mt.Facts, now, seen) {
-			return t, nothing, nil
+			return nothing, nil
 		}
 		if mt.Tail == nil {
 			rec.Key = t.key
@@ -264,7 +269,7 @@ func (s *Session) find(ctx context.Context, t ticket, as reader, seen *sightings
 			if live == liveHere && as != holder && mt.Awaited() {
 				s.cameBack()
 			}
-			return t, live, nil
+			return live, nil
 		}
 		gone, live = nothing, liveElsewhere
 		if s.arrived(now).Sub(rec.Created) <= s.m.graceOf(mt.Tail) {
@@ -273,11 +278,11 @@ func (s *Session) find(ctx context.Context, t ticket, as reader, seen *sightings
 		s.past = &renewal{rec.Created, rec.Handle, mt.User, mt.Tail}
 		if s.past.isMark() {
 			s.m.event(ctx, SessionUseAfterExpire, rec.Handle, mt.User, "", nil)
-			return t, gone, nil
+			return gone, nil
 		}
 		t = s.m.successor(t, mt.Tail)
 	}
-	return t, nothing, ErrConflict
+	return nothing, ErrConflict
 }
 
 // arrived is when this request came, in the store's clock.
@@ -381,7 +386,8 @@ func (s *Session) get(ctx context.Context, key store.Key) (rec store.Record, now
 		if rec, now, err = s.st.Get(&s.first, key); err != nil {
 			return s.getAgain(key, err)
 		}
-		return rec, now, s.m.calls.End(&s.first, nil, nil)
+		err = s.m.calls.End(&s.first, nil, nil)
+		return rec, now, err
 	}
 	err = s.m.calls.Do(ctx, func(ctx context.Context) (err error) {
 		rec, now, err = s.st.Get(ctx, key)

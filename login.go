@@ -145,7 +145,7 @@ func (s *Session) Login(ctx context.Context, user string, opts ...LoginOption) e
 		s.site = siteOwn // the browser's cookie is to be this request's
 	}
 	if err = s.unreachable(); err == nil {
-		if s.standing.holds() && s.rec.Handle == s.revokedHere {
+		if s.standing.holds() && s.selfRevoked {
 			s.turn(turnEnded) // nothing is left to confirm
 		}
 		if s.standing.holds() && s.rec.User == user {
@@ -257,21 +257,22 @@ type snapshot struct {
 	held     held
 	view     view
 	ops      []op
-	sealed   sealedStore // of a sealed session: its record is in the request, too
+	sealed   *sealedStore // of a sealed session: its record is in the request, too
 }
 
 func (s *Session) snapshot() snapshot {
 	p := snapshot{standing: s.standing, held: s.held, view: s.view, ops: s.ops}
 	if st, ok := s.st.(*sealedStore); ok {
-		p.sealed = *st
+		was := *st
+		p.sealed = &was
 	}
 	return p
 }
 
 func (s *Session) restore(p snapshot) {
 	s.standing, s.held, s.view, s.ops = p.standing, p.held, p.view, p.ops
-	if st, ok := s.st.(*sealedStore); ok {
-		*st = p.sealed
+	if st, ok := s.st.(*sealedStore); ok && p.sealed != nil {
+		*st = *p.sealed
 	}
 }
 

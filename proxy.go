@@ -85,6 +85,9 @@ func overTLS(scheme *string) bool {
 }
 
 func (m *Manager) schemes(r *http.Request) (s schemes) {
+	if len(m.opts.TrustedProxies) == 0 && !m.opts.TrustUnixSockets {
+		return s // the commonest, and each request asks
+	}
 	x, f := r.Header["X-Forwarded-Proto"], r.Header["Forwarded"]
 	if len(x)+len(f) == 0 || !m.fromProxy(r) {
 		return s

@@ -43,7 +43,7 @@ func (s *Session) renewalDue(now time.Time) bool {
 		return false
 	case s.facts.Awaited(): // the client has yet to come back with this one
 		return false
-	case now.Sub(s.rec.Created.Add(s.facts.Issued)) < s.m.opts.RenewAfter:
+	case now.Sub(s.rec.Created)-s.facts.Issued < s.m.opts.RenewAfter:
 		return false
 	}
 	return s.unreachable() == nil

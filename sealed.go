@@ -90,13 +90,14 @@ func (s *Session) writeSealed(h http.Header, life time.Duration) error {
 		return errTooLong
 	}
 	s.removeChunks(h, n)
-	s.got.chunks = max(s.got.chunks, n) // for the next change of this request
+	s.got.chunks = max(s.got.chunks, uint8(n)) // for the next change of this request
 	return nil
 }
 
 // removeChunks takes cookies away that a longer session has left.
 func (s *Session) removeChunks(h http.Header, from int) {
-	s.m.jar.RemoveChunks(h, s.m.https(s.r), from, s.got.chunks)
+	came := s.m.jar.Chunks(s.r.Header)
+	s.m.jar.RemoveChunks(h, s.m.https(s.r), from, max(came, int(s.got.chunks)))
 }
 
 // sealedStore is the store of one request to a sealed session: the record that the cookie brought,

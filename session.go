@@ -36,9 +36,13 @@ type Session struct {
 	standing standing
 	stage    stage
 	named    bool // the header has what the response owes; see told
-	site     site
-	peek     bool
-	got      arrival
+	// signedOut: this request has signed out; a value that it keeps may have begun a session since.
+	signedOut bool
+	// forgone: ops were dropped because of a status of 5xx, and no Commit was told of it yet.
+	forgone bool
+	site    site
+	peek    bool
+	got     arrival
 
 	*reading // made by load: a request that does not ask for its session pays for none
 }
@@ -51,17 +55,13 @@ type revocation struct {
 
 // reading is what a session has once it is loaded, or was tried to be.
 type reading struct {
-	err         error        // of load
-	failed      error        // what door.Fail was given
-	stuck       *ticket      // of the record that could not be read; see loadFuture
-	past        *renewal     // that the request's token met last, if any
-	alive       *time.Timer  // see keepAlive
-	form        *formID      // of the visitor's forms in this response
-	revokedHere store.Handle // of the session that this request held and has itself revoked
-	st          store.Store  // the manager's, or this request's sealed record
-	first       call.Context
-	signedOut   bool     // this request has signed out; a value that it keeps may have begun a session since
-	carried     []change // of the header, by a custom transport
+	err     error       // of load; of a session that is known, what door.Fail was given
+	past    *renewal    // that the request's token met last, if any
+	alive   *time.Timer // see keepAlive
+	form    *formID     // of the visitor's forms in this response
+	st      store.Store // the manager's, or this request's sealed record
+	first   call.Context
+	carried *change // of the header, by a custom transport
 	held
 	now time.Time // the store's clock at the last read
 	at  instant   // ours, then; 0 = nothing was read
@@ -70,17 +70,16 @@ type reading struct {
 
 	view view
 	ops  []op
-	// forgone: ops were dropped because of a status of 5xx, and no Commit was told of it yet.
-	forgone bool
 }
 
 // held is the session that the request holds. It is replaced as a whole, when the store has
 // acknowledged or shown the record.
 type held struct {
-	rec     store.Record
-	facts   meta.Facts // of rec.Meta
-	secret  secret
-	unsaved bool // rec.Meta is not what the store has: see note
+	rec         store.Record
+	facts       meta.Facts // of rec.Meta
+	secret      secret
+	unsaved     bool // rec.Meta is not what the store has: see note
+	selfRevoked bool // by this request: see Session.revoked
 }
 
 // view is the session as this request has changed it.
@@ -326,8 +325,8 @@ func (s *Session) Discard() {
 }
 
 func (s *Session) dropChanges() {
-	if s.reading != nil {
-		s.failed, s.ops = nil, nil
+	if s.standing.known() {
+		s.err, s.ops = nil, nil
 		s.resetView()
 	}
 }

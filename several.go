@@ -8,15 +8,15 @@ import "context"
 // findAll is find for several tokens. Only those count that lead to a live record. One session, or
 // its renewals, is the request's; of two there is no telling which the user meant, nor where one of
 // the records was damaged. An error of one counts for all: it could be the user's.
-func (s *Session) findAll(ctx context.Context, got *received, as reader) (ticket, answer, error) {
+func (s *Session) findAll(ctx context.Context, got *received, as reader) (answer, error) {
 	var seen sightings
-	t, a, err := s.find(ctx, got.ticket, as, &seen)
+	a, err := s.find(ctx, got.ticket, as, &seen)
 	for i := 0; err == nil && i < len(got.more); i++ {
 		before, past, st := s.held, s.past, s.st
 		s.held = held{}
 		s.unpack(&got.more[i])
 		var b answer
-		t, b, err = s.find(ctx, got.more[i].ticket, as, &seen)
+		b, err = s.find(ctx, got.more[i].ticket, as, &seen)
 		keep := false // what was found before
 		switch {
 		case b < liveHere:
@@ -34,19 +34,19 @@ func (s *Session) findAll(ctx context.Context, got *received, as reader) (ticket
 		}
 	}
 	if err != nil {
-		return t, a, err
+		return a, err
 	}
 	if a == several || a >= liveHere && seen.damage {
 		s.past = nil
 		s.unpack(&candidate{})
-		return t, several, nil
+		return several, nil
 	}
 	for i := range seen.reused {
 		if a < liveHere || seen.reused[i].handle != s.rec.Handle { // else the same client has the present token
 			s.reused(ctx, &seen.reused[i])
 		}
 	}
-	return t, a, nil
+	return a, nil
 }
 
 // sightings are what findAll must know of all tokens before it can tell of one.
@@ -58,10 +58,11 @@ type sightings struct {
 // endTorn ends the sessions of a request that is nobody's because there are several.
 func (s *Session) endTorn(ctx context.Context) error {
 	defer s.restore(s.snapshot())
-	got, _ := s.m.receive(s.r) // as before
+	var got received
+	_ = s.m.receive(s.r, &got) // as before
 	for _, c := range append(got.more, got.candidate) {
 		s.unpack(&c)
-		_, a, err := s.find(ctx, c.ticket, leaver, nil)
+		a, err := s.find(ctx, c.ticket, leaver, nil)
 		switch {
 		case err != nil || a < liveHere:
 		case s.rec.User == "":

@@ -123,9 +123,6 @@ func (m *Manager) cookieCame(r *http.Request) bool {
 // added more, and must not choose whose session this is. A former name counts only where no cookie
 // of the present name came: sister domains, which cannot write a "__Host-" name, may write that.
 func (m *Manager) receiveCookie(r *http.Request, got *received) {
-	if m.sealed != nil {
-		got.chunks = m.jar.Chunks(r.Header)
-	}
 	n := m.openCookies(r, got, &m.jar, nil)
 	if n == 0 && len(m.formerNames) > 0 {
 		now := time.Now()

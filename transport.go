@@ -121,11 +121,11 @@ type candidate struct {
 // arrival says how a request's token came.
 type arrival struct {
 	from    source
-	genuine bool // it is one of ours
-	reissue bool // several cookies came: overwrite them
-	flood   bool // more than are looked at: whose the request is cannot be told
-	former  bool // under a name that the cookie had before
-	chunks  int  // cookies that a sealed session came in
+	genuine bool  // it is one of ours
+	reissue bool  // several cookies came: overwrite them
+	flood   bool  // more than are looked at: whose the request is cannot be told
+	former  bool  // under a name that the cookie had before
+	chunks  uint8 // cookies that this response has put a sealed session into
 }
 
 // add takes a candidate up, once.
@@ -148,16 +148,16 @@ func (got *received) add(c candidate) {
 
 // receive finds and opens the request's token, without I/O. Only ErrAmbiguous is an error; a token
 // that does not open is none.
-func (m *Manager) receive(r *http.Request) (got received, err error) {
+func (m *Manager) receive(r *http.Request, got *received) error {
 	if !m.secure(r) {
 		if came := m.carries(r); came != fromNowhere {
 			m.refused(r, InsecureRefused, came.String(), m.insecurity(r), ErrInsecure)
 		}
-		return got, nil
+		return nil
 	}
 	bearer, hasBearer, err := m.bearerToken(r)
 	if err != nil {
-		return got, err
+		return err
 	}
 	if m.opts.Custom != nil {
 		if t := m.opts.Custom.Receive(r); t != "" {
@@ -165,17 +165,18 @@ func (m *Manager) receive(r *http.Request) (got received, err error) {
 			got.ticket, got.genuine = m.openToken(t, false)
 		}
 	} else {
-		m.receiveCookie(r, &got)
+		m.receiveCookie(r, got)
 	}
 	if !hasBearer {
-		return got, nil
+		return nil
 	}
 	if got.genuine { // a cookie that does not open is another program's of the same name
-		return received{}, ErrAmbiguous
+		*got = received{}
+		return ErrAmbiguous
 	}
-	got = received{arrival: arrival{from: fromBearer}}
+	*got = received{arrival: arrival{from: fromBearer}}
 	got.ticket, got.genuine = m.openToken(bearer, true)
-	return got, nil
+	return nil
 }
 
 // carries says in what a request brings something that may be a token of ours.
@@ -217,18 +218,30 @@ func (m *Manager) bearerToken(r *http.Request) (token string, ok bool, err error
 
 const maxAgent = 256
 
+// printable reports whether s holds nothing but printable ASCII, as nearly all browsers' names do.
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
 // client describes where a sign-in came from: a network, not an address, and the browser's own name
 // for itself, cut to size. Neither proves anything (OWASP Session Management).
 func (m *Manager) client(r *http.Request) (addr, agent string) {
 	if m.opts.OmitClient {
 		return "", ""
 	}
-	agent = strings.Map(func(c rune) rune {
-		if unicode.IsControl(c) || c == '\u2028' || c == '\u2029' {
-			return -1
-		}
-		return c
-	}, r.UserAgent())
+	if agent = r.UserAgent(); !printable(agent) {
+		agent = strings.Map(func(c rune) rune {
+			if unicode.IsControl(c) || c == '\u2028' || c == '\u2029' {
+				return -1
+			}
+			return c
+		}, agent)
+	}
 	if len(agent) > maxAgent {
 		agent = strings.ToValidUTF8(agent[:maxAgent], "")
 	}

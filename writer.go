@@ -38,14 +38,14 @@ func (w *writer) start(status int) bool {
 	if pending {
 		w.page = pageOwn // also for what OnError writes
 	}
-	if w.page == pageOwn && status >= 500 && !w.v.m.opts.CommitOn5xx {
+	if w.page == pageOwn && status >= 500 && !w.v.s.m.opts.CommitOn5xx {
 		w.page = pageFailed // also after the first byte: a recoverer's way to say that the rest is missing
 	}
 	if pending {
 		w.v.reveal()
 		if err := w.v.finish(w.v.header); err != nil {
 			w.page = pageError
-			w.v.m.opts.OnError(w.w, w.v.s.r, err)
+			w.v.s.m.opts.OnError(w.w, w.v.s.r, err)
 		}
 	}
 	return w.page.goes()

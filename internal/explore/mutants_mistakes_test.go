@@ -60,7 +60,7 @@ var mistakes = []mutant{
 		{"commit.go", "\tif s.standing == ended {", "\tif !mutated && s.standing == ended {"},
 	}},
 	{"a damaged record counts as a live one", "stored/visitor/ada+renew", 1, "L2", []patch{
-		{"damage.go", "\treturn t, gone, nil\n", "\tif mutated {\n\t\treturn t, liveHere, nil\n\t}\n\treturn t, gone, nil\n"},
+		{"damage.go", "\treturn gone, nil\n", "\tif mutated {\n\t\treturn liveHere, nil\n\t}\n\treturn gone, nil\n"},
 	}},
 	{"a token is sent that is known to have been renewed", "stored/visitor/renew+renew", 1, "L2", []patch{
 		{"commit.go", "\t\tif s.past != nil && s.standing.shared() {", "\t\tif !mutated && s.past != nil && s.standing.shared() {"},

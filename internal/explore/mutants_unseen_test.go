@@ -50,7 +50,7 @@ var unseen = []unseenMutant{
 		{"load.go", "\tif s.m.opts.EndReused &&", "\tif !mutated && s.m.opts.EndReused &&"},
 	}, false},
 	{"OnError has no session", "TestFromInsideOnError", []patch{
-		{"writer.go", "\t\t\tw.v.m.opts.OnError(w.w, w.v.s.r, err)", "\t\t\tr := w.v.s.r\n\t\t\tif mutated {\n\t\t\t\tr = w.v.outer\n\t\t\t}\n\t\t\tw.v.m.opts.OnError(w.w, r, err)"},
+		{"writer.go", "\t\t\tw.v.s.m.opts.OnError(w.w, w.v.s.r, err)", "\t\t\tr := w.v.s.r\n\t\t\tif mutated {\n\t\t\t\tr = w.v.outer\n\t\t\t}\n\t\t\tw.v.s.m.opts.OnError(w.w, r, err)"},
 	}, false},
 	{"Load without Handler gives another session each time", "TestLoadWithoutHandler", []patch{
 		{"load.go", "\tif !ok {\n\t\tpanic(\"sojourn: the request has no session:", "\tif !ok && mutated {\n\t\treturn new(visit)\n\t}\n\tif !ok {\n\t\tpanic(\"sojourn: the request has no session:"},
