@@ -222,7 +222,7 @@ func (s *Session) Level() Level {
 // levelOf returns what is left of the level of a sign-in.
 func (m *Manager) levelOf(rec *store.Record, f meta.Facts, now time.Time) Level {
 	most := m.opts.Lifetime
-	if m.opts.Assurance == 0 && !(f.Persistent && rec.Lifetime > most) {
+	if m.opts.Assurance == 0 && !(f.Remembered && rec.Lifetime > most) {
 		most = 0 // the session itself ends in time, or nothing bounds its level
 	}
 	if most > 0 && sinceAuth(rec, f, now) > most {
