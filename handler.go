@@ -186,8 +186,8 @@ func (v *visit) forgo() {
 	}
 	if len(s.ops) > 0 {
 		s.event(v.Context, ChangeLost, "the handler answered with a status of 5xx", nil)
-		s.forgone = true
 	}
+	s.forgone = s.forgone || len(s.ops) > 0 || s.failed != nil
 	s.dropChanges()
 }
 

@@ -230,15 +230,28 @@ func (s *Session) signIn(ctx context.Context, user string, l *login) error {
 		return err
 	}
 	if !unheld { // else nothing of them is left
-		if err := s.retire(ctx, before, l); err != nil {
-			// The old token must not outlive the sign-in: better no session than two.
-			s.erase(ctx, s.rec.Key)
-			s.restore(before)
+		if err := s.retireOrUndo(ctx, before, l); err != nil {
 			return err
 		}
 	}
 	s.event(ctx, SessionCreated, "", nil)
 	return nil
+}
+
+// retireOrUndo ends the session from before a sign-in or, where that fails or a change of this
+// request panics, the one just made: the old token must not outlive the sign-in, and better no
+// session than two.
+func (s *Session) retireOrUndo(ctx context.Context, before snapshot, l *login) (err error) {
+	made, retired := s.rec.Key, false
+	defer func() {
+		if !retired {
+			s.erase(ctx, made)
+			s.restore(before)
+		}
+	}()
+	err = s.retire(ctx, before, l)
+	retired = err == nil
+	return err
 }
 
 // crowds reports whether a sign-in of user is to end sessions that no request with these tokens can

@@ -349,15 +349,27 @@ func (s *Session) vacate() {
 	}
 }
 
+// errNotRepeated: a change panicked when it ran again, so that none of the request's changes counts.
+var errNotRepeated = fmt.Errorf("%w: a function given to Update panicked when it ran again", ErrConflict)
+
 // replay does the changes of this request again, on a fresh view.
 func (s *Session) replay() error {
 	s.resetView()
+	returned := false
+	defer func() {
+		if !returned { // a recoverer may go on: what was done half must not be committed
+			s.dropChanges()
+			s.failed = errNotRepeated
+		}
+	}()
 	for _, f := range s.ops {
 		if err := s.runChange(&s.view, f); err != nil {
 			s.dropChanges() // none of them counts, also for a second commit
+			returned = true
 			return err
 		}
 	}
+	returned = true
 	return nil
 }
 
