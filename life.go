@@ -72,7 +72,7 @@ const (
 	turnTorn                 // live records of two sessions were read under the request's tokens
 	turnIssued               // the store acknowledged a record of this request's
 	turnReissued             // the store acknowledged a rotation to a token to which none leads
-	turnRenewed              // the store acknowledged a renewal
+	turnRenewed              // the store acknowledged a renewal, or there are enough: see tooFar
 	turnLeft                 // this request ended it, and the client holds a token
 	turnReleased             // this request ended it, and nothing can or need be said to the client
 	turnTold                 // the header has what was owed, and leaves

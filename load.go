@@ -213,7 +213,8 @@ var turnOf = [...]turn{
 	several: turnTorn,
 }
 
-// maxHops bounds how many renewals in a row an old token is led through.
+// maxHops bounds how many renewals in a row an old token is led through. Where a request was led
+// through as many, there are no more: see tooFar.
 const maxHops = 16
 
 // A reader says on whose behalf a record is read.
@@ -276,6 +277,7 @@ func (s *Session) find(ctx context.Context, t ticket, as reader, seen *sightings
 			return t, gone, nil
 		}
 		t = s.m.successor(t, mt.Tail)
+		s.hops++
 	}
 	return t, nothing, ErrConflict
 }

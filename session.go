@@ -60,6 +60,7 @@ type reading struct {
 	revokedHere store.Handle // of the session that this request held and has itself revoked
 	st          store.Store  // the manager's, or this request's sealed record
 	first       call.Context
+	hops        uint16   // renewals that this request was led through
 	signedOut   bool     // this request has signed out; a value that it keeps may have begun a session since
 	carried     []change // of the header, by a custom transport
 	held
