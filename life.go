@@ -147,8 +147,12 @@ func (s *Session) unreachable() error {
 	switch {
 	case !s.m.secure(s.r):
 		return ErrInsecure
-	case s.stage > stageTold, s.got.from == fromBearer:
+	case s.stage > stageTold:
 		return ErrNoToken
+	case s.got.from == fromBearer && s.standing.holds():
+		return errBearer
+	case s.got.from == fromBearer:
+		return &deadBearer{s.challenge("invalid_token")}
 	case s.site != siteOwn:
 		return errWithheld
 	}
