@@ -9,9 +9,9 @@ import (
 	"github.com/sojourn-go/sojourn"
 )
 
-// L9: where the answer to a bearer token would have to be another token, what the client has sent is
-// what is wrong: 401 where the token opens nothing (any more), with the challenge of RFC 6750, and
-// 403 where it does.
+// L9: where the answer to a bearer token would have to be another token, what the client has sent
+// is what is wrong: 401 where the token opens nothing (any more), with the challenge of RFC 6750,
+// and 403 where it does.
 func TestBearerCannotBeTold(t *testing.T) {
 	g := newSite(t, func(o *sojourn.Options) {
 		o.Bearer = &sojourn.BearerOptions{Prefix: "acme_", Realm: "shop", Lifetime: time.Minute}

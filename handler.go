@@ -81,8 +81,8 @@ func (m *Manager) Handler(next http.Handler) http.Handler {
 	})
 }
 
-// around reports whether another Handler of m has given r its session. A request that a handler makes
-// itself, within the context of its own, is another one's if it has other tokens.
+// around reports whether another Handler of m has given r its session. A request that a handler
+// makes itself, within the context of its own, is another one's if it has other tokens.
 func (m *Manager) around(r *http.Request) bool {
 	v, ok := r.Context().Value(m).(*visit)
 	if !ok {

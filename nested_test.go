@@ -10,8 +10,8 @@ import (
 	"github.com/sojourn-go/sojourn/memstore"
 )
 
-// One manager's Handler twice around a handler is once: a visitor has one session, and its commit is
-// the outer one's, also where a copy of the request came between, or another manager.
+// One manager's Handler twice around a handler is once: a visitor has one session, and its commit
+// is the outer one's, also where a copy of the request came between, or another manager.
 func TestHandlerTwice(t *testing.T) {
 	other := must(sojourn.New(memstore.New(nil), &sojourn.Options{Cookie: sojourn.CookieOptions{Name: "__Host-other"}}))
 	for name, between := range map[string]func(http.Handler) http.Handler{

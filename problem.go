@@ -22,8 +22,8 @@ func newProblem(status int, sentinel, title string) problem {
 
 // DefaultOnError answers 503 to outages, 401 where nobody is signed in, 409 to conflicts and
 // refused sign-ins, 400 to requests with several tokens, 403 to cross-site requests and to what a
-// bearer token cannot do, 413 where data do not fit, and 500 to the rest, in plain words and without
-// the cause. It leaves the client's cookie alone.
+// bearer token cannot do, 413 where data do not fit, and 500 to the rest, in plain words and
+// without the cause. It leaves the client's cookie alone.
 //
 // Clients whose Accept header prefers application/json or application/problem+json to pages and
 // plain text get problem details (RFC 9457): type is the address of the documentation of this

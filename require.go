@@ -42,8 +42,8 @@ func (m *Manager) answer(w http.ResponseWriter, r *http.Request, custom http.Han
 // errBearer: the session of a bearer token cannot be given another one.
 var errBearer = fmt.Errorf("%w in answer to a bearer token: send the request without it", ErrNoToken)
 
-// A deadBearer refuses a request that would begin a session, but came with a bearer token that opens
-// none: an API client takes no cookie, and is told that it needs another token.
+// A deadBearer refuses a request that would begin a session, but came with a bearer token that
+// opens none: an API client takes no cookie, and is told that it needs another token.
 type deadBearer struct{ challenge string }
 
 func (*deadBearer) Error() string {

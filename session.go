@@ -350,7 +350,8 @@ func (s *Session) vacate() {
 	}
 }
 
-// errNotRepeated: a change panicked when it ran again, so that none of the request's changes counts.
+// errNotRepeated: a change panicked when it ran again, so that none of the request's changes
+// counts.
 var errNotRepeated = fmt.Errorf("%w: a function given to Update panicked when it ran again", ErrConflict)
 
 // replay does the changes of this request again, on a fresh view.
