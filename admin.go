@@ -44,7 +44,7 @@ func (m *Manager) info(rec *store.Record, now time.Time) Info {
 		return in
 	}
 	in.Issued, in.Level = rec.Created.Add(mt.Issued), m.levelOf(rec, mt.Facts, now)
-	in.Remembered, in.Bearer, in.Label = mt.Persistent, mt.Bearer, mt.Label
+	in.Remembered, in.Bearer, in.Label = mt.Remembered, mt.Bearer, mt.Label
 	in.Network, in.Agent = mt.Addr, mt.Agent
 	if rec.User != "" {
 		in.AuthTime = rec.Created.Add(mt.Auth)
@@ -227,7 +227,7 @@ func (m *Manager) IssueBearer(r *http.Request, user string, opts ...LoginOption)
 		v.s.mu.Unlock()
 	}
 	rec, mt := s.loginRecord(user, &l)
-	mt.Bearer, mt.Persistent = true, false
+	mt.Bearer, mt.Remembered = true, false
 	if l.remember == 0 {
 		rec.Lifetime, rec.Idle = m.opts.Bearer.Lifetime, 0
 		if m.opts.Bearer.Idle {

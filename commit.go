@@ -362,8 +362,7 @@ func (s *Session) begin(ctx context.Context) error {
 		return err
 	}
 	ctx = detached(ctx)
-	mt := meta.Meta{Facts: meta.Facts{Persistent: s.m.opts.Cookie.Persistent}}
-	err := s.insert(ctx, store.Record{Idle: s.view.idle, Lifetime: s.view.life, Data: data}, mt, store.Admission{})
+	err := s.insert(ctx, store.Record{Idle: s.view.idle, Lifetime: s.view.life, Data: data}, meta.Meta{}, store.Admission{})
 	if err == nil {
 		s.event(ctx, SessionCreated, "", nil)
 	}

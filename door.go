@@ -20,7 +20,7 @@ func (s *Session) refresh() {
 	s.ready()
 	defer s.mu.Unlock()
 	s.peek = false
-	if s.standing.holds() && s.facts.Persistent {
+	if s.standing.holds() && s.persistent() {
 		s.turn(turnMoved)
 	}
 }

@@ -3,8 +3,10 @@ package sojourn_test
 // R17, amended: how long the token before a renewal leads on.
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
@@ -242,4 +244,35 @@ func TestGraceWriteFails(t *testing.T) {
 			old.wants("user", "")
 		})
 	}
+}
+
+// A client that never takes the answer of a renewal is never refused for it, also where another
+// request of its comes between.
+func TestRenewWithoutTakingTheAnswer(t *testing.T) {
+	bubble(t, func(t *testing.T, g *site) {
+		b := g.remembered()
+		for i := range 40 {
+			g.store.setBefore(failNth(1, func(context.Context) error {
+				if i%3 == 0 {
+					b.lose("renew")
+				}
+				return nil
+			}), opRotate)
+			old := b.copy()
+			if old.ok("renew"); old.cookie == b.cookie {
+				t.Fatalf("the answer of renewal %d has no token", i)
+			}
+			b.lose("set?k=a&v=" + strconv.Itoa(i))
+			b.copy().wants("get?k=a", strconv.Itoa(i))
+		}
+		b.ok("renew")
+		g.store.reset()
+		if b.wants("user", "ada"); g.store.count(opGet) != 1 {
+			t.Error("the answer of the last renewal names no present token")
+		}
+		before := b.cookie
+		if b.ok("renew"); b.cookie == before {
+			t.Error("the token that has come back is not renewed")
+		}
+	})
 }

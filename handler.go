@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -53,8 +54,14 @@ type anyManager struct{}
 //
 // Unsafe requests (POST and so on) must come from this site; others are refused with status 403,
 // see [ErrCrossSite].
+//
+// Twice around a handler it is once: the inner one finds the outer's session, and does nothing.
 func (m *Manager) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if m.around(r) {
+			next.ServeHTTP(w, r)
+			return
+		}
 		v := &visit{Context: r.Context(), outer: r}
 		v.w = writer{w: w, v: v}
 		r = r.WithContext(v)
@@ -71,6 +78,21 @@ func (m *Manager) Handler(next http.Handler) http.Handler {
 		}
 		v.serve(next, r)
 	})
+}
+
+// around reports whether another Handler of m has given r its session. A request that a handler
+// makes itself, within the context of its own, is another one's if it has other tokens.
+func (m *Manager) around(r *http.Request) bool {
+	v, ok := r.Context().Value(m).(*visit)
+	if !ok {
+		return false
+	}
+	outer := v.s.r
+	if c := m.opts.Custom; c != nil && c.Receive(r) != c.Receive(outer) {
+		return false
+	}
+	return slices.Equal(r.Header["Cookie"], outer.Header["Cookie"]) &&
+		slices.Equal(r.Header["Authorization"], outer.Header["Authorization"])
 }
 
 func (v *visit) serve(next http.Handler, r *http.Request) {
@@ -185,8 +207,8 @@ func (v *visit) forgo() {
 	}
 	if len(s.ops) > 0 {
 		s.event(v.Context, ChangeLost, "the handler answered with a status of 5xx", nil)
-		s.forgone = true
 	}
+	s.forgone = s.forgone || len(s.ops) > 0 || s.err != nil
 	s.dropChanges()
 }
 

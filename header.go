@@ -143,9 +143,12 @@ func (s *Session) told() bool {
 	return s.stage == stageUpgrading || s.stage == stageTold && s.named
 }
 
+// persistent reports whether the browser keeps the cookie when it closes.
+func (s *Session) persistent() bool { return s.facts.Remembered || s.m.opts.Cookie.Persistent }
+
 // cookieLife is how long the browser keeps the cookie; 0 until it closes.
 func (s *Session) cookieLife() time.Duration {
-	if !s.facts.Persistent {
+	if !s.persistent() {
 		return 0
 	}
 	life := cookie.MaxAge

@@ -72,7 +72,7 @@ const (
 	turnTorn                 // live records of two sessions were read under the request's tokens
 	turnIssued               // the store acknowledged a record of this request's
 	turnReissued             // the store acknowledged a rotation to a token to which none leads
-	turnRenewed              // the store acknowledged a renewal
+	turnRenewed              // the store acknowledged a renewal, or there are enough: see tooFar
 	turnLeft                 // this request ended it, and the client holds a token
 	turnReleased             // this request ended it, and nothing can or need be said to the client
 	turnTold                 // the header has what was owed, and leaves
@@ -147,8 +147,12 @@ func (s *Session) unreachable() error {
 	switch {
 	case !s.m.secure(s.r):
 		return ErrInsecure
-	case s.stage > stageTold, s.got.from == fromBearer:
+	case s.stage > stageTold:
 		return ErrNoToken
+	case s.got.from == fromBearer && s.standing.holds():
+		return errBearer
+	case s.got.from == fromBearer:
+		return &deadBearer{s.challenge("invalid_token")}
 	case s.site != siteOwn:
 		return errWithheld
 	}

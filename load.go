@@ -135,73 +135,6 @@ func (s *Session) refuse(err error) error {
 	return s.err
 }
 
-// keepAlive sees to it that the session does not expire for lack of use while this request runs:
-// use counts from a request's arrival. Where too little time is left the session is touched, if the
-// request still runs, when half of that has passed: until then, Peek may be called. It is touched
-// again and again where its idle limit is shorter than the request.
-func (s *Session) keepAlive() {
-	if s.rec.Idle == 0 || s.peek || s.w == nil { // by Open, nobody says when the request is over
-		return
-	}
-	if s.rec.Idle-s.now.Sub(s.rec.Seen) > s.m.opts.LongestRequest { // no clock need be asked, then
-		return
-	}
-	left := s.rec.Idle - s.storeNow().Sub(s.rec.Seen)
-	if left <= 0 || left > s.mayRun() {
-		return
-	}
-	if s.m.store == nil || s.m.sealed != nil && s.rec.User == "" { // only the cookie could say it
-		return
-	}
-	s.letGo()
-	ctx, soon := detached(s.r.Context()), max(left/8, time.Millisecond)
-	var t *time.Timer
-	t = time.AfterFunc(left, func() {
-		if next := s.stillRuns(ctx, soon); next > 0 {
-			t.Reset(next)
-		}
-	})
-	t.Reset(left / 2) // only now may it run, and find t
-	s.alive = t
-}
-
-// mayRun is how much longer this request may take.
-func (s *Session) mayRun() time.Duration { return s.m.opts.LongestRequest - s.began.ago() }
-
-// stillRuns touches the session for [Session.keepAlive], beside whatever the handler does. While
-// the handler waits for the store it tries again soon, for that may be a use by itself, or an end.
-// It returns when to look again, 0 for never.
-func (s *Session) stillRuns(ctx context.Context, soon time.Duration) time.Duration {
-	if !s.mu.TryLock() {
-		return soon
-	}
-	runs, rec := s.alive != nil && s.standing.holds() && !s.peek && s.mayRun() > 0, s.rec
-	s.mu.Unlock()
-	if !runs {
-		return 0
-	}
-	every := rec.Idle / 4
-	err := s.m.calls.Do(ctx, func(ctx context.Context) error { return s.m.store.Touch(ctx, rec, every) })
-	switch left := rec.Idle - every; {
-	case errors.Is(err, store.ErrNotFound):
-		return 0
-	case err != nil:
-		s.m.event(ctx, StoreFailed, rec.Handle, rec.User, "touch", err)
-		return soon
-	case left < s.mayRun():
-		return left / 2
-	}
-	return 0
-}
-
-// letGo ends keepAlive.
-func (s *Session) letGo() {
-	if s.reading != nil && s.alive != nil {
-		s.alive.Stop()
-		s.alive = nil // for one that is under way
-	}
-}
-
 // An answer is what the store says of a token.
 type answer uint8
 
@@ -218,7 +151,8 @@ var turnOf = [...]turn{
 	several: turnTorn,
 }
 
-// maxHops bounds how many renewals in a row an old token is led through.
+// maxHops bounds how many renewals in a row an old token is led through. Where a request was led
+// through as many, there are no more: see tooFar.
 const maxHops = 16
 
 // A reader says on whose behalf a record is read.
@@ -281,6 +215,7 @@ func (s *Session) find(ctx context.Context, t ticket, as reader, seen *sightings
 			return gone, nil
 		}
 		t = s.m.successor(t, mt.Tail)
+		s.hops++
 	}
 	return nothing, ErrConflict
 }

@@ -163,10 +163,10 @@ func (s *Session) Login(ctx context.Context, user string, opts ...LoginOption) e
 // loginRecord is the record and metadata of a fresh sign-in.
 func (s *Session) loginRecord(user string, l *login) (store.Record, meta.Meta) {
 	rec := store.Record{User: user, Idle: s.m.opts.Idle, Lifetime: s.m.opts.Lifetime}
-	mt := meta.Meta{Facts: meta.Facts{Level: uint8(l.level), Persistent: s.m.opts.Cookie.Persistent}, Label: l.label}
+	mt := meta.Meta{Facts: meta.Facts{Level: uint8(l.level)}, Label: l.label}
 	mt.Addr, mt.Agent = s.m.client(s.r)
 	if l.remember > 0 {
-		rec.Idle, rec.Lifetime, mt.Persistent = 0, l.remember, true
+		rec.Idle, rec.Lifetime, mt.Remembered = 0, l.remember, true
 	}
 	return rec, mt
 }
@@ -176,8 +176,8 @@ func (s *Session) confirm(ctx context.Context, l *login) error {
 	err := s.converge(ctx, func(s *Session, ctx context.Context) error {
 		rec, mt := s.loginRecord(s.rec.User, l)
 		rec.Key, rec.Handle, rec.Data = s.rec.Key, s.rec.Handle, s.rec.Data
-		if l.remember == 0 && s.facts.Persistent {
-			rec.Idle, rec.Lifetime, mt.Persistent = s.rec.Idle, s.rec.Lifetime, true
+		if l.remember == 0 && s.facts.Remembered {
+			rec.Idle, rec.Lifetime, mt.Remembered = s.rec.Idle, s.rec.Lifetime, true
 		}
 		if !l.atLevel {
 			mt.Level = max(mt.Level, uint8(s.m.levelOf(&s.rec, s.facts, s.storeNow())))
@@ -230,15 +230,28 @@ func (s *Session) signIn(ctx context.Context, user string, l *login) error {
 		return err
 	}
 	if !unheld { // else nothing of them is left
-		if err := s.retire(ctx, before, l); err != nil {
-			// The old token must not outlive the sign-in: better no session than two.
-			s.erase(ctx, s.rec.Key)
-			s.restore(before)
+		if err := s.retireOrUndo(ctx, before, l); err != nil {
 			return err
 		}
 	}
 	s.event(ctx, SessionCreated, "", nil)
 	return nil
+}
+
+// retireOrUndo ends the session from before a sign-in or, where that fails or a change of this
+// request panics, the one just made: the old token must not outlive the sign-in, and better no
+// session than two.
+func (s *Session) retireOrUndo(ctx context.Context, before snapshot, l *login) (err error) {
+	made, retired := s.rec.Key, false
+	defer func() {
+		if !retired {
+			s.erase(ctx, made)
+			s.restore(before)
+		}
+	}()
+	err = s.retire(ctx, before, l)
+	retired = err == nil
+	return err
 }
 
 // crowds reports whether a sign-in of user is to end sessions that no request with these tokens can

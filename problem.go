@@ -21,9 +21,9 @@ func newProblem(status int, sentinel, title string) problem {
 }
 
 // DefaultOnError answers 503 to outages, 401 where nobody is signed in, 409 to conflicts and
-// refused sign-ins, 400 to requests with several tokens, 403 to cross-site requests, 413 where data
-// do not fit, and 500 to the rest, in plain words and without the cause. It leaves the client's
-// cookie alone.
+// refused sign-ins, 400 to requests with several tokens, 403 to cross-site requests and to what a
+// bearer token cannot do, 413 where data do not fit, and 500 to the rest, in plain words and
+// without the cause. It leaves the client's cookie alone.
 //
 // Clients whose Accept header prefers application/json or application/problem+json to pages and
 // plain text get problem details (RFC 9457): type is the address of the documentation of this
@@ -33,6 +33,9 @@ func DefaultOnError(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err)
 	if p.Status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "5")
+	}
+	if dead := (*deadBearer)(nil); errors.As(err, &dead) {
+		w.Header().Set("WWW-Authenticate", dead.challenge)
 	}
 	p.answer(w, r)
 }
@@ -59,6 +62,10 @@ func problemOf(err error) problem {
 			"A client that is no browser sends this header with it: "+sameOriginHeader)
 	case errors.Is(err, ErrCrossSite):
 		return newProblem(http.StatusForbidden, "ErrCrossSite", "Cross-site request refused.")
+	case errors.As(err, new(*deadBearer)):
+		return newProblem(http.StatusUnauthorized, "ErrNoToken", "The bearer token is not valid. Please sign in without it.")
+	case errors.Is(err, errBearer):
+		return newProblem(http.StatusForbidden, "ErrNoToken", "This cannot be done with a bearer token.")
 	case errors.Is(err, ErrInsecure):
 		return newProblem(http.StatusInternalServerError, "ErrInsecure", "Nobody can sign in over this connection, because it is not secure. "+
 			"The operator of this site finds in its log what to change.")

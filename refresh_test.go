@@ -92,3 +92,27 @@ func TestFail(t *testing.T) {
 		}
 	})
 }
+
+// Cookie.Persistent says how long browsers keep the cookie, and nothing of the session: no list
+// names it remembered, and a confirmation gives it the limits of a sign-in.
+func TestPersistentIsNotRemembered(t *testing.T) {
+	g := newWebRig(t, nil, sojourn.Options{Cookie: sojourn.CookieOptions{Persistent: true}})
+	g.do(g.login(""), func(s *sojourn.Session) {
+		if s.Info().Remembered {
+			t.Error("a session that nobody asked to remember is listed as remembered")
+		}
+		rigOK(t, s.SetLifetime(time.Hour))
+		rigOK(t, s.SetIdle(time.Minute))
+		_, err := s.Commit(t.Context())
+		rigOK(t, err)
+		rigOK(t, s.Login(t.Context(), "ada"))
+		if left := s.ExpiresIn(); left < 29*time.Minute {
+			t.Errorf("the confirmed session ends in %v, want after Options.Idle", left)
+		}
+		rigOK(t, s.Login(t.Context(), "ada", sojourn.Remember(48*time.Hour)))
+		rigOK(t, s.Login(t.Context(), "ada"))
+		if in := s.Info(); !in.Remembered || s.ExpiresIn() < 47*time.Hour {
+			t.Errorf("a confirmation has forgotten that the session is remembered: %v left", s.ExpiresIn())
+		}
+	})
+}

@@ -41,6 +41,8 @@ func (s *Session) renewalDue(now time.Time) bool {
 	case s.got.former: // see FormerCookie.Name
 	case s.rec.User == "", s.m.sealed != nil, s.facts.Bearer:
 		return false
+	case s.tooFar():
+		return false
 	case s.facts.Awaited(): // the client has yet to come back with this one
 		return false
 	case now.Sub(s.rec.Created)-s.facts.Issued < s.m.opts.RenewAfter:
@@ -48,6 +50,10 @@ func (s *Session) renewalDue(now time.Time) bool {
 	}
 	return s.unreachable() == nil
 }
+
+// tooFar reports whether one renewal more could be one too many for this request's token to lead
+// through. The client has taken none of their answers yet: the last one's token does for it.
+func (s *Session) tooFar() bool { return s.hops >= maxHops }
 
 // renewUnasked renews the token. Whatever goes wrong, the request goes on, and the next one tries
 // again. It reports whether the store has shown the session. It has half of the time of an act, and
@@ -69,8 +75,9 @@ func (s *Session) renewUnasked(ctx context.Context) (shown bool) {
 
 // Renew gives the session a new token now, for example after a change of rights. The old token
 // leads to the same session until [Options.RenewGrace] after the new one first came back; sign-in
-// time, level and lifetime stay. Errors: [ErrEnded], [ErrConflict], [ErrInsecure], [ErrNoToken],
-// [ErrCrossSite], outages. A visitor without a record has nothing to renew: nil.
+// time, level and lifetime stay. A client that has not come back with the token of any of the last
+// 16 renewals gets that of the last one again. Errors: [ErrEnded], [ErrConflict], [ErrInsecure],
+// [ErrNoToken], [ErrCrossSite], outages. A visitor without a record has nothing to renew: nil.
 func (s *Session) Renew(ctx context.Context) error {
 	s.lock()
 	defer s.mu.Unlock()
@@ -91,6 +98,10 @@ func (s *Session) Renew(ctx context.Context) error {
 // renew rotates the held session as it is in the store; the request's changes wait for the commit.
 func (s *Session) renew(ctx context.Context, g grace) error {
 	return s.converge(ctx, func(s *Session, ctx context.Context) error {
+		if g == withGrace && s.tooFar() {
+			s.turn(turnRenewed)
+			return nil
+		}
 		return s.rotate(ctx, s.rec, s.fullMeta(), g)
 	})
 }

@@ -2,6 +2,7 @@ package sojourn
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -37,6 +38,18 @@ func (m *Manager) answer(w http.ResponseWriter, r *http.Request, custom http.Han
 	}
 	problemOf(err).answer(w, r)
 }
+
+// errBearer: the session of a bearer token cannot be given another one.
+var errBearer = fmt.Errorf("%w in answer to a bearer token: send the request without it", ErrNoToken)
+
+// A deadBearer refuses a request that would begin a session, but came with a bearer token that
+// opens none: an API client takes no cookie, and is told that it needs another token.
+type deadBearer struct{ challenge string }
+
+func (*deadBearer) Error() string {
+	return ErrNoToken.Error() + ": the request's bearer token opens no session: send the request without it"
+}
+func (*deadBearer) Is(err error) bool { return err == ErrNoToken }
 
 // challenge is the WWW-Authenticate value (RFC 6750 section 3): the error code only if a bearer
 // token was sent.

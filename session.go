@@ -42,6 +42,7 @@ type Session struct {
 	forgone bool
 	site    site
 	peek    bool
+	hops    uint16 // renewals that this request was led through
 	got     arrival
 
 	*reading // made by load: a request that does not ask for its session pays for none
@@ -221,7 +222,7 @@ func (s *Session) Level() Level {
 // levelOf returns what is left of the level of a sign-in.
 func (m *Manager) levelOf(rec *store.Record, f meta.Facts, now time.Time) Level {
 	most := m.opts.Lifetime
-	if m.opts.Assurance == 0 && !(f.Persistent && rec.Lifetime > most) {
+	if m.opts.Assurance == 0 && !(f.Remembered && rec.Lifetime > most) {
 		most = 0 // the session itself ends in time, or nothing bounds its level
 	}
 	if most > 0 && sinceAuth(rec, f, now) > most {
@@ -348,15 +349,28 @@ func (s *Session) vacate() {
 	}
 }
 
+// errNotRepeated: a change panicked when it ran again, so that none of the request's changes
+// counts.
+var errNotRepeated = fmt.Errorf("%w: a function given to Update panicked when it ran again", ErrConflict)
+
 // replay does the changes of this request again, on a fresh view.
 func (s *Session) replay() error {
 	s.resetView()
+	returned := false
+	defer func() {
+		if !returned { // a recoverer may go on: what was done half must not be committed
+			s.dropChanges()
+			s.err = errNotRepeated
+		}
+	}()
 	for _, f := range s.ops {
 		if err := s.runChange(&s.view, f); err != nil {
 			s.dropChanges() // none of them counts, also for a second commit
+			returned = true
 			return err
 		}
 	}
+	returned = true
 	return nil
 }
 

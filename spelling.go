@@ -134,7 +134,7 @@ func (m *Manager) receiveCookie(r *http.Request, got *received) {
 		got.former = got.genuine
 	}
 	got.reissue = n > 1
-	got.flood = n > cookie.Max
+	got.flood = got.flood || n > cookie.Max
 }
 
 // openCookies adds what the cookies of one name hold, and returns how many there are. former is nil
@@ -149,8 +149,10 @@ func (m *Manager) openCookies(r *http.Request, got *received, jar *cookie.Jar, f
 	for _, v := range values[:min(n, cookie.Max)] {
 		if m.sealed != nil {
 			m.openChunks(r, got, jar, former, v)
-		} else if c, ok := m.openCookie(v, former); ok {
-			got.add(c)
+		} else if got.takes(1) {
+			if c, ok := m.openCookie(v, former); ok {
+				got.add(c)
+			}
 		}
 	}
 	return n
@@ -174,13 +176,16 @@ func (m *Manager) openChunks(r *http.Request, got *received, jar *cookie.Jar, fo
 	if former != nil {
 		aad = former.sealed
 	}
+	var texts []string
 	if text, ok := jar.Join(r.Header, first, m.sealed.Chunks); ok {
-		if c, ok := m.openSealed(text, aad); ok {
-			got.add(c)
-		}
+		texts = []string{text}
+	} else if !got.flood {
+		texts = jar.JoinAll(r.Header, first, m.sealed.Chunks)
+	}
+	if !got.takes(len(texts)) {
 		return
 	}
-	for _, text := range jar.JoinAll(r.Header, first, m.sealed.Chunks) {
+	for _, text := range texts {
 		if c, ok := m.openSealed(text, aad); ok {
 			got.add(c)
 		}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/sojourn-go/sojourn/internal/cookie"
 )
 
 // BearerOptions describe tokens in "Authorization: Bearer …" (RFC 6750 section 2.1). They are read
@@ -110,6 +112,15 @@ type received struct {
 	arrival
 	candidate             // valid if genuine
 	more      []candidate // other genuine ones
+	texts     int         // that were opened, or would have been
+}
+
+// takes reports whether n texts more are opened for this request: in all, as many as there may be
+// cookies of one name.
+func (got *received) takes(n int) bool {
+	got.texts += n
+	got.flood = got.flood || got.texts > cookie.Max
+	return !got.flood
 }
 
 // A candidate is a token that is one of ours. Which of several is the request's, the records say.

@@ -79,7 +79,9 @@ func (v Value[T]) Set(s *Session, x T) error {
 // run again, on a newer value, when another request has changed the session: it must not do
 // anything but change its argument, and must not use the session, which waits for it. If f returns
 // an error nothing changes. After the handler's first byte, an error of a later run goes to the
-// observer. Errors: f's, the codec's, [ErrDecode], [ErrTooLarge].
+// observer. Where a later run panics, none of the request's changes is written, and a commit that
+// follows all the same fails with [ErrConflict]. Errors: f's, the codec's, [ErrDecode],
+// [ErrTooLarge].
 func (v Value[T]) Update(s *Session, f func(*T) error) error {
 	s.ready()
 	defer s.mu.Unlock()

@@ -43,12 +43,26 @@ func (w *writer) start(status int) bool {
 	}
 	if pending {
 		w.v.reveal()
-		if err := w.v.finish(w.v.header); err != nil {
+		if err := w.commit(); err != nil {
 			w.page = pageError
 			w.v.s.m.opts.OnError(w.w, w.v.s.r, err)
 		}
 	}
 	return w.page.goes()
+}
+
+// commit makes the header final. Where that panics, by a function given to Update, the page of
+// whoever recovers is the first.
+func (w *writer) commit() error {
+	returned := false
+	defer func() {
+		if !returned {
+			w.page = pagePending
+		}
+	}()
+	err := w.v.finish(w.v.header)
+	returned = true
+	return err
 }
 
 func (w *writer) Header() http.Header { return w.w.Header() }

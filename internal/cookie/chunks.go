@@ -52,7 +52,7 @@ func (j *Jar) JoinAll(h http.Header, first string, most int) []string {
 		return nil
 	}
 	texts := []string{text}
-	for i := 1; i < n; i++ {
+	for i := 1; i < n && len(texts) > 0; i++ {
 		var values [Max]string
 		k := Values(h, j.ChunkName(i), &values)
 		if k > Max || k*len(texts) > maxTexts {

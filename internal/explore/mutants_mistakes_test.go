@@ -69,7 +69,7 @@ var mistakes = []mutant{
 		{"handler.go", "\tif s.standing.binds() && s.contested() {", "\tif !mutated && s.standing.binds() && s.contested() {"},
 	}},
 	{"a sign-in that fails leaves its record", "stored/visitor/ada+read", 1, "L3", []patch{
-		{"login.go", "\t\t\ts.erase(ctx, s.rec.Key)\n\t\t\ts.restore(before)", "\t\t\tif !mutated {\n\t\t\t\ts.erase(ctx, s.rec.Key)\n\t\t\t}\n\t\t\ts.restore(before)"},
+		{"login.go", "\t\t\ts.erase(ctx, made)\n\t\t\ts.restore(before)", "\t\t\tif !mutated {\n\t\t\t\ts.erase(ctx, made)\n\t\t\t}\n\t\t\ts.restore(before)"},
 	}},
 	{"a record whose making was never acknowledged stays", "stored/nobody/ada+read", 1, "L3", []patch{
 		{"commit.go", "\t\tif errors.Is(err, ErrIndeterminate) {\n\t\t\ts.erase(", "\t\tif !mutated && errors.Is(err, ErrIndeterminate) {\n\t\t\ts.erase("},

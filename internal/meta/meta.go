@@ -37,7 +37,7 @@ type Meta struct {
 type Facts struct {
 	Issued, Auth time.Duration // the token's issue; the sign-in or step-up
 	Level        uint8
-	Persistent   bool
+	Remembered   bool
 	Bearer       bool
 	// Confirmed counts how often the user has confirmed the sign-in. Times would not do to tell one
 	// confirmation from the next.
@@ -53,23 +53,23 @@ func (f *Facts) Awaited() bool { return f.Issued > 0 && f.Received == 0 }
 
 // Types of fields, and flags.
 const (
-	version      = 1
-	typeIssued   = 1
-	typeAuth     = 2
-	typeLevel    = 3
-	typeFlags    = 4
-	typeLabel    = 5
-	typeAddr     = 6
-	typeAgent    = 7
-	typeTail     = 8
-	typeUser     = 9
-	typeConfirms = 10
-	typeReceived = 11
-	typeLast     = typeReceived // those after it belong to later versions
-	nonceLen     = 32           // of a tail that leads to its successor
-	markLen      = 1            // of one that leads nowhere
-	flagPersists = 1
-	flagBearer   = 2
+	version        = 1
+	typeIssued     = 1
+	typeAuth       = 2
+	typeLevel      = 3
+	typeFlags      = 4
+	typeLabel      = 5
+	typeAddr       = 6
+	typeAgent      = 7
+	typeTail       = 8
+	typeUser       = 9
+	typeConfirms   = 10
+	typeReceived   = 11
+	typeLast       = typeReceived // those after it belong to later versions
+	nonceLen       = 32           // of a tail that leads to its successor
+	markLen        = 1            // of one that leads nowhere
+	flagRemembered = 1
+	flagBearer     = 2
 )
 
 // ErrMalformed says that bytes are no metadata.
@@ -95,8 +95,8 @@ func (m *Meta) Encode() []byte {
 	number(typeAuth, uint64(m.Auth))
 	number(typeLevel, uint64(m.Level))
 	flags := m.flags
-	if m.Persistent {
-		flags |= flagPersists
+	if m.Remembered {
+		flags |= flagRemembered
 	}
 	if m.Bearer {
 		flags |= flagBearer
@@ -200,8 +200,8 @@ func (m *Meta) field(typ byte, v []byte) bool {
 	case typeReceived:
 		m.Received = int64(n)
 	case typeFlags:
-		m.Persistent, m.Bearer = n&flagPersists != 0, n&flagBearer != 0
-		m.flags = n &^ (flagPersists | flagBearer)
+		m.Remembered, m.Bearer = n&flagRemembered != 0, n&flagBearer != 0
+		m.flags = n &^ (flagRemembered | flagBearer)
 	}
 	return true
 }

@@ -11,7 +11,7 @@ import (
 func TestKeepsUnknown(t *testing.T) {
 	later := []byte("\x01\x03\x01\x01\x04\x01\x05\x0c\x03new\x80\x01x")
 	m, err := Decode(later)
-	if err != nil || !m.Persistent || m.Bearer {
+	if err != nil || !m.Remembered || m.Bearer {
 		t.Fatalf("%+v, %v", m, err)
 	}
 	m.Level, m.Bearer = 2, true
@@ -37,7 +37,7 @@ func TestDecodeFacts(t *testing.T) {
 
 // Every request decodes the facts of its session.
 func TestDecodeFactsAllocatesNothing(t *testing.T) {
-	m := Meta{Facts: Facts{Issued: 1, Auth: 2, Level: 1, Persistent: true}, Label: "l", Addr: "192.0.2.0/24", Agent: "curl"}
+	m := Meta{Facts: Facts{Issued: 1, Auth: 2, Level: 1, Remembered: true}, Label: "l", Addr: "192.0.2.0/24", Agent: "curl"}
 	b := m.Encode()
 	if n := testing.AllocsPerRun(100, func() { _, _ = DecodeFacts(b) }); n != 0 {
 		t.Errorf("%v allocations", n)

@@ -26,7 +26,7 @@ func runVector(t testing.TB, in map[string]string) (map[string]string, error) {
 	}
 	return map[string]string{
 		"issued": nanoseconds(m.Issued), "auth": nanoseconds(m.Auth), "level": strconv.Itoa(int(m.Level)),
-		"persistent": strconv.FormatBool(m.Persistent), "bearer": strconv.FormatBool(m.Bearer), "label": m.Label,
+		"remembered": strconv.FormatBool(m.Remembered), "bearer": strconv.FormatBool(m.Bearer), "label": m.Label,
 		"address": m.Addr, "agent": m.Agent, "tail": vectors.Hex(m.Tail), "user": m.User, "confirmed": strconv.FormatUint(uint64(m.Confirmed), 10),
 		"received":   strconv.FormatInt(m.Received, 10),
 		"otherFlags": strconv.FormatUint(m.flags, 10), "unknown": vectors.Hex(m.unknown),
