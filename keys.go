@@ -67,10 +67,10 @@ func CreateKeys(path string) error {
 func newKeyRing(ring *keys.Ring, err error) (*KeyRing, error) {
 	var refused *keys.Refused
 	if errors.As(err, &refused) {
-		err = fmt.Errorf("%w: %w", ErrOptions, err)
+		return nil, fmt.Errorf("%w: %w", ErrOptions, err)
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("sojourn: %w", err)
 	}
 	return &KeyRing{ring}, nil
 }
