@@ -133,21 +133,21 @@ const (
 // store.ErrFull; [errors.ErrUnsupported] on systems without flock (Windows).
 func Open(dir string, opts *Options) (*Store, error) {
 	if !canLock {
-		return nil, notOpened(errors.ErrUnsupported)
+		return nil, notOpened(dir, errors.ErrUnsupported)
 	}
 	d, err := prepare(dir)
 	if err != nil {
-		return nil, notOpened(classify(err, false))
+		return nil, notOpened(dir, classify(err, false))
 	}
 	s, err := open(d, opts, bootID())
 	if err != nil {
 		d.close()
-		return nil, notOpened(classify(err, false))
+		return nil, notOpened(dir, classify(err, false))
 	}
 	return s, nil
 }
 
-func notOpened(err error) error { return fmt.Errorf("%s: open: %w", name, err) }
+func notOpened(dir string, err error) error { return fmt.Errorf("%s: open %s: %w", name, dir, err) }
 
 const name = "diskstore"
 
