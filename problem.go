@@ -21,8 +21,8 @@ func newProblem(status int, sentinel, title string) problem {
 }
 
 // DefaultOnError answers 503 to outages, 401 where nobody is signed in, 409 to conflicts and
-// refused sign-ins, 400 to requests with several tokens, 403 to cross-site requests, 404 where there
-// is no session to revoke, 413 where data do not fit, and 500 to the rest, in plain words and
+// refused sign-ins, 400 to requests with several tokens, 403 to cross-site requests, 404 where
+// there is no session to revoke, 413 where data do not fit, and 500 to the rest, in plain words and
 // without the cause. It leaves the client's cookie alone.
 //
 // It logs nothing: what an operator should see of sessions is an [Event] already. An error that is

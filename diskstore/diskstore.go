@@ -28,10 +28,10 @@
 // # Time of last use
 //
 // It is a file's modification time, because access times do not move on file systems mounted
-// relatime or noatime. To touch(1) a session's file extends its life as [Store.Touch] does; times
-// in the future count as now. Tools that set modification times to now (restoring a backup without
-// its times) touch every session. Times are exact to the nanosecond where the file system's are
-// (ext4, XFS, Btrfs, APFS, tmpfs); elsewhere a touch counts from up to one of its ticks earlier.
+// relatime or noatime. To touch(1) a session's file extends its life as Touch does; times in the
+// future count as now. Tools that set modification times to now (restoring a backup without its
+// times) touch every session. Times are exact to the nanosecond where the file system's are (ext4,
+// XFS, Btrfs, APFS, tmpfs); elsewhere a touch counts from up to one of its ticks earlier.
 //
 // The clock does not follow changes of the machine's clock while the process runs. Over a restart
 // it never runs back, except for the last second before a crash: see clock.go, also for processes
