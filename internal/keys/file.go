@@ -77,11 +77,8 @@ func Create(path string) error {
 		err = createFile(path)
 	}
 	var refused *Refused
-	switch {
-	case err == nil, errors.As(err, &refused):
+	if err == nil || errors.As(err, &refused) {
 		return err
-	case errors.Is(err, fs.ErrExist):
-		return fmt.Errorf("key file %s is there already: %w", path, fs.ErrExist)
 	}
 	return fmt.Errorf("key file %s: %w", path, bare(err))
 }

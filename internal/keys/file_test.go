@@ -44,7 +44,7 @@ func TestCreateAndLoad(t *testing.T) {
 	}
 	k, err := Load(path)
 	must(t, err)
-	if err := Create(path); !errors.Is(err, fs.ErrExist) || !strings.Contains(err.Error(), path+" is there already") || strings.Contains(err.Error(), ".keys-") {
+	if err := Create(path); !errors.Is(err, fs.ErrExist) || !strings.Contains(err.Error(), "key file "+path+": file exists") || strings.Contains(err.Error(), ".keys-") {
 		t.Errorf("made twice: %v", err)
 	}
 	if again, err := Load(path); err != nil || again.active != k.active {
