@@ -96,9 +96,10 @@ func (m *Manager) Sessions(ctx context.Context, user string) ([]Info, error) {
 	return list, opError("list", err)
 }
 
-// Revoke ends one session of user. When it returns nil, the session is dead for every request from
-// then on, also for those under way. A sign-in by the same request afterwards, below
-// [Manager.Handler] with its context, makes a new one. Errors: [ErrNotFound], outages.
+// Revoke ends one session of user. A handle that comes back from a page is read by
+// [store.ParseHandle]. When it returns nil, the session is dead for every request from then on,
+// also for those under way. A sign-in by the same request afterwards, below [Manager.Handler] with
+// its context, makes a new one. Errors: [ErrNotFound], outages.
 func (m *Manager) Revoke(ctx context.Context, user string, handle store.Handle) error {
 	sel := store.Selection{Only: []store.Handle{handle}}
 	done, err := m.revoke(ctx, user, sel)

@@ -19,6 +19,8 @@ type formID [16]byte
 // formLife is how long a visitor's form can be sent.
 const formLife = 4 * time.Hour
 
+var errNoCSRF = fmt.Errorf("%w: no valid CSRF token", ErrCrossSite)
+
 // CSRFToken returns a token for the session's forms, sealed by the manager's keys. The check of
 // [Manager.Handler] where requests come from already stands on its own; the token is the second,
 // session-bound proof that NIST SP 800-63B-4 section 5.1 asks for. It is spelled anew each time, so
@@ -175,14 +177,13 @@ func (m *Manager) RequireCSRFToken(next http.Handler) http.Handler {
 		if safe(r.Method) || s.got.from == fromBearer {
 			return nil
 		}
-		token := r.Header.Get("X-CSRF-Token")
-		if token == "" && s.mayVerify() {
+		token, known := r.Header.Get("X-CSRF-Token"), s.mayVerify()
+		if token == "" && known {
 			token = formField(r, "csrf_token", m.opts.CSRFBodyLimit)
 		}
-		if err := s.VerifyCSRF(token); err != nil {
-			err = fmt.Errorf("%w: no valid CSRF token", err)
-			m.refused(r, CrossSiteRefused, "csrf token", csrfHint, err)
-			return err
+		if s.VerifyCSRF(token) != nil {
+			m.refused(r, CrossSiteRefused, "csrf token", m.csrfHint(token, known), errNoCSRF)
+			return errNoCSRF
 		}
 		return nil
 	})

@@ -40,11 +40,13 @@
 // # Stores
 //
 // Package memstore keeps sessions in this process and forgets them with it; diskstore keeps plain
-// files; postgresstore, mysqlstore, redisstore, cqlstore, sqlitestore, leveldbstore, pebblestore
-// and bboltstore keep them in the database of that name. All promise the same. What a store may
-// lose when its machine fails is in its package comment. Make its tables with its Migrate, look
-// whether its server will do with its Check, where it has one, and run [Manager.RunSweeper] in one
-// process at least, so that expired sessions leave.
+// files, sqlitestore an SQLite file, and leveldbstore, pebblestore and bboltstore a database within
+// the process. pgxstore (PostgreSQL), mysqlstore, redisstore and cqlstore (Cassandra) are for
+// servers. sqlite and postgresstore are for drivers of database/sql, kvstore is for other ordered
+// key-value databases. All promise the same. What a store may lose when its machine fails is in its
+// package comment. Make its tables with its Migrate, look whether its server will do with its
+// Check, where it has one, and run [Manager.RunSweeper] in one process at least, so that expired
+// sessions leave.
 //
 // # Keys
 //
@@ -65,12 +67,15 @@
 //
 // [Session.Login] makes a new token and ends the old one at once. [Keep] and [KeepAll] carry the
 // visitor's values over, [Remember] lengthens the session, [AtLevel] records how sure the sign-in
-// was. Sign the same user in again to confirm it before something sensitive. [Session.Logout] ends
-// the session, [Session.RevokeOthers] the user's others. [Session.Renew] changes the token; that
-// also happens unasked, each Options.RenewAfter.
+// was. [Session.Logout] ends the session, [Session.RevokeOthers] the user's others. [Session.Renew]
+// changes the token; that also happens unasked, each Options.RenewAfter.
 //
 // [Manager.RequireUser], [Manager.RequireFresh] and [Manager.RequireLevel] guard routes; handlers
-// below them need no error path. [Manager.Peek] is for requests that must not keep a session alive.
+// below them need no error path. Before something sensitive a user confirms the sign-in
+// ("step-up"): RequireFresh answers by Options.OnStale, such as a redirect to a page that asks for
+// the password again, and that page's handler calls Login with the same user. It stands below
+// RequireUser, and not below RequireFresh. [Manager.Peek] is for requests that must not keep a
+// session alive.
 //
 // # Values
 //
@@ -83,7 +88,8 @@
 // # A user's sessions
 //
 // [Manager.Sessions] lists them, [Manager.Revoke] ends one by its handle, [Manager.RevokeUser] all
-// or all but some. Options.MaxSessions limits their number, exactly.
+// or all but some. A handle may stand in a page; [store.ParseHandle] reads it from a form.
+// Options.MaxSessions limits their number, exactly.
 //
 // # Other transports and frameworks
 //
@@ -91,7 +97,10 @@
 // Options.Custom takes them from wherever you say. Where [Manager.Handler] cannot stand around a
 // handler, use [Manager.Open] and [Session.Commit].
 //
-// # Other sites, proxies
+// # Plain HTTP, other sites, proxies
+//
+// No session travels over plain HTTP: a sign-in fails with [ErrInsecure], and the log says what to
+// change. Options.InsecureLoopbackHTTP allows http://localhost while developing.
 //
 // Requests that change something must come from your own site; Options.TrustedOrigins names others.
 // [Session.CSRFToken] and [Manager.RequireCSRFToken] are there for those who want tokens in forms

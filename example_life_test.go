@@ -198,8 +198,8 @@ func ExampleOptions_maxSessions() {
 	// 3
 }
 
-// A sensitive page needs a sign-in of the last five minutes: signing the same user in again
-// ("step-up") refreshes it and keeps the session's values.
+// A sensitive page needs a sign-in of the last five minutes: signing in, or the same user in again
+// ("step-up"), opens it. Signing in again keeps the session's values.
 func ExampleManager_RequireFresh() {
 	sessions := ok(sojourn.New(memstore.New(nil), nil))
 	mux := http.NewServeMux()
@@ -218,5 +218,38 @@ func ExampleManager_RequireFresh() {
 	b.do("GET", "/keys")
 	// Output:
 	// 401
+	// the keys of ada
+}
+
+// Step-up: a page that needs a strong sign-in sends whose sign-in is weaker to another page, which
+// confirms it. RequireFresh does the same for a sign-in that is too old.
+func ExampleManager_RequireLevel() {
+	sessions := ok(sojourn.New(memstore.New(nil), &sojourn.Options{
+		OnStale: http.RedirectHandler("/confirm", http.StatusSeeOther),
+	}))
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
+		// after checking the password:
+		if err := sessions.From(r).Login(r.Context(), "ada"); err != nil {
+			sojourn.DefaultOnError(w, r, err)
+		}
+	})
+	mux.Handle("GET /keys", sessions.RequireLevel(sojourn.LevelMulti, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Println("the keys of", sessions.From(r).User())
+	})))
+	mux.Handle("POST /confirm", sessions.RequireUser(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s := sessions.From(r)
+		// after checking the second factor of s.User():
+		if err := s.Login(r.Context(), s.User(), sojourn.AtLevel(sojourn.LevelMulti)); err != nil {
+			sojourn.DefaultOnError(w, r, err)
+		}
+	})))
+	b := newVisitor(sessions.Handler(mux))
+	b.do("POST", "/login")
+	fmt.Println(b.do("GET", "/keys").Header.Get("Location"))
+	b.do("POST", "/confirm")
+	b.do("GET", "/keys")
+	// Output:
+	// /confirm
 	// the keys of ada
 }

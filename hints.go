@@ -43,8 +43,13 @@ func (m *Manager) insecurity(r *http.Request) string {
 	case loopbackHost(r.Host) && peer.IsPrivate():
 		return "serve TLS; while developing in a container whose port is published on this machine, set Options.InsecureContainerHTTP"
 	}
-	return fmt.Sprintf("serve TLS. Where a proxy at %v ends it: %s, and let it set X-Forwarded-Proto %s; where it cannot "+
+	serve := fmt.Sprintf("serve TLS. Where a proxy at %v ends it: %s, and let it set X-Forwarded-Proto %s; where it cannot "+
 		"(layer 4, PROXY protocol), set Options.HTTPS", peer, trust(peer), settings)
+	if m.opts.InsecureLoopbackHTTP {
+		return fmt.Sprintf("Options.InsecureLoopbackHTTP serves http://localhost on this machine and nothing else, and this request came "+
+			"from %v for the host %q: ask for localhost, or ", peer, host) + serve
+	}
+	return serve
 }
 
 // settings are how the header is set where the proxy does not by itself.
@@ -99,6 +104,17 @@ func crossSiteHint(r *http.Request) string {
 const tokenHint = "it is forged, or sealed by keys or for a Name that this process does not have: if users are signed out by it, " +
 	"give all processes the same keys, see Manager.CheckKeys"
 
-// csrfHint says where the token belongs.
-const csrfHint = "the form lacks the token of this session, or has one from before the sign-in: put Session.CSRFToken into the field csrf_token or the " +
-	"header X-CSRF-Token of each page"
+// csrfHint says what is wrong with a CSRF token, and where it belongs. known says that the request
+// has a session, or the cookie of a visitor's forms.
+func (m *Manager) csrfHint(token string, known bool) string {
+	switch {
+	case !known:
+		return "the request has neither a session nor the cookie of a visitor's forms, to which its CSRF token could belong: " +
+			"let the page that shows the form call Session.CSRFToken, and see that the browser keeps its cookies"
+	case token == "":
+		return fmt.Sprintf("the request has no CSRF token: put Session.CSRFToken into the header X-CSRF-Token, or into the form field "+
+			"csrf_token, which stands before files and within the first %d bytes (Options.CSRFBodyLimit)", m.opts.CSRFBodyLimit)
+	}
+	return "the CSRF token is another session's, from before the last sign-in, or a visitor's of more than 4 hours ago: " +
+		"put Session.CSRFToken into each page anew"
+}

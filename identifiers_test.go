@@ -321,3 +321,17 @@ func TestErrorsAreSilent(t *testing.T) {
 		}
 	}
 }
+
+// What is no handle is refused in one line, which does not repeat it.
+func TestParseHandle(t *testing.T) {
+	h := store.Handle{1, 2, 3}
+	if got, err := store.ParseHandle(h.String()); err != nil || got != h {
+		t.Errorf("%v, %v", got, err)
+	}
+	for _, text := range []string{"", "x", h.String() + "A", h.String()[:21], h.String() + "\n", "<script>"} {
+		_, err := store.ParseHandle(text)
+		if !errors.Is(err, store.ErrInvalid) || strings.Contains(err.Error(), "\n") || text != "" && strings.Contains(err.Error(), text+" ") {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}

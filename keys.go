@@ -40,7 +40,11 @@ func NewKeyRing(active []byte, others ...[]byte) (*KeyRing, error) {
 // Each line is a state and 32 bytes in base64: "active" (exactly one: it seals), "prepared" and
 // "retired" (they open), "revoked" (refused). Lines that begin with # are comments. At most 64 KiB.
 // A rolling change of keys: add the new key as prepared everywhere; then make it active and the old
-// one retired; then remove the old one. Errors: [ErrOptions].
+// one retired; then remove the old one. Errors: [ErrOptions], also for an empty text.
+//
+// A shell makes the first one so:
+//
+//	printf 'active %s\n' "$(head -c32 /dev/urandom | base64)"
 func ParseKeys(b []byte) (*KeyRing, error) { return newKeyRing(keys.Parse(b)) }
 
 // LoadKeys reads a key file, whose text is that of [ParseKeys]. [CreateKeys] makes one.
@@ -67,10 +71,10 @@ func CreateKeys(path string) error {
 func newKeyRing(ring *keys.Ring, err error) (*KeyRing, error) {
 	var refused *keys.Refused
 	if errors.As(err, &refused) {
-		err = fmt.Errorf("%w: %w", ErrOptions, err)
+		return nil, fmt.Errorf("%w: %w", ErrOptions, err)
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("sojourn: %w", err)
 	}
 	return &KeyRing{ring}, nil
 }

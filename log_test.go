@@ -259,15 +259,27 @@ func TestLogShowsNoPassword(t *testing.T) {
 	}
 }
 
-// A form without its CSRF token is told of, too.
+// A form without a valid CSRF token is told of, too: to the operator what is wrong with it, to who
+// sent it what to do.
 func TestMissingCSRFTokenIsTold(t *testing.T) {
 	g := newWebRig(t, nil, sojourn.Options{})
-	w := httptest.NewRecorder()
 	h := g.m.Handler(g.m.RequireCSRFToken(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler runs") })))
-	cookie := g.login("")
-	h.ServeHTTP(w, rigRequest("POST", cookie))
-	last := g.ev[len(g.ev)-1]
-	if w.Code != 403 || last.Name != sojourn.CrossSiteRefused || last.Reason != "csrf token" || !strings.Contains(last.Hint, "csrf_token") || !errors.Is(last.Err, sojourn.ErrCrossSite) {
-		t.Errorf("status %d, event %+v", w.Code, last)
+	mine := g.login("")
+	_, token := g.csrf()
+	for name, tt := range map[string]struct{ cookie, token, change string }{
+		"no token":          {mine, "", "csrf_token, which stands before files and within the first 65536 bytes"},
+		"another session's": {mine, token, "another session's"},
+		"nobody's":          {"", token, "neither a session nor"},
+	} {
+		r, w := rigRequest("POST", tt.cookie), httptest.NewRecorder()
+		r.Header.Set("X-CSRF-Token", tt.token)
+		h.ServeHTTP(w, r)
+		last := g.ev[len(g.ev)-1]
+		if w.Code != 403 || !strings.Contains(w.Body.String(), "load its page again") {
+			t.Errorf("%s: status %d, %s", name, w.Code, w.Body)
+		}
+		if last.Name != sojourn.CrossSiteRefused || last.Reason != "csrf token" || !strings.Contains(last.Hint, tt.change) || !errors.Is(last.Err, sojourn.ErrCrossSite) {
+			t.Errorf("%s: event %+v", name, last)
+		}
 	}
 }

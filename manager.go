@@ -84,7 +84,7 @@ func newManager(st store.Store, sealed *SealedOptions, opts *Options) (*Manager,
 func (m *Manager) setKeys() (err error) {
 	if m.keys = m.opts.Keys; m.keys == nil {
 		if !m.traits.Volatile {
-			return bad("Keys are needed, since sessions survive a restart: use LoadKeys(path)")
+			return bad("Keys are needed, since sessions survive a restart: make a key file once, with CreateKeys(path), and set Keys to what LoadKeys(path) returns")
 		}
 		m.keys, err = NewKeyRing(NewKey())
 		return err

@@ -77,6 +77,7 @@ func TestOptionsOutOfRange(t *testing.T) {
 		{"TrustedOrigins", o{TrustedOrigins: []string{"http://a.example"}}},
 		{"TrustedOrigins", o{TrustedOrigins: []string{"https://A.example"}}},
 		{"TrustedOrigins", o{TrustedOrigins: []string{"*"}}},
+		{"TrustedOrigins", o{TrustedOrigins: []string{"https://*.a.example"}}},
 		{"TrustedOrigins", o{TrustedOrigins: []string{""}}},
 		{"ClearSiteData", o{ClearSiteData: []string{`"cache"`}}},
 		{"ClearSiteData", o{ClearSiteData: []string{""}}},
@@ -89,7 +90,7 @@ func TestOptionsOutOfRange(t *testing.T) {
 	if _, err := sojourn.New(nil, nil); !errors.Is(err, sojourn.ErrOptions) {
 		t.Errorf("no store: %v", err)
 	}
-	if _, err := sojourn.New(durable{memstore.New(nil)}, nil); !errors.Is(err, sojourn.ErrOptions) || !strings.Contains(err.Error(), "Keys") {
+	if _, err := sojourn.New(durable{memstore.New(nil)}, nil); !errors.Is(err, sojourn.ErrOptions) || !strings.Contains(err.Error(), "CreateKeys") {
 		t.Errorf("a durable store without keys: %v", err)
 	}
 }

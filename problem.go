@@ -22,8 +22,11 @@ func newProblem(status int, sentinel, title string) problem {
 
 // DefaultOnError answers 503 to outages, 401 where nobody is signed in, 409 to conflicts and
 // refused sign-ins, 400 to requests with several tokens, 403 to cross-site requests and to what a
-// bearer token cannot do, 413 where data do not fit, and 500 to the rest, in plain words and
-// without the cause. It leaves the client's cookie alone.
+// bearer token cannot do, 404 where there is no session to revoke, 413 where data do not fit, and
+// 500 to the rest, in plain words and without the cause. It leaves the client's cookie alone.
+//
+// It logs nothing: what an operator should see of sessions is an [Event] already. An error that is
+// answered with 500 and is not [ErrInsecure] is the program's to log.
 //
 // Clients whose Accept header prefers application/json or application/problem+json to pages and
 // plain text get problem details (RFC 9457): type is the address of the documentation of this
@@ -60,6 +63,8 @@ func problemOf(err error) problem {
 	case errors.Is(err, errNoOrigin):
 		return newProblem(http.StatusForbidden, "ErrCrossSite", "The request has a session cookie and does not say where it comes from. "+
 			"A client that is no browser sends this header with it: "+sameOriginHeader)
+	case errors.Is(err, errNoCSRF):
+		return newProblem(http.StatusForbidden, "ErrCrossSite", "This form has expired, or is another session's. Please load its page again and send it from there.")
 	case errors.Is(err, ErrCrossSite):
 		return newProblem(http.StatusForbidden, "ErrCrossSite", "Cross-site request refused.")
 	case errors.As(err, new(*deadBearer)):
@@ -71,6 +76,8 @@ func problemOf(err error) problem {
 			"The operator of this site finds in its log what to change.")
 	case errors.Is(err, ErrTooLarge):
 		return newProblem(http.StatusRequestEntityTooLarge, "ErrTooLarge", "Your session cannot hold any more.")
+	case errors.Is(err, ErrNotFound):
+		return newProblem(http.StatusNotFound, "ErrNotFound", "There is no such session. It may have ended already.")
 	}
 	return problem{"about:blank", http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError}
 }

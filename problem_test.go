@@ -55,6 +55,7 @@ func TestProblemDetails(t *testing.T) {
 		{sojourn.ErrAmbiguous, 400, docs + "ErrAmbiguous"},
 		{sojourn.ErrCrossSite, 403, docs + "ErrCrossSite"},
 		{sojourn.ErrTooLarge, 413, docs + "ErrTooLarge"},
+		{sojourn.ErrNotFound, 404, docs + "ErrNotFound"},
 		{sojourn.ErrInsecure, 500, docs + "ErrInsecure"},
 		{errors.New("other"), 500, "about:blank"},
 	} {

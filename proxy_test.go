@@ -267,6 +267,8 @@ func TestInsecureHints(t *testing.T) {
 		{"a proxy that says http", trust, way{peer: "10.0.0.1:1", head: pairs("X-Forwarded-Proto", "https,http")}, "redirect to https"},
 		{"a proxy that says both", trust, way{peer: "10.0.0.1:1", head: pairs("X-Forwarded-Proto", "https", "Forwarded", "proto=http")}, "delete the other"},
 		{"a proxy with its settings untouched", dev, way{peer: "127.0.0.1:1", host: "localhost:8080", head: pairs("Origin", "https://shop.example.com")}, "drop InsecureLoopbackHTTP"},
+		{"another name, loopback only", dev, way{peer: "127.0.0.1:1", host: "shop.test:8080"}, "Options.InsecureLoopbackHTTP serves http://localhost on this machine and nothing else"},
+		{"another machine, loopback only", dev, way{peer: "192.168.1.7:1", host: "192.168.1.5:8080"}, `from 192.168.1.7 for the host "192.168.1.5:8080"`},
 		{"RealIP outside", trust, way{peer: "203.0.113.9", head: pairs("X-Forwarded-Proto", "https")}, "put Handler outside of it"},
 		{"Unix socket", trust, way{peer: "@", unix: true, head: pairs("X-Forwarded-Proto", "https")}, "set Options.TrustUnixSockets"},
 		{"PROXY protocol", trust, way{peer: "203.0.113.9:1"}, "set Options.HTTPS"},

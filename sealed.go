@@ -18,7 +18,8 @@ import (
 type SealedOptions struct {
 	// Store keeps one small record, without data, for each signed-in session. It must be there for
 	// the cookie to count: that is what makes sign-out, revocation, listing and limits work as they
-	// do for stored sessions.
+	// do for stored sessions. Processes that share the sessions share it, too: where the record is
+	// in another process's memory, or was lost with it, nobody is signed in.
 	Store store.Store
 	// AcceptReplayUntilExpiry says that no Store is wanted: a copy of the cookie then opens the
 	// session until it expires, sign-out or not (OWASP ASVS 7.4.1).

@@ -95,8 +95,8 @@ func (o *Options) transports() error {
 func (o *Options) origins() error {
 	for _, s := range o.TrustedOrigins {
 		w, ok := parseOrigin(s)
-		if !ok || w.scheme != "https" && !o.insecure() || strings.ToLower(s) != s {
-			return bad("TrustedOrigins: %q is not of the form https://host, in lower case", s)
+		if !ok || strings.Contains(w.host, "*") || w.scheme != "https" && !o.insecure() || strings.ToLower(s) != s {
+			return bad("TrustedOrigins: %q is not one origin of the form https://host, in lower case and without a path", s)
 		}
 	}
 	for _, s := range o.ClearSiteData {

@@ -28,10 +28,10 @@
 // # Time of last use
 //
 // It is a file's modification time, because access times do not move on file systems mounted
-// relatime or noatime. To touch(1) a session's file extends its life as [Store.Touch] does; times
-// in the future count as now. Tools that set modification times to now (restoring a backup without
-// its times) touch every session. Times are exact to the nanosecond where the file system's are
-// (ext4, XFS, Btrfs, APFS, tmpfs); elsewhere a touch counts from up to one of its ticks earlier.
+// relatime or noatime. To touch(1) a session's file extends its life as Touch does; times in the
+// future count as now. Tools that set modification times to now (restoring a backup without its
+// times) touch every session. Times are exact to the nanosecond where the file system's are (ext4,
+// XFS, Btrfs, APFS, tmpfs); elsewhere a touch counts from up to one of its ticks earlier.
 //
 // The clock does not follow changes of the machine's clock while the process runs. Over a restart
 // it never runs back, except for the last second before a crash: see clock.go, also for processes
@@ -133,21 +133,21 @@ const (
 // store.ErrFull; [errors.ErrUnsupported] on systems without flock (Windows).
 func Open(dir string, opts *Options) (*Store, error) {
 	if !canLock {
-		return nil, notOpened(errors.ErrUnsupported)
+		return nil, notOpened(dir, errors.ErrUnsupported)
 	}
 	d, err := prepare(dir)
 	if err != nil {
-		return nil, notOpened(classify(err, false))
+		return nil, notOpened(dir, classify(err, false))
 	}
 	s, err := open(d, opts, bootID())
 	if err != nil {
 		d.close()
-		return nil, notOpened(classify(err, false))
+		return nil, notOpened(dir, classify(err, false))
 	}
 	return s, nil
 }
 
-func notOpened(err error) error { return fmt.Errorf("%s: open: %w", name, err) }
+func notOpened(dir string, err error) error { return fmt.Errorf("%s: open %s: %w", name, dir, err) }
 
 const name = "diskstore"
 

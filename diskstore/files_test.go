@@ -189,7 +189,7 @@ func TestOpenAndClose(t *testing.T) {
 	if _, err := Open(outer, nil); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("New in a directory with other things: %v", err)
 	}
-	if _, err := Open(filepath.Join(outer, "no", "parent"), nil); !errors.Is(err, store.ErrUnavailable) {
+	if _, err := Open(filepath.Join(outer, "no", "parent"), nil); !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), filepath.Join(outer, "no", "parent")) {
 		t.Errorf("New without a parent: %v", err)
 	}
 	s, err := Open(filepath.Join(outer, "store"), &Options{Reserve: -1})

@@ -203,7 +203,7 @@ func (h *Handle) UnmarshalText(b []byte) (err error) {
 func ParseHandle(s string) (h Handle, err error) {
 	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
 	if err != nil || len(b) != len(h) || len(s) != base64.RawURLEncoding.EncodedLen(len(h)) { // the decoder skips line ends
-		return Handle{}, errors.Join(ErrInvalid, errors.New("store: not a session handle"))
+		return Handle{}, fmt.Errorf("%w: not a session handle", ErrInvalid)
 	}
 	copy(h[:], b)
 	return h, nil

@@ -69,6 +69,9 @@ func open(ctx context.Context, b backend, c config, stdout, stderr io.Writer) er
 		return err
 	}
 	l, err := net.Listen("tcp", c.addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%w: choose another address with --addr=localhost:8081 (make demo ARGS=--addr=localhost:8081)", err)
+	}
 	if err != nil {
 		return err
 	}

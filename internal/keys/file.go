@@ -19,11 +19,16 @@ import (
 // system's.
 func Load(path string) (*Ring, error) {
 	b, err := readFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("key file %s: make it once with CreateKeys, and give it to each process that shares the sessions: %w", path, err)
-	}
-	if err != nil {
+	var refused *Refused
+	switch {
+	case errors.As(err, &refused):
 		return nil, err
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("key file %s: make it once with CreateKeys, and give it to each process that shares the sessions: %w", path, err)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("key file %s: user %d, who runs this program, may not read it: %w", path, os.Geteuid(), err)
+	case err != nil:
+		return nil, fmt.Errorf("key file %s: %w", path, err)
 	}
 	k, err := Parse(b)
 	if err != nil {
@@ -67,10 +72,26 @@ func readFile(path string) ([]byte, error) {
 // Errors: one that matches [fs.ErrExist] where there is something already, which is left alone;
 // [Refused] for the folder; the operating system's.
 func Create(path string) error {
-	if err := checkPath(filepath.Dir(path)); err != nil {
+	err := checkPath(filepath.Dir(path))
+	if err == nil {
+		err = createFile(path)
+	}
+	var refused *Refused
+	if err == nil || errors.As(err, &refused) {
 		return err
 	}
-	return createFile(path)
+	return fmt.Errorf("key file %s: %w", path, bare(err))
+}
+
+// bare takes the path from an error of package os: it may be that of the temporary file.
+func bare(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	if e, ok := errors.AsType[*os.LinkError](err); ok {
+		return e.Err
+	}
+	return err
 }
 
 // createFile links a complete file into place, so that two processes that start together agree on
@@ -99,18 +120,19 @@ func createFile(path string) error {
 // Parse reads the text of a key file and keeps nothing of b. Errors: [Refused].
 func Parse(b []byte) (*Ring, error) {
 	if len(b) > maxFile {
-		return nil, refuse("it has more than %d bytes", maxFile)
+		return nil, refuse("the text has more than %d bytes", maxFile)
 	}
 	k := &Ring{keys: make(map[ID]*xaes.AEAD)}
-	active, revoked := 0, make(map[ID]bool)
+	lines, active, revoked := 0, 0, make(map[ID]bool)
 	for n, line := range bytes.Split(b, []byte("\n")) {
 		fields := strings.Fields(string(line))
 		if len(fields) == 0 || fields[0][0] == '#' {
 			continue
 		}
 		if len(fields) != 2 {
-			return nil, refuse("line %d: not 'STATE BASE64'", n+1)
+			return nil, refuse("line %d: it is not the word \"active\" (or prepared, retired, revoked), a space and 32 bytes in base64; each key has a line of its own", n+1)
 		}
+		lines++
 		key, err := base64.StdEncoding.Strict().DecodeString(fields[1])
 		if err != nil {
 			return nil, refuse("line %d: key is not base64", n+1) // without the decoder's words: they could quote the key
@@ -133,12 +155,17 @@ func Parse(b []byte) (*Ring, error) {
 			return nil, refuse("line %d: key %w", n+1, err)
 		}
 	}
-	if active != 1 {
-		return nil, refuse("it has %d active keys, not 1", active)
+	switch {
+	case len(bytes.TrimSpace(b)) == 0:
+		return nil, refuse("the text is empty: it has no keys")
+	case lines == 0:
+		return nil, refuse("the text has no keys, but comments only")
+	case active != 1:
+		return nil, refuse("the text has %d active keys, not 1", active)
 	}
 	for id := range revoked {
 		if k.keys[id] != nil {
-			return nil, refuse("it has a key both as revoked and in another state")
+			return nil, refuse("the text has a key both as revoked and in another state")
 		}
 	}
 	return k, nil

@@ -179,6 +179,8 @@ func TestKeyFileText(t *testing.T) {
 		name, text string
 		keys       int // 0: refused
 	}{
+		{"blank", " \n", 0},
+		{"lines as one", "active " + a + `\nretired ` + b, 0},
 		{"one", "active " + a, 1},
 		{"comments, blanks, tabs, CRLF", "# hello\r\n\r\n\tactive\t" + a + " \r\n  # x\n", 1},
 		{"states", "prepared " + a + "\nactive " + b + "\nretired " + enc(3) + "\nrevoked " + enc(4) + "\n", 3},
@@ -209,6 +211,23 @@ func TestKeyFileText(t *testing.T) {
 			for n := range byte(5) {
 				leaks(t, err.Error(), vectors.Key(n))
 			}
+		}
+	}
+}
+
+// The usual slips are told by what to write.
+func TestKeyFileTextSays(t *testing.T) {
+	a := base64.StdEncoding.EncodeToString(vectors.Key(1))
+	for text, want := range map[string]string{
+		"":                               "the text is empty",
+		"# a comment\n":                  "the text has no keys",
+		a:                                `the word "active"`,
+		"active=" + a:                    `the word "active"`,
+		"active " + a + `\nretired ` + a: "each key has a line of its own",
+		"retired " + a:                   "0 active keys",
+	} {
+		if _, err := Parse([]byte(text)); !refused(err) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.10q: %v, want %q", text, err, want)
 		}
 	}
 }

@@ -1,8 +1,8 @@
 // Package ticks counts time as engines keep it: instants and lives as whole numbers.
 //
 // It is for authors of stores. Integers mean the same in every zone, protocol and setting of a
-// server, and they keep what [store.Record] promises: an instant is given back as it was kept, and
-// a life is never rounded to none.
+// server, and they keep what store.Record promises: an instant is given back as it was kept, and a
+// life is never rounded to none.
 package ticks
 
 import "time"
