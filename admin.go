@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -57,7 +58,7 @@ func (m *Manager) info(rec *store.Record, now time.Time) Info {
 
 func (m *Manager) needStore() error {
 	if m.store == nil {
-		return errors.Join(errors.ErrUnsupported, errors.New("sojourn: sealed sessions without a store cannot be listed or revoked: set SealedOptions.Store"))
+		return fmt.Errorf("%w: sealed sessions without a store cannot be listed or revoked: set SealedOptions.Store", errors.ErrUnsupported)
 	}
 	return nil
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// readable reads what the manager keeps in a record: mt, and whether the data
-// are whole. What another version has written is an outage of this node; what this version could
-// not have written is damage.
+// readable reads what the manager keeps in a record: mt, and whether the data are whole. What
+// another version has written is an outage of this node; what this version could not have written
+// is damage.
 func readable(rec *store.Record, mt *meta.Meta) error {
 	var err error
 	if *mt, err = meta.DecodeFacts(rec.Meta); err == nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -169,8 +170,7 @@ const (
 )
 
 // find reads the record that t leads to, and follows renewals. If there is one it becomes the
-// session's. seen is nil
-// unless there are several tokens.
+// session's. seen is nil unless there are several tokens.
 func (s *Session) find(ctx context.Context, t ticket, as reader, seen *sightings) (answer, error) {
 	s.past = nil
 	gone, live := nothing, liveHere
@@ -184,7 +184,7 @@ func (s *Session) find(ctx context.Context, t ticket, as reader, seen *sightings
 			return s.pass(ctx, t.key, gone, &rec, err, seen)
 		}
 		if skew := s.m.opts.ClockSkew; as == newcomer && (rec.Created.Sub(now) > skew || rec.Seen.Sub(now) > skew) {
-			return nothing, errors.Join(ErrUnavailable, ErrClock)
+			return nothing, fmt.Errorf("%w: %w", ErrUnavailable, ErrClock)
 		}
 		if !rec.Live(now) { // the store leaves this to its engine's sweeper
 			s.expired(ctx, &rec)

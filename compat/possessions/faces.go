@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -66,7 +67,7 @@ func (f *faces) look(ctx context.Context, id string) (gone bool, err error) {
 	}
 	dir, files, err := f.files(id)
 	if err != nil {
-		return false, errors.Join(store.ErrUnavailable, err)
+		return false, fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	}
 	if noFace != nil {
 		if len(files) == 0 {
@@ -138,7 +139,7 @@ func (f *faces) hide(id string) { _ = f.root.Remove(id) } // one that stays is c
 
 func (f *faces) Create(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
 	if err := f.write(rec.User, rec.Data); err != nil {
-		return store.Admitted{}, errors.Join(store.ErrUnavailable, err)
+		return store.Admitted{}, fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	}
 	a, err := f.Store.Create(ctx, rec, adm)
 	if err != nil && !errors.Is(err, store.ErrIndeterminate) {

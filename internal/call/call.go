@@ -125,7 +125,7 @@ func (c *Caller) classify(err error) error {
 			return err
 		}
 	}
-	return errors.Join(store.ErrIndeterminate, err)
+	return fmt.Errorf("%w: %w", store.ErrIndeterminate, err)
 }
 
 // Outage reports whether err says that the store could not be reached.
