@@ -51,6 +51,7 @@ func (s *Session) Save(w http.ResponseWriter) error {
 }
 
 func (s *Session) commitTo(ctx context.Context, h http.Header) error {
+	defer s.rest()
 	err := s.forgoes()
 	if err == nil {
 		err = s.commit(ctx)
@@ -91,9 +92,26 @@ func (s *Session) commit(ctx context.Context) error {
 	}
 	shown, err := s.save(ctx)
 	if err == nil && !shown && s.contested() && s.stage <= stageTold {
-		s.verify(ctx)
+		s.verify(s.whole(ctx))
 	}
 	return err
+}
+
+// whole is ctx with the time of a commit, which a client's hanging up does not end: all of its steps
+// share it, and the last look after one that failed, until rest.
+func (s *Session) whole(ctx context.Context) context.Context {
+	if s.act == nil {
+		s.act = s.m.calls.Whole(detached(ctx))
+	}
+	return s.act
+}
+
+// rest ends whole.
+func (s *Session) rest() {
+	if s.reading != nil && s.act != nil {
+		s.act.Stop()
+		s.act = nil
+	}
 }
 
 // save writes what this request has changed, and what is due. It reports whether the store has
@@ -106,7 +124,7 @@ func (s *Session) save(ctx context.Context) (shown bool, err error) {
 				return false, err
 			}
 		}
-		err := s.converge(detached(ctx), (*Session).update)
+		err := s.converge(s.whole(ctx), (*Session).update)
 		switch {
 		case err != nil:
 		case !s.rec.Live(s.storeNow()):
@@ -119,7 +137,7 @@ func (s *Session) save(ctx context.Context) (shown bool, err error) {
 	if s.down != 0 && s.down.ago() < s.m.opts.Timeout {
 		return false, nil // the client waits, and has waited for this store before
 	}
-	if s.renewalDue(now) && s.renewUnasked(detached(ctx)) {
+	if s.renewalDue(now) && s.renewUnasked(s.whole(ctx)) {
 		return true, nil
 	}
 	if !s.standing.holds() {
@@ -315,7 +333,7 @@ func (s *Session) touch(ctx context.Context, now time.Time) (shown bool) {
 	if s.m.sealed != nil && s.stage > stageTold {
 		return false
 	}
-	half := s.m.calls.Half(detached(ctx)) // see renewUnasked
+	half := s.m.calls.Half(s.whole(ctx)) // see renewUnasked
 	defer half.Stop()
 	ctx = half
 	rec := s.rec
@@ -360,7 +378,7 @@ func (s *Session) begin(ctx context.Context) error {
 	if err := s.unreachable(); err != nil {
 		return err
 	}
-	ctx = detached(ctx)
+	ctx = s.whole(ctx)
 	err := s.insert(ctx, store.Record{Idle: s.view.idle, Lifetime: s.view.life, Data: data}, meta.Meta{}, store.Admission{})
 	if err == nil {
 		s.event(ctx, SessionCreated, "", nil)
@@ -423,9 +441,9 @@ func (s *Session) issue(rec store.Record, f meta.Facts, t ticket) {
 }
 
 // erase ends a record that may or may not have been made, whose token nobody ever saw. If that
-// fails too, the record expires unused.
+// fails too, the record expires unused. It has a time of its own, for the act's may have passed.
 func (s *Session) erase(ctx context.Context, key store.Key) {
-	if err := s.delete(ctx, key); err != nil {
+	if err := s.delete(detached(ctx), key); err != nil {
 		s.event(ctx, StoreFailed, "erase", err)
 	}
 }

@@ -41,7 +41,9 @@ func (s *Session) pass(ctx context.Context, t ticket, gone answer, rec *store.Re
 			ErrUnavailable, s.m.opts.DamagedPerMinute, err)
 	}
 	s.m.event(ctx, SessionDamaged, rec.Handle, rec.User, "", err)
-	err = s.delete(detached(ctx), t.key)
+	rest := s.m.calls.Rest(ctx)
+	defer rest.Stop()
+	err = s.delete(rest, t.key)
 	if errors.Is(err, ErrCorrupt) { // it cannot even be removed
 		err = fmt.Errorf("%w: %v", ErrUnavailable, err)
 	}

@@ -136,7 +136,9 @@ func (s *Session) Login(ctx context.Context, user string, opts ...LoginOption) e
 	}
 	s.lock()
 	defer s.mu.Unlock()
-	ctx = detached(ctx)
+	whole := s.m.calls.Whole(detached(ctx))
+	defer whole.Stop()
+	ctx = whole
 	if err := s.loadToLeave(ctx); err != nil {
 		return opError("login", err)
 	}

@@ -81,7 +81,9 @@ func (s *Session) renewUnasked(ctx context.Context) (shown bool) {
 func (s *Session) Renew(ctx context.Context) error {
 	s.lock()
 	defer s.mu.Unlock()
-	ctx = detached(ctx)
+	whole := s.m.calls.Whole(detached(ctx))
+	defer whole.Stop()
+	ctx = whole
 	if err := s.load(ctx); err != nil {
 		return opError("renew", err)
 	}

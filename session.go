@@ -51,18 +51,19 @@ type revocation struct {
 
 // reading is what a session has once it is loaded, or was tried to be.
 type reading struct {
-	err         error        // of load
-	failed      error        // what door.Fail was given
-	stuck       *ticket      // of the record that could not be read; see loadFuture
-	past        *renewal     // that the request's token met last, if any
-	alive       *time.Timer  // see keepAlive
-	form        *formID      // of the visitor's forms in this response
-	revokedHere store.Handle // of the session that this request held and has itself revoked
-	st          store.Store  // the manager's, or this request's sealed record
-	first       call.Context
-	hops        uint16   // renewals that this request was led through
-	signedOut   bool     // this request has signed out; a value that it keeps may have begun a session since
-	carried     []change // of the header, by a custom transport
+	err         error         // of load
+	failed      error         // what door.Fail was given
+	stuck       *ticket       // of the record that could not be read; see loadFuture
+	past        *renewal      // that the request's token met last, if any
+	alive       *time.Timer   // see keepAlive
+	form        *formID       // of the visitor's forms in this response
+	revokedHere store.Handle  // of the session that this request held and has itself revoked
+	st          store.Store   // the manager's, or this request's sealed record
+	first       call.Context  // the time of load
+	act         *call.Context // that of the commit; see whole
+	hops        uint16        // renewals that this request was led through
+	signedOut   bool          // this request has signed out; a value that it keeps may have begun a session since
+	carried     []change      // of the header, by a custom transport
 	held
 	now time.Time // the store's clock at the last read
 	at  instant   // ours, then; 0 = nothing was read
