@@ -97,8 +97,8 @@ func (s *Session) commit(ctx context.Context) error {
 	return err
 }
 
-// whole is ctx with the time of a commit, which a client's hanging up does not end: all of its steps
-// share it, and the last look after one that failed, until rest.
+// whole is ctx with the time of a commit, which a client's hanging up does not end: all of its
+// steps share it, and the last look after one that failed, until rest.
 func (s *Session) whole(ctx context.Context) context.Context {
 	if s.act == nil {
 		s.act = s.m.calls.Whole(detached(ctx))

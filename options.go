@@ -105,9 +105,9 @@ type Options struct {
 
 	// Timeout bounds each act, with all its steps and retries: a Load with the renewals that it
 	// follows, a Login with all that it makes and ends, and a commit with what falls due in it and
-	// the last look at a token before it is sent. 0 means 5 s. What an act has made and cannot
-	// hand out, such as the record of a sign-in that fails, is taken back in as much time again. A
-	// new token that the store has not acknowledged in half of what is left fails: the rest is for
+	// the last look at a token before it is sent. 0 means 5 s. What an act has made and cannot hand
+	// out, such as the record of a sign-in that fails, is taken back in as much time again. A new
+	// token that the store has not acknowledged in half of what is left fails: the rest is for
 	// finding out what happened. Work that spans users or records ([Manager.Sweep],
 	// [Manager.RevokeEveryone]) has a Timeout for each call of the store.
 	Timeout time.Duration

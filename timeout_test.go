@@ -83,3 +83,31 @@ func TestOneTimeoutAnAct(t *testing.T) {
 		}
 	}
 }
+
+// An observer has the request's context, and not what is left of the time of the act that it is
+// told of: it may call the store itself.
+func TestObserverHasItsOwnTime(t *testing.T) {
+	for _, path := range []string{"user", "login?user=eve", "set?k=a&v=x", "renew"} {
+		bubble(t, func(t *testing.T, g *site) {
+			failures, o := 0, g.opts
+			o.Observe = func(ctx context.Context, e sojourn.Event) {
+				if _, bounded := ctx.Deadline(); bounded || ctx.Err() != nil {
+					t.Errorf("%s: the context of %s has a deadline: %v", path, e.Name, ctx.Err())
+				}
+				if e.Name == sojourn.StoreFailed {
+					failures++
+				}
+			}
+			g.Manager = must(sojourn.New(g.store, &o))
+			g.handler = g.Handler(g.mux)
+			b := g.signedIn("ada")
+			g.store.setBefore(afterwards(2, hang), allOps...)
+			if path == "user" {
+				g.store.setBefore(hang, opGet)
+			}
+			if b.get(path); failures == 0 {
+				t.Errorf("%s: no failure was told", path)
+			}
+		})
+	}
+}

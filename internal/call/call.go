@@ -41,8 +41,8 @@ func (c *Caller) Whole(ctx context.Context) *Context {
 	return &Context{Context: ctx, timeout: c.Timeout}
 }
 
-// Half is Whole with half the time, or half of what is left of a ctx that is bounded already: so the
-// other half is left for what has to follow.
+// Half is Whole with half the time, or half of what is left of a ctx that is bounded already: so
+// the other half is left for what has to follow.
 func (c *Caller) Half(ctx context.Context) *Context {
 	t := c.Whole(ctx)
 	if outer, ok := ctx.(*Context); ok {
