@@ -166,15 +166,10 @@ const maxReplays = 200
 
 // converge runs step, which writes at the version that the session holds. When another request was
 // faster, what it has made of the session is read, this request's changes are done again on top,
-// and step runs again. All acts on a held session go through it. All of it has one Timeout. Errors:
+// and step runs again. All acts on a held session go through it, within the time of ctx. Errors:
 // step's; [ErrEnded] where the session is gone, [ErrConflict] where others were always faster.
 func (s *Session) converge(ctx context.Context, step func(*Session, context.Context) error) error {
 	begun := sinceStart()
-	if _, bounded := ctx.(*call.Context); !bounded {
-		whole := s.m.calls.Whole(ctx)
-		defer whole.Stop()
-		ctx = whole
-	}
 	for i := 0; ; i++ {
 		err := step(s, ctx)
 		switch {

@@ -109,7 +109,7 @@ type Options struct {
 	// out, such as the record of a sign-in that fails, is taken back in as much time again. A new
 	// token that the store has not acknowledged in half of what is left fails: the rest is for
 	// finding out what happened. Work that spans users or records ([Manager.Sweep],
-	// [Manager.RevokeEveryone]) has a Timeout for each call of the store.
+	// [Manager.RevokeEveryone], [Manager.CheckKeys]) has a Timeout for each call of the store.
 	Timeout time.Duration
 	// DamagedPerMinute is how many damaged records are set aside within a minute: their sessions
 	// have ended, the event [SessionDamaged] tells of each, and the store has none of them any
