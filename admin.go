@@ -103,7 +103,7 @@ func (m *Manager) Sessions(ctx context.Context, user string) ([]Info, error) {
 // its context, makes a new one. Errors: [ErrNotFound], outages.
 func (m *Manager) Revoke(ctx context.Context, user string, handle store.Handle) error {
 	sel := store.Selection{Only: []store.Handle{handle}}
-	done, err := m.revoke(ctx, user, sel)
+	done, err := m.revoke(detached(ctx), user, sel)
 	if v, ok := ctx.Value(m).(*visit); ok && err == nil {
 		v.s.revoked(user, sel, nil)
 	}
@@ -133,7 +133,7 @@ func (s *Session) revoked(user string, sel store.Selection, known *revocation) {
 // outages; then some may have ended, and it should be called again.
 func (m *Manager) RevokeUser(ctx context.Context, user string, keep ...store.Handle) (int, error) {
 	sel := store.Selection{Except: keep}
-	done, err := m.revoke(ctx, user, sel)
+	done, err := m.revoke(detached(ctx), user, sel)
 	if v, ok := ctx.Value(m).(*visit); ok && err == nil {
 		v.s.revoked(user, sel, &revocation{user, done.At})
 	}
@@ -146,7 +146,6 @@ func (m *Manager) revoke(ctx context.Context, user string, sel store.Selection) 
 	if err := m.needStore(); err != nil {
 		return done, err
 	}
-	ctx = detached(ctx)
 	lost := false
 	err = m.calls.Do(ctx, func(ctx context.Context) error {
 		got, err := m.store.Revoke(ctx, user, sel)
@@ -199,7 +198,7 @@ func (m *Manager) RevokeEveryone(ctx context.Context) (n int, err error) {
 			n++
 		case !done[rec.User]:
 			done[rec.User] = true
-			got, err := m.revoke(ctx, rec.User, store.Selection{})
+			got, err := m.revoke(detached(ctx), rec.User, store.Selection{})
 			n += got.N
 			if err != nil {
 				return n, opError("revoke", err)
@@ -220,7 +219,7 @@ func (m *Manager) IssueBearer(r *http.Request, user string, opts ...LoginOption)
 	if err != nil {
 		return Token{}, Info{}, opError("login", err)
 	}
-	s := &Session{reading: &reading{st: m.store}}
+	s := &Session{reading: &reading{}}
 	s.init(m, r)
 	s.turn(turnNothing)
 	if v, ok := r.Context().Value(m).(*visit); ok {
@@ -236,7 +235,8 @@ func (m *Manager) IssueBearer(r *http.Request, user string, opts ...LoginOption)
 			rec.Idle = m.opts.Idle
 		}
 	}
-	ctx := detached(r.Context())
+	ctx := s.m.calls.Whole(detached(r.Context()))
+	defer ctx.Stop()
 	if err := s.insert(ctx, rec, mt, m.admission(s, user, &l)); err != nil {
 		return Token{}, Info{}, s.report(ctx, "login", err)
 	}

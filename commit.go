@@ -51,6 +51,7 @@ func (s *Session) Save(w http.ResponseWriter) error {
 }
 
 func (s *Session) commitTo(ctx context.Context, h http.Header) error {
+	defer s.rest()
 	err := s.forgoes()
 	if err == nil {
 		err = s.commit(ctx)
@@ -91,9 +92,26 @@ func (s *Session) commit(ctx context.Context) error {
 	}
 	shown, err := s.save(ctx)
 	if err == nil && !shown && s.contested() && s.stage <= stageTold {
-		s.verify(ctx)
+		s.verify(s.whole(ctx))
 	}
 	return err
+}
+
+// whole is ctx with the time of a commit, which a client's hanging up does not end: all of its
+// steps share it, and the last look after one that failed, until rest.
+func (s *Session) whole(ctx context.Context) context.Context {
+	if s.act == nil {
+		s.act = s.m.calls.Whole(detached(ctx))
+	}
+	return s.act
+}
+
+// rest ends whole.
+func (s *Session) rest() {
+	if s.reading != nil && s.act != nil {
+		s.act.Stop()
+		s.act = nil
+	}
 }
 
 // save writes what this request has changed, and what is due. It reports whether the store has
@@ -105,7 +123,7 @@ func (s *Session) save(ctx context.Context) (shown bool, err error) {
 				return false, err
 			}
 		}
-		err := s.converge(detached(ctx), (*Session).update)
+		err := s.converge(s.whole(ctx), (*Session).update)
 		switch {
 		case err != nil:
 		case !s.rec.Live(s.storeNow()):
@@ -119,7 +137,7 @@ func (s *Session) save(ctx context.Context) (shown bool, err error) {
 		return false, nil // the client waits, and has waited for this store before
 	}
 	now := s.storeNow()
-	if s.renewalDue(now) && s.renewUnasked(detached(ctx)) {
+	if s.renewalDue(now) && s.renewUnasked(s.whole(ctx)) {
 		return true, nil
 	}
 	if !s.standing.holds() {
@@ -148,15 +166,10 @@ const maxReplays = 200
 
 // converge runs step, which writes at the version that the session holds. When another request was
 // faster, what it has made of the session is read, this request's changes are done again on top,
-// and step runs again. All acts on a held session go through it. All of it has one Timeout. Errors:
+// and step runs again. All acts on a held session go through it, within the time of ctx. Errors:
 // step's; [ErrEnded] where the session is gone, [ErrConflict] where others were always faster.
 func (s *Session) converge(ctx context.Context, step func(*Session, context.Context) error) error {
 	begun := sinceStart()
-	if _, bounded := ctx.(*call.Context); !bounded {
-		whole := s.m.calls.Whole(ctx)
-		defer whole.Stop()
-		ctx = whole
-	}
 	for i := 0; ; i++ {
 		err := step(s, ctx)
 		switch {
@@ -265,7 +278,7 @@ func (s *Session) put(ctx context.Context, rec store.Record) error {
 	if !s.peek {
 		rec.Seen = time.Time{}
 	}
-	err := s.m.calls.Do(ctx, func(ctx context.Context) error { return s.st.Update(ctx, rec, s.rec.Version) })
+	err := s.m.calls.Do(ctx, func(ctx context.Context) error { return s.records().Update(ctx, rec, s.rec.Version) })
 	if errors.Is(err, ErrIndeterminate) {
 		s.ops = nil // they may be in the store: a second commit must not add them again
 	}
@@ -316,7 +329,7 @@ func (s *Session) touch(ctx context.Context, now time.Time) (shown bool) {
 	if s.m.sealed != nil && s.stage > stageTold {
 		return false
 	}
-	half := s.m.calls.Half(detached(ctx)) // see renewUnasked
+	half := s.m.calls.Half(s.whole(ctx)) // see renewUnasked
 	defer half.Stop()
 	ctx = half
 	rec := s.rec
@@ -329,7 +342,7 @@ func (s *Session) touch(ctx context.Context, now time.Time) (shown bool) {
 		noted = false
 	}
 	if !noted {
-		err = s.m.calls.Do(ctx, func(ctx context.Context) error { return s.st.Touch(ctx, rec, every) })
+		err = s.m.calls.Do(ctx, func(ctx context.Context) error { return s.records().Touch(ctx, rec, every) })
 		if err == nil {
 			s.rec.Seen = s.storeNow()
 		}
@@ -361,7 +374,7 @@ func (s *Session) begin(ctx context.Context) error {
 	if err := s.unreachable(); err != nil {
 		return err
 	}
-	ctx = detached(ctx)
+	ctx = s.whole(ctx)
 	err := s.insert(ctx, store.Record{Idle: s.view.idle, Lifetime: s.view.life, Data: data}, meta.Meta{}, store.Admission{})
 	if err == nil {
 		s.event(ctx, SessionCreated, "", nil)
@@ -382,7 +395,7 @@ func (s *Session) insert(ctx context.Context, rec store.Record, mt meta.Meta, ad
 		rec.Key, rec.Writer = t.key, newWriter()
 		var got store.Admitted
 		err = s.m.calls.Do(ctx, func(ctx context.Context) (err error) {
-			got, err = s.st.Create(ctx, rec, adm)
+			got, err = s.records().Create(ctx, rec, adm)
 			return err
 		})
 		if err == nil && s.m.revokedMeanwhile(&got, &adm) {
@@ -424,13 +437,13 @@ func (s *Session) issue(rec store.Record, f meta.Facts, t ticket) {
 }
 
 // erase ends a record that may or may not have been made, whose token nobody ever saw. If that
-// fails too, the record expires unused.
+// fails too, the record expires unused. It has a time of its own, for the act's may have passed.
 func (s *Session) erase(ctx context.Context, key store.Key) {
-	if err := s.delete(ctx, key); err != nil {
+	if err := s.delete(detached(ctx), key); err != nil {
 		s.event(ctx, StoreFailed, "erase", err)
 	}
 }
 
 func (s *Session) delete(ctx context.Context, key store.Key) error {
-	return s.m.calls.Do(ctx, func(ctx context.Context) error { return s.st.Delete(ctx, key) })
+	return s.m.calls.Do(ctx, func(ctx context.Context) error { return s.records().Delete(ctx, key) })
 }

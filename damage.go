@@ -42,7 +42,9 @@ func (s *Session) pass(ctx context.Context, key store.Key, gone answer, rec *sto
 			ErrUnavailable, s.m.opts.DamagedPerMinute, err)
 	}
 	s.m.event(ctx, SessionDamaged, rec.Handle, rec.User, "", err)
-	err = s.delete(detached(ctx), key)
+	rest := s.m.calls.Rest(ctx)
+	defer rest.Stop()
+	err = s.delete(rest, key)
 	if errors.Is(err, ErrCorrupt) { // it cannot even be removed
 		err = fmt.Errorf("%w: %v", ErrUnavailable, err)
 	}

@@ -153,6 +153,7 @@ func (v *visit) finish(h http.Header) error {
 	s := &v.s
 	s.lock()
 	defer s.mu.Unlock()
+	defer s.rest()
 	v.forgo()
 	err := s.commit(v.Context)
 	if err == nil {
@@ -187,7 +188,7 @@ func (s *Session) sent() {
 // pay writes what binds into the header of a page that tells of a failure, and nothing else.
 func (s *Session) pay(ctx context.Context, h http.Header) {
 	if s.standing.binds() && s.contested() {
-		s.verify(ctx)
+		s.verify(s.whole(ctx))
 	}
 	s.takeBack(h)
 	if !s.standing.binds() {
@@ -250,6 +251,7 @@ func (v *visit) close() {
 }
 
 func (s *Session) shut() {
+	s.rest()
 	s.stage = stageOver
 	s.letGo()
 }
@@ -261,7 +263,7 @@ func (v *visit) panicked(p any) {
 	s := &v.s
 	s.lock()
 	defer s.mu.Unlock()
-	ctx := detached(v.Context)
+	ctx := v.Context
 	if s.stage <= stageTold && s.standing.known() {
 		s.dropChanges()
 		err, _ := p.(error)

@@ -52,7 +52,7 @@ func (s *Session) abandon(ctx context.Context) {
 		return
 	}
 	s.event(ctx, ChangeLost, "the client cannot be told of its session, which ends", nil)
-	s.erase(detached(ctx), s.rec.Key)
+	s.erase(ctx, s.rec.Key)
 	s.turn(turnEnded)
 }
 

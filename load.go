@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/sojourn-go/sojourn/internal/call"
 	"github.com/sojourn-go/sojourn/internal/meta"
 	"github.com/sojourn-go/sojourn/store"
 )
@@ -67,7 +68,7 @@ func (s *Session) load(ctx context.Context) error {
 	default:
 		return nil
 	}
-	s.reading = &reading{st: s.m.store}
+	s.reading = &reading{}
 	var got received
 	err := s.m.receive(s.r, &got)
 	s.got = got.arrival
@@ -90,7 +91,13 @@ func (s *Session) load(ctx context.Context) error {
 		s.turn(turnTorn)
 		return nil
 	}
-	return s.look(ctx, &got, newcomer)
+	if _, bounded := ctx.(*call.Context); bounded {
+		return s.look(ctx, &got, newcomer)
+	}
+	s.m.calls.Bound(&s.first, ctx)
+	err = s.look(&s.first, &got, newcomer)
+	s.first.Stop()
+	return err
 }
 
 // look reads the records that the request's tokens lead to.
@@ -113,7 +120,7 @@ func (s *Session) look(ctx context.Context, got *received, as reader) error {
 // unpack makes a sealed session that came with the request the one that is read.
 func (s *Session) unpack(c *candidate) {
 	if s.m.sealed != nil && s.got.from != fromBearer {
-		s.st = newSealedStore(s.m, c.sealed)
+		s.sealed = newSealedStore(s.m, c.sealed)
 	}
 }
 
@@ -276,7 +283,9 @@ func (s *Session) reused(ctx context.Context, n *renewal) {
 	s.m.event(ctx, SessionReuse, n.handle, n.user, "", nil)
 	if s.m.opts.EndReused && n.user != "" {
 		// A failure is in the log, and the next use of the token tries again.
-		_, _ = s.m.revoke(ctx, n.user, store.Selection{Only: []store.Handle{n.handle}})
+		rest := s.m.calls.Rest(ctx)
+		defer rest.Stop()
+		_, _ = s.m.revoke(rest, n.user, store.Selection{Only: []store.Handle{n.handle}})
 	}
 }
 
@@ -317,24 +326,24 @@ func (s *Session) fullMeta() meta.Meta {
 
 func (s *Session) get(ctx context.Context, key store.Key) (rec store.Record, now time.Time, err error) {
 	// The first try is spelled out: a closure would cost every read an allocation.
-	if s.first.Context == nil && s.m.calls.Begin(&s.first, ctx) {
-		if rec, now, err = s.st.Get(&s.first, key); err != nil {
-			return s.getAgain(key, err)
+	if t, bounded := ctx.(*call.Context); bounded && s.m.calls.Begin(t) {
+		if rec, now, err = s.records().Get(t, key); err != nil {
+			return s.getAgain(t, key, err)
 		}
-		err = s.m.calls.End(&s.first, nil, nil)
+		err = s.m.calls.End(t, nil, nil)
 		return rec, now, err
 	}
 	err = s.m.calls.Do(ctx, func(ctx context.Context) (err error) {
-		rec, now, err = s.st.Get(ctx, key)
+		rec, now, err = s.records().Get(ctx, key)
 		return err
 	})
 	return rec, now, err
 }
 
 // getAgain goes on after a first try that failed, in what is left of its time.
-func (s *Session) getAgain(key store.Key, err error) (rec store.Record, now time.Time, _ error) {
-	err = s.m.calls.End(&s.first, err, func(ctx context.Context) (err error) {
-		rec, now, err = s.st.Get(ctx, key)
+func (s *Session) getAgain(t *call.Context, key store.Key, err error) (rec store.Record, now time.Time, _ error) {
+	err = s.m.calls.End(t, err, func(ctx context.Context) (err error) {
+		rec, now, err = s.records().Get(ctx, key)
 		return err
 	})
 	return rec, now, err

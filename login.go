@@ -136,7 +136,9 @@ func (s *Session) Login(ctx context.Context, user string, opts ...LoginOption) e
 	}
 	s.lock()
 	defer s.mu.Unlock()
-	ctx = detached(ctx)
+	whole := s.m.calls.Whole(detached(ctx))
+	defer whole.Stop()
+	ctx = whole
 	if err := s.loadToLeave(ctx); err != nil {
 		return opError("login", err)
 	}
@@ -275,8 +277,8 @@ type snapshot struct {
 
 func (s *Session) snapshot() snapshot {
 	p := snapshot{standing: s.standing, held: s.held, view: s.view, ops: s.ops}
-	if st, ok := s.st.(*sealedStore); ok {
-		was := *st
+	if s.sealed != nil {
+		was := *s.sealed
 		p.sealed = &was
 	}
 	return p
@@ -284,8 +286,8 @@ func (s *Session) snapshot() snapshot {
 
 func (s *Session) restore(p snapshot) {
 	s.standing, s.held, s.view, s.ops = p.standing, p.held, p.view, p.ops
-	if st, ok := s.st.(*sealedStore); ok && p.sealed != nil {
-		*st = *p.sealed
+	if s.sealed != nil && p.sealed != nil {
+		*s.sealed = *p.sealed
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/sojourn-go/sojourn/internal/call"
 	"github.com/sojourn-go/sojourn/store"
 )
 
@@ -44,7 +45,11 @@ type Event struct {
 	Err    error
 }
 
+// event tells the observer, who has the request's context: the act's ends with the act.
 func (m *Manager) event(ctx context.Context, name EventName, h store.Handle, user, reason string, err error) {
+	for act, ok := ctx.(*call.Context); ok; act, ok = ctx.(*call.Context) {
+		ctx = act.Context
+	}
 	m.opts.Observe(ctx, Event{Name: name, Time: time.Now(), Handle: h, User: user, Reason: reason, Err: err})
 }
 

@@ -103,9 +103,13 @@ type Options struct {
 	// CommitOn5xx commits values also where the handler answers with a status of 5xx.
 	CommitOn5xx bool
 
-	// Timeout bounds each act on the store, with all its steps and retries. 0 means 5 s. A new
-	// token that the store has not acknowledged in half of it fails: the rest is for finding out
-	// what happened.
+	// Timeout bounds each act, with all its steps and retries: a Load with the renewals that it
+	// follows, a Login with all that it makes and ends, and a commit with what falls due in it and
+	// the last look at a token before it is sent. 0 means 5 s. What an act has made and cannot hand
+	// out, such as the record of a sign-in that fails, is taken back in as much time again. A new
+	// token that the store has not acknowledged in half of what is left fails: the rest is for
+	// finding out what happened. Work that spans users or records ([Manager.Sweep],
+	// [Manager.RevokeEveryone], [Manager.CheckKeys]) has a Timeout for each call of the store.
 	Timeout time.Duration
 	// DamagedPerMinute is how many damaged records are set aside within a minute: their sessions
 	// have ended, the event [SessionDamaged] tells of each, and the store has none of them any

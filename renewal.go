@@ -81,7 +81,9 @@ func (s *Session) renewUnasked(ctx context.Context) (shown bool) {
 func (s *Session) Renew(ctx context.Context) error {
 	s.lock()
 	defer s.mu.Unlock()
-	ctx = detached(ctx)
+	whole := s.m.calls.Whole(detached(ctx))
+	defer whole.Stop()
+	ctx = whole
 	if err := s.load(ctx); err != nil {
 		return opError("renew", err)
 	}
@@ -168,7 +170,7 @@ func (s *Session) move(ctx context.Context, old store.Key, rec store.Record, tai
 	version := s.rec.Version
 	half := s.m.calls.Half(ctx)
 	defer half.Stop()
-	err := s.m.calls.Do(half, func(ctx context.Context) error { return s.st.Rotate(ctx, old, version, rec, tail) })
+	err := s.m.calls.Do(half, func(ctx context.Context) error { return s.records().Rotate(ctx, old, version, rec, tail) })
 	if errors.Is(err, store.ErrInvalid) && store.CheckRotate(old, &rec, tail) == nil {
 		// The record at old has this version and another user: the engine has lost, in a failover,
 		// the write that this request has read, and another renewal came after that. So this one is

@@ -80,7 +80,7 @@ func (m *Manager) openSealed(text string, aad []byte) (c candidate, ok bool) {
 // writeSealed sends the session, all of it or nothing.
 func (s *Session) writeSealed(h http.Header, life time.Duration) error {
 	m := s.m
-	rec := s.st.(*sealedStore).rec
+	rec := s.sealed.rec
 	cred := m.credential(s.ticket())
 	raw, err := m.keys.Seal([]byte{token.Version}, sealed.Encode(&cred, &rec), m.aad.sealed)
 	if err != nil {

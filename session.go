@@ -56,13 +56,14 @@ type revocation struct {
 
 // reading is what a session has once it is loaded, or was tried to be.
 type reading struct {
-	err     error       // of load; of a session that is known, what door.Fail was given
-	past    *renewal    // that the request's token met last, if any
-	alive   *time.Timer // see keepAlive
-	form    *formID     // of the visitor's forms in this response
-	st      store.Store // the manager's, or this request's sealed record
-	first   call.Context
-	carried *change // of the header, by a custom transport
+	err     error         // of load; of a session that is known, what door.Fail was given
+	past    *renewal      // that the request's token met last, if any
+	alive   *time.Timer   // see keepAlive
+	form    *formID       // of the visitor's forms in this response
+	sealed  *sealedStore  // this request's sealed record; nil if the session is in the manager's store
+	first   call.Context  // the time of load
+	act     *call.Context // that of the commit; see whole
+	carried *change       // of the header, by a custom transport
 	held
 	now time.Time // the store's clock at the last read
 	at  instant   // ours, then; 0 = nothing was read
@@ -101,6 +102,14 @@ const (
 	LevelSingle Level = 1 // one factor; what Login sets
 	LevelMulti  Level = 2 // several factors
 )
+
+// records is where the session's records are.
+func (s *Session) records() store.Store {
+	if s.sealed != nil {
+		return s.sealed
+	}
+	return s.m.store
+}
 
 func (s *Session) init(m *Manager, r *http.Request) {
 	s.m, s.r, s.began = m, r, sinceStart()

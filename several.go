@@ -12,7 +12,7 @@ func (s *Session) findAll(ctx context.Context, got *received, as reader) (answer
 	var seen sightings
 	a, err := s.find(ctx, got.ticket, as, &seen)
 	for i := 0; err == nil && i < len(got.more); i++ {
-		before, past, st := s.held, s.past, s.st
+		before, past, sealed := s.held, s.past, s.sealed
 		s.held = held{}
 		s.unpack(&got.more[i])
 		var b answer
@@ -28,7 +28,7 @@ func (s *Session) findAll(ctx context.Context, got *received, as reader) (answer
 			keep = a == liveHere && (s.m.sealed == nil || before.rec.Version > s.rec.Version)
 		}
 		if keep {
-			s.held, s.past, s.st = before, past, st
+			s.held, s.past, s.sealed = before, past, sealed
 		} else {
 			a = b
 		}

@@ -41,14 +41,24 @@ func (c *Caller) Whole(ctx context.Context) *Context {
 	return &Context{Context: ctx, timeout: c.Timeout}
 }
 
-// Half is Whole with half the time, or half of that of a ctx that is bounded already: so the other
-// half is left for what has to follow.
+// Half is Whole with half the time, or half of what is left of a ctx that is bounded already: so
+// the other half is left for what has to follow.
 func (c *Caller) Half(ctx context.Context) *Context {
 	t := c.Whole(ctx)
 	if outer, ok := ctx.(*Context); ok {
-		t.timeout = outer.timeout
+		t.timeout = outer.left()
 	}
 	t.timeout /= 2
+	return t
+}
+
+// Rest is a context with what is left of the time of ctx, if that is bounded, and of a Whole
+// otherwise. It outlives the end of ctx.
+func (c *Caller) Rest(ctx context.Context) *Context {
+	t := c.Whole(context.WithoutCancel(ctx))
+	if outer, ok := ctx.(*Context); ok {
+		t.timeout = outer.left()
+	}
 	return t
 }
 
@@ -57,10 +67,13 @@ func (c *Caller) Half(ctx context.Context) *Context {
 // An error that matches store.ErrIndeterminate says that the act may have been applied. It also
 // matches store.ErrNotFound where a later try found that the record is gone.
 func (c *Caller) Do(ctx context.Context, act func(context.Context) error) error {
+	t, bounded := ctx.(*Context)
+	if bounded && t.over() {
+		return errNoTime
+	}
 	if !c.breaker.closed() {
 		return c.breaker.rests()
 	}
-	t, bounded := ctx.(*Context)
 	if !bounded {
 		t = c.Whole(ctx)
 		defer t.Stop()
@@ -68,26 +81,24 @@ func (c *Caller) Do(ctx context.Context, act func(context.Context) error) error 
 	return c.again(t, c.classify(act(t)), act)
 }
 
+// Bound is Whole in place: t is new, and is used for nothing else afterwards.
+func (c *Caller) Bound(t *Context, ctx context.Context) { t.Context, t.timeout = ctx, c.Timeout }
+
 // Begin starts an act that its caller runs by itself, to save the closure that Do needs. It reports
 // whether the act may run; its error goes to [Caller.End].
-func (c *Caller) Begin(t *Context, ctx context.Context) bool {
-	if !c.breaker.closed() {
-		return false
-	}
-	t.Context, t.timeout = ctx, c.Timeout
-	return true
-}
+func (c *Caller) Begin(t *Context) bool { return !t.over() && c.breaker.closed() }
 
 // End finishes an act whose first try answered err: act is tried again while it meets outages.
 func (c *Caller) End(t *Context, err error, act func(context.Context) error) error {
-	if err == nil {
-		c.breaker.done(nil)
-	} else {
-		err = c.again(t, c.classify(err), act)
+	if err != nil {
+		return c.again(t, c.classify(err), act)
 	}
-	t.Stop()
-	return err
+	c.breaker.done(nil)
+	return nil
 }
+
+// errNoTime is the error of a step whose act has no time left. It says nothing about the store.
+var errNoTime = fmt.Errorf("%w: the steps before have taken all the time", store.ErrUnavailable)
 
 // again goes on with an act whose first try answered err.
 func (c *Caller) again(t *Context, err error, act func(context.Context) error) error {

@@ -146,7 +146,7 @@ func TestCancelledProbe(t *testing.T) {
 func TestBeginEnd(t *testing.T) {
 	m := Caller{Timeout: time.Second}
 	var c Context
-	if !m.Begin(&c, t.Context()) {
+	if m.Bound(&c, t.Context()); !m.Begin(&c) {
 		t.Fatal("the breaker is open")
 	}
 	act, calls := answers()
@@ -159,4 +159,44 @@ func TestBeginEnd(t *testing.T) {
 	if c.Stop(); c.Err() == nil {
 		t.Error("a stopped context is alive")
 	}
+}
+
+// Half leaves half of what is left, and Rest goes on where its act was called off. A step for which
+// no time is left is not taken, and says nothing about the store.
+func TestTimeOfAnAct(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := Caller{Timeout: 8 * time.Second}
+		ctx, hangUp := context.WithCancel(t.Context())
+		whole := m.Whole(ctx)
+		defer whole.Stop()
+		spent := func(ctx context.Context) time.Duration {
+			begun := time.Now()
+			m.Do(ctx, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+			return time.Since(begun)
+		}
+		m.Do(whole, func(ctx context.Context) error { ctx.Done(); time.Sleep(2 * time.Second); return nil })
+		half := m.Half(whole)
+		defer half.Stop()
+		if d := spent(half); d != 3*time.Second {
+			t.Errorf("half of what is left is %v, want 3 s", d)
+		}
+		rest := m.Rest(whole)
+		defer rest.Stop()
+		if hangUp(); spent(rest) != 3*time.Second {
+			t.Error("what is left ended with the client")
+		}
+		over := m.Whole(t.Context())
+		defer over.Stop()
+		spent(over)
+		m.breaker.done(nil)
+		for range 2 * breakAfter {
+			err := m.Do(over, func(context.Context) error { t.Error("a step is taken"); return nil })
+			if !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrIndeterminate) || m.Begin(over) {
+				t.Errorf("no time is left: %v", err)
+			}
+		}
+		if !m.breaker.closed() {
+			t.Error("steps that were not taken have opened the breaker")
+		}
+	})
 }

@@ -52,6 +52,21 @@ func (c *Context) Value(key any) any {
 	return c.Context.Value(key)
 }
 
+// over reports whether the time has passed.
+func (c *Context) over() bool {
+	t := c.timed.Load()
+	return t != nil && t.Err() == context.DeadlineExceeded
+}
+
+// left is what is left of the time.
+func (c *Context) left() time.Duration {
+	if t := c.timed.Load(); t != nil {
+		end, _ := t.Deadline()
+		return max(0, time.Until(end))
+	}
+	return c.timeout
+}
+
 // Stop frees the timer.
 func (c *Context) Stop() {
 	if t := c.timed.Load(); t != nil {
