@@ -3,6 +3,9 @@
 // process and the power, and what the store costs beside its bare engine. It needs the standard
 // library only.
 //
+// What takes an [Open] or a [Closer] takes any store in a directory, be its engine under package
+// kvstore or not.
+//
 // # The law
 //
 // [Kill] and [PowerCut] let several workers change sessions at full speed. Each has users of its

@@ -17,7 +17,8 @@ type Closer interface {
 }
 
 // OpenTwice checks a function that opens a directory for sessions: what it keeps is there when it
-// is opened again, and a directory that is open already is refused in words.
+// is opened again, and a directory that is open already is refused with store.ErrUnavailable, in
+// the words of [kvstore.NotOpened].
 func OpenTwice(t *testing.T, open func(dir string) (Closer, error)) {
 	dir := t.TempDir()
 	rec := store.Record{Key: store.Key{ID: store.ID{1}}, Writer: store.Writer{1}, Lifetime: time.Hour}
@@ -32,11 +33,11 @@ func OpenTwice(t *testing.T, open func(dir string) (Closer, error)) {
 			_, err = st.Create(t.Context(), rec, store.Admission{})
 		}
 		if err != nil {
-			t.Errorf("opened again: %v; %v", again, err)
+			t.Errorf("use of a store, opened again: %v: %v", again, err)
 		}
 		_, err = open(dir)
 		if !errors.Is(err, store.ErrUnavailable) || !strings.Contains(err.Error(), "open "+dir) || !strings.Contains(err.Error(), "open already") {
-			t.Errorf("opened twice: %v", err)
+			t.Errorf("opened twice: got %v, want what kvstore.NotOpened makes of a database in use", err)
 		}
 		if err := st.Close(); err != nil {
 			t.Error(err)

@@ -40,7 +40,8 @@ type Driver interface {
 	// again, with another View, where the first attempt left nothing behind. An error of decide is
 	// returned as it is, and nothing is changed. The wait for the lock ends with ctx. Errors:
 	// [store.ErrFull] where the change needs room that is not there, which one that only ends
-	// records never does.
+	// records never does. What a View cannot read is [store.ErrUnavailable], wrapped: an error
+	// without a sentinel would mean that something may have been written.
 	Write(ctx context.Context, tag store.Tag, decide func(View) (Change, error)) error
 
 	// List calls f for each record that may be the user's, as they were at one instant, or if user
@@ -95,11 +96,13 @@ func Apply(v interface {
 // moment must still meet it.
 const GuardKept = store.GuardFor + time.Minute
 
-// Change is what a write changes. Its records and their bytes are valid until Write returns.
+// Change is what a write changes. Its records and their bytes are valid until Write returns. Their
+// Created and Seen are never zero; they may lie before 1970, or be its first instant. A touch comes
+// alone.
 type Change struct {
 	Put     []Put         // written whole
 	Drop    []store.ID    // deleted, where they are there
-	Seen    *store.Record // only its Seen has changed; it need not become durable
+	Seen    *store.Record // touched: only its Seen has changed, which need not become durable
 	Revoked time.Time     // to be remembered, unless zero
 
 	// spare is the setting from which on a write need not wait for the disk; 0: it always waits.
@@ -107,14 +110,17 @@ type Change struct {
 }
 
 // Waits reports whether a write with this change returns only when it is on the disk, in a store of
-// that setting.
-func (c *Change) Waits(d store.Durability) bool { return c.spare == store.Durable || d < c.spare }
+// that setting. A touch never waits. A change that is empty does: for what was done before.
+func (c *Change) Waits(d store.Durability) bool {
+	return c.Seen == nil && (c.spare == store.Durable || d < c.spare)
+}
 
 // Put is a record to be written, with a Key under the tag. Old is what Find returned at that key,
 // live or not, or nil.
 type Put struct{ Rec, Old *store.Record }
 
-// Ends reports whether the change only ends records, so that it needs no room.
+// Ends reports whether the change only ends records, so that it needs no room. A touch does not,
+// but should not be refused for want of room either.
 func (c *Change) Ends() bool { return len(c.Put) == 0 && c.Seen == nil }
 
 // Due reports whether a touch is to be written.

@@ -60,6 +60,9 @@ func (s *stage) Write(_ context.Context, _ store.Tag, decide func(View) (Change,
 	if !c.Revoked.IsZero() {
 		parts = append(parts, "guard")
 	}
+	if c.Seen != nil && c.Waits(store.Durable) {
+		parts = append(parts, "and a touch waits")
+	}
 	if c.Ends() != (len(c.Put) == 0 && c.Seen == nil) {
 		parts = append(parts, "and Ends is wrong")
 	}

@@ -46,8 +46,11 @@ func (k *kit) ok(what string, err error) {
 
 // is fails unless err matches want.
 func (k *kit) is(want error, what string, err error) {
-	if !errors.Is(err, want) {
-		k.failf("%s: got %q, want %q", what, fmt.Sprint(err), want)
+	switch {
+	case err == nil:
+		k.failf("%s: got no error, want %q", what, want)
+	case !errors.Is(err, want):
+		k.failf("%s: got %q, want %q", what, err, want)
 	}
 }
 

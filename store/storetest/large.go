@@ -37,7 +37,7 @@ func raceLarge(k *kit) {
 			lost += each - int(got.Data[i]-rec.Data[i])
 		}
 		if lost != 0 || got.Version != uint64(n*each+1) {
-			k.failf("of %d updates with %d bytes %d are lost, and the version is %d", n*each, size, lost, got.Version)
+			k.failf("after %d updates with %d bytes, each of which adds one, %d are there, and the version is %d", n*each, size, n*each-lost, got.Version)
 		}
 	}
 }

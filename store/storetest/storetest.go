@@ -9,7 +9,8 @@
 //
 // The kit is a table of clauses. Each has a name, the promise it tests and a function that tries to
 // break it on a store of its own, with random keys and users, so that all of them may run at once
-// against one shared server.
+// against one shared server. A failure begins with the clause's name, by which its function is
+// found in this package's source.
 //
 // # Two kinds of time
 //

@@ -1,12 +1,15 @@
 package storetest
 
 import (
+	"time"
+
 	"github.com/sojourn-go/sojourn/store"
 )
 
 var sweepClauses = []clause{
 	{"sweep", "Sweep deletes no more than limit expired records at a time, and all of them in the end, and tells how many; or 0 where the engine does it", sweep},
 	{"sweep-live", "Sweep deletes no live record, however its life was moved", sweepLive},
+	{"sweep-early", "Sweep deletes no record before its end, to the tick", sweepEarly},
 	{"sweep-moved", "Sweep finds each expired record once, however often its life was moved", sweepMoved},
 }
 
@@ -93,6 +96,25 @@ func sweepLive(k *kit) {
 	}
 	if n := len(k.list(user)); n != 5 {
 		k.failf("after sweeps %d records are listed, want 5", n)
+	}
+}
+
+func sweepEarly(k *kit) {
+	life := 4 * k.unit
+	recs := k.freshN(3, k.name())
+	recs[0].Lifetime = life
+	recs[1].Idle = life
+	began := time.Now()
+	for _, rec := range recs {
+		k.ok("create", k.insert(rec))
+	}
+	change := k.edit(recs[2])
+	change.Lifetime = life
+	k.ok("update", k.update(change, 1))
+	k.sleepUntil(began.Add(k.almost(life)))
+	k.counted(k.swept(10), 0)
+	for _, rec := range recs {
+		k.notEarly(rec.Key, began, life)
 	}
 }
 

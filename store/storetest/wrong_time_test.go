@@ -161,6 +161,15 @@ var wrongTimes = []wrong{
 			return min(n, 1), err
 		}
 	})},
+	{"sweep takes what ends within a tick", []string{"sweep-early"}, swap(func(a *altered) {
+		a.sweep = func(ctx context.Context, limit int) (int, error) {
+			now := a.clock
+			a.clock = func(t time.Time) time.Time { return now(t).Add(1) }
+			n, err := a.ref.Sweep(ctx, limit)
+			a.clock = now
+			return n, err
+		}
+	})},
 	{"sweep goes by the first expiry (D18)", []string{"sweep-live"}, swap(func(a *altered) {
 		ends := map[store.Key]time.Time{}
 		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {
