@@ -40,7 +40,7 @@ bench: setup ## run every benchmark; ARGS='-bench X' chooses
 older: ## measure the older APIs beside their originals; POSSESSIONS=path of its source adds that one
 	@scripts/older.sh $(ARGS)
 
-fuzz: ## run every fuzz target for FUZZTIME (30s)
+fuzz: ## run every fuzz target for FUZZTIME (30s), and count its executions
 	@scripts/fuzz.sh
 
 lint: ## gofmt, vet, staticcheck, tidy go.mod files and this repository's own rules

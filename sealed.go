@@ -111,7 +111,7 @@ type sealedStore struct {
 	version  uint64        // of the presence record
 	unused   time.Duration // for how long it had not been used when it was read
 	read     instant       // when that was; 0 = never
-	next     store.Record  // of a rotation whose answer may have been lost
+	next     *store.Record // of a rotation whose answer may have been lost
 }
 
 var _ store.Store = (*sealedStore)(nil)
@@ -159,8 +159,8 @@ func (st *sealedStore) Create(ctx context.Context, rec store.Record, adm store.A
 func (st *sealedStore) Get(ctx context.Context, key store.Key) (store.Record, time.Time, error) {
 	now := time.Now()
 	rec := &st.rec
-	if key == st.next.Key {
-		rec = &st.next
+	if st.next != nil && key == st.next.Key {
+		rec = st.next
 	}
 	if !st.live || rec.Key != key || !rec.Live(now) {
 		return store.Record{}, now, store.ErrNotFound
@@ -265,13 +265,14 @@ func (st *sealedStore) Rotate(ctx context.Context, old store.Key, ifVersion uint
 		return errTooLong
 	}
 	now := time.Now()
-	st.next = rec
-	if st.next.Version = ifVersion + 1; rec.Created.IsZero() {
-		st.next.Created = now
+	next := rec
+	if next.Version = ifVersion + 1; rec.Created.IsZero() {
+		next.Created = now
 	}
 	if rec.Seen.IsZero() {
-		st.next.Seen = now
+		next.Seen = now
 	}
+	st.next = &next
 	if st.hasPresence(&st.rec) {
 		if err := st.presence.Rotate(ctx, old, st.version, present(rec), tail); err != nil {
 			return err
@@ -279,7 +280,7 @@ func (st *sealedStore) Rotate(ctx context.Context, old store.Key, ifVersion uint
 		st.version++
 		st.read = 0
 	}
-	st.rec, st.live = st.next, st.next.Live(now)
+	st.rec, st.live = next, next.Live(now)
 	return nil
 }
 

@@ -4,6 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
 
 	"github.com/sojourn-go/sojourn/store"
 	"github.com/sojourn-go/sojourn/store/driver"
@@ -19,8 +23,9 @@ type Store struct {
 func (s *Store) Close() error { return s.db.Close() }
 
 // Open makes a store over a database that was just opened in the directory dir, for sessions alone.
-// The store closes it; so does a failure. Unless opts sets Full, it is [Reserve] with the bytes
-// that a database of this kind needs for deletions. Errors: those of [New].
+// The names of its files are durable then, whether the database has seen to that or not. The store
+// closes it; so does a failure. Unless opts sets Full, it is [Reserve] with the bytes that a
+// database of this kind needs for deletions. Errors: those of [New], and the system's.
 func Open(name, dir string, db Driver, closer io.Closer, opts *Options, reserve uint64) (*Store, error) {
 	var o Options
 	if opts != nil {
@@ -30,10 +35,43 @@ func Open(name, dir string, db Driver, closer io.Closer, opts *Options, reserve 
 		o.Full = Reserve(dir, reserve)
 	}
 	s, err := New(name, db, &o)
+	if err == nil {
+		err = syncNames(dir)
+	}
 	if err != nil {
 		return nil, errors.Join(err, closer.Close())
 	}
 	return &Store{s, closer}, nil
+}
+
+// MakeDir makes a directory for a database, durably and for its owner alone, and those that lead to
+// it, where they are not there. Errors: the system's.
+func MakeDir(dir string) error {
+	err := os.Mkdir(dir, 0o700)
+	if parent := filepath.Dir(dir); errors.Is(err, fs.ErrNotExist) && parent != dir {
+		if err = MakeDir(parent); err == nil {
+			err = os.Mkdir(dir, 0o700)
+		}
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return nil // what is no directory the database refuses
+	}
+	if err == nil {
+		err = syncNames(filepath.Dir(dir))
+	}
+	return err
+}
+
+// syncNames makes the names in a directory durable.
+func syncNames(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil // directories cannot be synced there
+	}
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 // NotOpened is the error of a database that cannot be opened in dir. inUse says that it is open

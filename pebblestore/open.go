@@ -22,15 +22,18 @@ func (logger) Fatalf(format string, a ...any) { pebble.DefaultLogger.Fatalf(form
 // Store is a store that [Open] made.
 type Store = kvstore.Store
 
-// Open opens a database for sessions alone in dir, which it makes if need be: with bloom filters,
-// an error in place of the process's end where a table is damaged, and, unless opts sets Full, 64
-// MiB of the disk kept free for sign-outs. Close the Store when it is no longer used. Errors:
-// [store.ErrUnavailable] if dir is open already, here or in another process; those of the system,
-// and of [New].
+// Open opens a database for sessions alone in dir, which it makes for its owner alone if need be:
+// with bloom filters, an error in place of the process's end where a table is damaged, and, unless
+// opts sets Full, 64 MiB of the disk kept free for sign-outs. Close the Store when it is no longer
+// used. Errors: [store.ErrUnavailable] if dir is open already, here or in another process; those of
+// the system, and of [New].
 func Open(dir string, opts *Options) (*Store, error) {
 	o := &pebble.Options{Logger: logger{}, EventListener: &pebble.EventListener{DataCorruption: func(pebble.DataCorruptionInfo) {}}}
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	if err := kvstore.MakeDir(dir); err != nil {
+		return nil, kvstore.NotOpened(name, dir, err, false)
 	}
 	db, err := pebble.Open(dir, o)
 	if err != nil {

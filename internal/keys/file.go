@@ -109,7 +109,9 @@ func createFile(path string) error {
 	if err := os.Link(f.Name(), path); err != nil {
 		return err
 	}
-	// The keys must survive a power cut, or everybody is signed out.
+	// The keys must survive a power cut, or everybody is signed out; a second name of theirs must
+	// not.
+	os.Remove(f.Name())
 	dir, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return err

@@ -61,11 +61,11 @@ func command(args []string) (code int, err error) {
 	defer stop()
 	switch args[0] {
 	case "install":
-		// The race detector needs a C compiler, the shop's test a browser and axe, and the tests of
-		// the HTTP edge proxies; that is for all modules.
+		// The race detector needs a C compiler, the shop's test a browser and axe, the tests of the
+		// HTTP edge proxies, and those of stores on a disk strace; that is for all modules.
 		var more []programs.Program
 		if *only == "" {
-			more = append([]programs.Program{programs.CC, programs.Chromium, programs.Axe}, programs.Proxies...)
+			more = append([]programs.Program{programs.CC, programs.Chromium, programs.Axe, programs.Strace}, programs.Proxies...)
 		}
 		return 0, prepare(ctx, wanted, more...)
 	case "run":

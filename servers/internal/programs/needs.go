@@ -22,6 +22,7 @@ type Package struct {
 var Packages = map[Program]Package{
 	CC:            {System, []string{"gcc", "libc6-dev"}},
 	Chromium:      {System, []string{"chromium"}},
+	Strace:        {System, []string{"strace"}},
 	Java:          {System, []string{"openjdk-17-jre-headless"}}, // of no use unless its package is configured
 	Maven:         {System, []string{"maven"}},
 	Redis:         {OwnDeb, []string{"redis-server"}},

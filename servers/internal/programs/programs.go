@@ -34,6 +34,7 @@ const (
 	HAProxy       Program = "haproxy"
 	Caddy         Program = "caddy"
 	Npm           Program = "npm"
+	Strace        Program = "strace"     // by which tests see what reaches the disk
 	Axe           Program = "axe.min.js" // looks for what keeps people out of a page; run by a browser
 )
 

@@ -43,6 +43,7 @@ var forStores = []string{"store", "store/driver", "store/embedded", "store/gathe
 // rooms is section 3 of the design. The first that matches counts.
 var rooms = []room{
 	{"store/storetest", []string{"store"}, []string{"memstore"}, "the conformance kit knows the contract only"},
+	{"store/disktest", []string{"store", "internal/syscalls"}, nil, "what checks a store's disk knows the contract only"},
 	{"store/driver", []string{"store"}, nil, "what stands before every store knows the contract only"},
 	{"store/embedded", []string{"store", "store/driver", "store/ticks"}, []string{"store/storetest"}, "the ladder knows the contract only"},
 	{"store/ticks", nil, []string{"store"}, "it counts time and knows nothing of stores"},
@@ -50,7 +51,7 @@ var rooms = []room{
 	{"store/gather", []string{"store"}, nil, "what stores on servers share knows the contract only"},
 	{"store", nil, []string{"store/storetest", "memstore"}, "the contract imports nothing of ours"},
 	{"memstore", forStores, []string{"store/storetest"}, "a store imports the contract only"},
-	{"diskstore", forStores, []string{"store/storetest"}, "a store imports the contract only"},
+	{"diskstore", forStores, []string{"store/storetest", "store/disktest"}, "a store imports the contract only"},
 	{"sqlite", forStores, []string{"store/storetest"}, "a store imports the contract only"},
 	{"kvstore", forStores, []string{"store/storetest"}, "a store imports the contract only"},
 	{"postgresstore", forStores, []string{"store/storetest"}, "a store imports the contract only"},
