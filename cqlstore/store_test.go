@@ -115,6 +115,21 @@ func (db *database) store(t testing.TB, opts *cqlstore.Options) *cqlstore.Store 
 	return st
 }
 
+// older moves time for what is kept of a user's revocation: its instant, and its time to live.
+func (db *database) older(ctx context.Context, user string, by time.Duration) error {
+	tag, table := store.TagOf(user), db.keyspace+".sessions"
+	var at int64
+	var ttl int
+	err := db.session.Query("SELECT revoked, TTL(revoked) FROM "+table+" WHERE tag=? LIMIT 1", tag[:]).
+		Consistency(gocql.Serial).ScanContext(ctx, &at, &ttl)
+	if err != nil {
+		return err
+	}
+	ttl -= int(by / time.Second)
+	return db.session.Query("UPDATE "+table+" USING TTL ? SET revoked=? WHERE tag=? IF revoked=?",
+		ttl, at-by.Milliseconds(), tag[:], at).ExecContext(ctx)
+}
+
 // kit runs the conformance kit on a store. Three nodes on one machine need more time, and are given
 // fewer clauses at once.
 func (db *database) kit(t *testing.T, st store.Store) {
@@ -126,7 +141,7 @@ func (db *database) kit(t *testing.T, st store.Store) {
 		slots <- struct{}{}
 		t.Cleanup(func() { <-slots })
 		return st
-	}, &storetest.Options{Networked: true, Tick: time.Millisecond, Unit: unit})
+	}, &storetest.Options{Networked: true, Tick: time.Millisecond, Unit: unit, Older: db.older})
 }
 
 // TestKit runs the kit on one store and one node, and on three nodes and three stores that know
