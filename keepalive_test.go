@@ -1,6 +1,7 @@
 package sojourn_test
 
 import (
+	"io"
 	"net/http"
 	"testing"
 	"time"
@@ -18,9 +19,8 @@ func TestL8ShortIdleThroughRenewals(t *testing.T) {
 		"renewed": {"renew", 200}, "nothing": {"user", 200}, "confirmed": {"login?user=ada", 409}, "signed out": {"logout", 409},
 	} {
 		bubble(t, func(t *testing.T, g *site) {
-			g.onLoaded("shorten", func(s *sojourn.Session, _ *http.Request) (string, error) { return "", s.SetIdle(time.Minute) })
-			b := g.signedIn("ada")
-			b.ok("shorten")
+			g.onLoaded("shorten", shorten)
+			b := g.shortened()
 			slow := b.copy()
 			finish := slow.start("append?v=x")
 			for range 2 {
@@ -36,4 +36,41 @@ func TestL8ShortIdleThroughRenewals(t *testing.T) {
 			}
 		})
 	}
+}
+
+// shortened is a browser whose user is signed in, with an idle limit of a minute.
+func (g *site) shortened() *browser {
+	g.Helper()
+	b := g.signedIn("ada")
+	b.ok("shorten")
+	return b
+}
+
+func shorten(s *sojourn.Session, _ *http.Request) (string, error) {
+	return "", s.SetIdle(time.Minute)
+}
+
+// A request whose last commit panics, in a function given to Update, keeps no session alive.
+func TestKeepAliveEndsWithAPanic(t *testing.T) {
+	bubble(t, func(t *testing.T, g *site) {
+		g.onLoaded("shorten", shorten)
+		b := g.shortened()
+		g.mux.HandleFunc("/brittle", func(w http.ResponseWriter, r *http.Request) {
+			s := must(g.Load(r))
+			_, err := io.WriteString(w, "page")
+			rigOK(t, err)
+			rigOK(t, brittle(s))
+			b.copy().ok("set?k=x&v=other")
+		})
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("nothing ran again")
+				}
+			}()
+			b.get("brittle")
+		}()
+		time.Sleep(5 * time.Minute)
+		b.wants("user", "")
+	})
 }
