@@ -3,10 +3,12 @@ package sojourn_test
 import (
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
 	"github.com/sojourn-go/sojourn"
+	"github.com/sojourn-go/sojourn/store"
 )
 
 // L8: a slow request keeps its session alive wherever other requests' renewals have moved it, with
@@ -72,5 +74,31 @@ func TestKeepAliveEndsWithAPanic(t *testing.T) {
 		}()
 		time.Sleep(5 * time.Minute)
 		b.wants("user", "")
+	})
+}
+
+// L5: a record of another version, as during a rolling upgrade, is no sign that the store is down:
+// slow requests that meet it, however many, leave everybody else's alone.
+func TestKeepAliveBesideANewerVersion(t *testing.T) {
+	bubble(t, func(t *testing.T, g *site) {
+		g.onLoaded("shorten", shorten)
+		var finish []func() *httptest.ResponseRecorder
+		for range 20 {
+			finish = append(finish, g.shortened().start("append?v=x"))
+		}
+		for rec, err := range g.store.User(t.Context(), "ada") {
+			rigOK(t, err)
+			rec.Meta[0], rec.Writer, rec.Seen = 0x7f, store.Writer{1}, time.Time{}
+			rigOK(t, g.store.Update(t.Context(), rec, rec.Version))
+		}
+		time.Sleep(30*time.Second + 500*time.Millisecond)
+		if n := g.log.count(sojourn.StoreFailed); n != len(finish) {
+			t.Errorf("%d events of slow requests, want %d", n, len(finish))
+		}
+		w := g.browser().get("login?user=eve")
+		for _, f := range finish {
+			g.status(f(), http.StatusServiceUnavailable)
+		}
+		g.status(w, http.StatusOK)
 	})
 }
