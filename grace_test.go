@@ -276,3 +276,22 @@ func TestRenewWithoutTakingTheAnswer(t *testing.T) {
 		}
 	})
 }
+
+// … nor where each of its requests renews more than once: a request's own renewals count.
+func TestRenewsWithoutTakingTheAnswer(t *testing.T) {
+	bubble(t, func(t *testing.T, g *site) {
+		g.onLoaded("renews", func(s *sojourn.Session, r *http.Request) (string, error) {
+			for range 2 {
+				if err := s.Renew(r.Context()); err != nil {
+					return "", err
+				}
+			}
+			return "", s.Renew(r.Context())
+		})
+		b := g.remembered()
+		for range 12 {
+			b.lose("renews")
+		}
+		b.wants("user", "ada")
+	})
+}

@@ -108,13 +108,13 @@ func (v *visit) serve(next http.Handler, r *http.Request) {
 		}
 	}()
 	next.ServeHTTP(&v.w, r)
-	returned = true
 	if v.w.page != pagePending {
 		v.finishLate()
-		return
+	} else {
+		v.w.start(http.StatusOK) // net/http sends it itself
+		v.close()
 	}
-	v.w.start(http.StatusOK) // net/http sends it itself
-	v.close()
+	returned = true // also from the commit: a function given to Update may panic there
 }
 
 // reveal tells the outer handlers, such as logs and metrics, what a [http.ServeMux] below has noted

@@ -71,28 +71,30 @@ func (s *Session) stillRuns(ctx context.Context, soon time.Duration) time.Durati
 // touchOn touches the session that t led to, wherever renewals have moved it, and returns its
 // record. Errors: [store.ErrNotFound] where it has ended, outages.
 func (m *Manager) touchOn(ctx context.Context, t ticket) (rec store.Record, err error) {
-	err = m.calls.Do(ctx, func(ctx context.Context) (err error) {
-		at := t
-		for range maxHops + 1 {
-			if rec, _, err = m.store.Get(ctx, at.key); err != nil {
-				return err
-			}
-			var mt meta.Meta
-			if err := readable(&rec, &mt); err != nil {
-				return err
-			}
-			switch {
-			case mt.Tail == nil:
-				rec.Key = at.key
-				return m.store.Touch(ctx, rec, rec.Idle/4)
-			case len(mt.Tail) == len(markReplaced):
-				return store.ErrNotFound
-			}
-			at = m.successor(at, mt.Tail)
+	whole := m.calls.Whole(ctx)
+	defer whole.Stop()
+	for range maxHops + 1 {
+		err = m.calls.Do(whole, func(ctx context.Context) (err error) {
+			rec, _, err = m.store.Get(ctx, t.key)
+			return err
+		})
+		if err != nil {
+			return rec, err
 		}
-		return store.ErrNotFound
-	})
-	return rec, err
+		var mt meta.Meta
+		if err := readable(&rec, &mt); err != nil { // which says nothing of the store's health
+			return rec, err
+		}
+		switch {
+		case mt.Tail == nil:
+			rec.Key = t.key
+			return rec, m.calls.Do(whole, func(ctx context.Context) error { return m.store.Touch(ctx, rec, rec.Idle/4) })
+		case len(mt.Tail) == len(markReplaced):
+			return rec, store.ErrNotFound
+		}
+		t = m.successor(t, mt.Tail)
+	}
+	return rec, store.ErrNotFound
 }
 
 // letGo ends keepAlive.

@@ -1,11 +1,14 @@
 package sojourn_test
 
 import (
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
 	"github.com/sojourn-go/sojourn"
+	"github.com/sojourn-go/sojourn/store"
 )
 
 // L8: a slow request keeps its session alive wherever other requests' renewals have moved it, with
@@ -18,9 +21,8 @@ func TestL8ShortIdleThroughRenewals(t *testing.T) {
 		"renewed": {"renew", 200}, "nothing": {"user", 200}, "confirmed": {"login?user=ada", 409}, "signed out": {"logout", 409},
 	} {
 		bubble(t, func(t *testing.T, g *site) {
-			g.onLoaded("shorten", func(s *sojourn.Session, _ *http.Request) (string, error) { return "", s.SetIdle(time.Minute) })
-			b := g.signedIn("ada")
-			b.ok("shorten")
+			g.onLoaded("shorten", shorten)
+			b := g.shortened()
 			slow := b.copy()
 			finish := slow.start("append?v=x")
 			for range 2 {
@@ -36,4 +38,67 @@ func TestL8ShortIdleThroughRenewals(t *testing.T) {
 			}
 		})
 	}
+}
+
+// shortened is a browser whose user is signed in, with an idle limit of a minute.
+func (g *site) shortened() *browser {
+	g.Helper()
+	b := g.signedIn("ada")
+	b.ok("shorten")
+	return b
+}
+
+func shorten(s *sojourn.Session, _ *http.Request) (string, error) {
+	return "", s.SetIdle(time.Minute)
+}
+
+// A request whose last commit panics, in a function given to Update, keeps no session alive.
+func TestKeepAliveEndsWithAPanic(t *testing.T) {
+	bubble(t, func(t *testing.T, g *site) {
+		g.onLoaded("shorten", shorten)
+		b := g.shortened()
+		g.mux.HandleFunc("/brittle", func(w http.ResponseWriter, r *http.Request) {
+			s := must(g.Load(r))
+			_, err := io.WriteString(w, "page")
+			rigOK(t, err)
+			rigOK(t, brittle(s))
+			b.copy().ok("set?k=x&v=other")
+		})
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("nothing ran again")
+				}
+			}()
+			b.get("brittle")
+		}()
+		time.Sleep(5 * time.Minute)
+		b.wants("user", "")
+	})
+}
+
+// L5: a record of another version, as during a rolling upgrade, is no sign that the store is down:
+// slow requests that meet it, however many, leave everybody else's alone.
+func TestKeepAliveBesideANewerVersion(t *testing.T) {
+	bubble(t, func(t *testing.T, g *site) {
+		g.onLoaded("shorten", shorten)
+		var finish []func() *httptest.ResponseRecorder
+		for range 20 {
+			finish = append(finish, g.shortened().start("append?v=x"))
+		}
+		for rec, err := range g.store.User(t.Context(), "ada") {
+			rigOK(t, err)
+			rec.Meta[0], rec.Writer, rec.Seen = 0x7f, store.Writer{1}, time.Time{}
+			rigOK(t, g.store.Update(t.Context(), rec, rec.Version))
+		}
+		time.Sleep(30*time.Second + 500*time.Millisecond)
+		if n := g.log.count(sojourn.StoreFailed); n != len(finish) {
+			t.Errorf("%d events of slow requests, want %d", n, len(finish))
+		}
+		w := g.browser().get("login?user=eve")
+		for _, f := range finish {
+			g.status(f(), http.StatusServiceUnavailable)
+		}
+		g.status(w, http.StatusOK)
+	})
 }

@@ -160,7 +160,7 @@ var turnOf = [...]turn{
 }
 
 // maxHops bounds how many renewals in a row an old token is led through. Where a request was led
-// through as many, there are no more: see tooFar.
+// through as many, its own included, there are no more: see tooFar.
 const maxHops = 16
 
 // A reader says on whose behalf a record is read.

@@ -131,6 +131,7 @@ func (s *Session) rotate(ctx context.Context, rec store.Record, mt meta.Meta, g 
 	s.got.former = false
 	if leads {
 		s.turn(turnRenewed)
+		s.hops++
 	} else {
 		s.turn(turnReissued)
 	}

@@ -109,3 +109,34 @@ func TestPanicInReplayKeepsTheSignIn(t *testing.T) {
 	b.wants("user", "ada")
 	b.wants("names", "x")
 }
+
+// L3: … also where nobody below Handler recovers, since the handler has returned: its commit is
+// Handler's own.
+func TestPanicInReplayAtTheEnd(t *testing.T) {
+	g := newSite(t)
+	b := g.signedIn("ada")
+	before := b.cookie
+	g.mux.HandleFunc("/brittle", func(_ http.ResponseWriter, r *http.Request) {
+		s := must(g.Load(r))
+		rigOK(t, s.Renew(r.Context()))
+		rigOK(t, brittle(s))
+		other := b.copy()
+		other.cookie = must(s.Token()).Reveal()
+		other.ok("set?k=x&v=other")
+	})
+	inner := g.handler
+	g.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if recover() == nil && r.URL.Path == "/brittle" {
+				t.Error("nothing ran again")
+			}
+			w.WriteHeader(http.StatusInternalServerError)
+		}()
+		inner.ServeHTTP(w, r)
+	})
+	if b.get("brittle"); b.cookie == before {
+		t.Error("the page of the recoverer has no token of the renewal")
+	}
+	g.handler = inner
+	b.wants("names", "x")
+}

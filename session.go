@@ -42,7 +42,7 @@ type Session struct {
 	forgone bool
 	site    site
 	peek    bool
-	hops    uint16 // renewals that this request was led through
+	hops    uint16 // renewals that this request was led through or has made: see tooFar
 	got     arrival
 
 	*reading // made by load: a request that does not ask for its session pays for none
