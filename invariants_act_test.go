@@ -242,3 +242,26 @@ func TestL3RotationInDoubt(t *testing.T) {
 		})
 	}
 }
+
+// L3: a sign-in that comes too late for the session's values fails, and leaves the session to the
+// confirmation that was faster.
+func TestSignInTooLateEndsNothing(t *testing.T) {
+	for _, opts := range [][]sojourn.LoginOption{nil, {sojourn.KeepAll()}} {
+		g := newSite(t).chain()
+		b := g.signedIn("bob")
+		g.on("late", func(s *sojourn.Session, r *http.Request) (string, error) {
+			rigOK(t, steps["set"](g, s, r))
+			b.ok("login?user=bob")
+			err := s.Login(r.Context(), "ada", opts...)
+			if !errors.Is(err, sojourn.ErrConflict) {
+				t.Errorf("a sign-in whose session went on: %v", err)
+			}
+			return "", err
+		})
+		g.status(b.copy().get("late"), http.StatusConflict)
+		b.wants("who", "bob")
+		if n := g.sessions("ada"); n != 0 {
+			t.Errorf("%d sessions of a sign-in that failed", n)
+		}
+	}
+}

@@ -322,11 +322,15 @@ func (s *Session) retire(ctx context.Context, before snapshot, l *login) error {
 		s.restore(after)
 		return err
 	}
+	end := ending((*Session).end)
+	if len(before.ops) > 0 {
+		end = (*Session).converge // which does not go after it by its handle
+	}
 	var err error
 	if l.keeps() {
-		after, err = s.endAndCarry(ctx, after, l)
+		after, err = s.endAndCarry(ctx, end, after, l)
 	} else {
-		err = s.end(ctx, replacedStep)
+		err = end(s, ctx, replacedStep)
 	}
 	if s.standing == ended && (err == nil || errors.Is(err, ErrEnded)) {
 		err = nil
@@ -340,13 +344,16 @@ func (s *Session) retire(ctx context.Context, before snapshot, l *login) error {
 	return err
 }
 
+// An ending runs a step that ends the held session, as [Session.end] and [Session.converge] do.
+type ending func(*Session, context.Context, func(*Session, context.Context) error) error
+
 // replacedStep ends the session from before a sign-in of which nothing is kept.
 func replacedStep(s *Session, ctx context.Context) error { return s.endStep(ctx, markReplaced) }
 
 // endAndCarry ends the session from before a sign-in, and writes what is kept of it into the new
 // one, which after is, as often as others change it meanwhile. It returns the new session.
-func (s *Session) endAndCarry(ctx context.Context, after snapshot, l *login) (snapshot, error) {
-	err := s.end(ctx, func(s *Session, ctx context.Context) error {
+func (s *Session) endAndCarry(ctx context.Context, end ending, after snapshot, l *login) (snapshot, error) {
+	err := end(s, ctx, func(s *Session, ctx context.Context) error {
 		old := s.snapshot()
 		if data := old.kept(l); !bytes.Equal(data, after.held.rec.Data) {
 			s.restore(after)

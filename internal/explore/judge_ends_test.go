@@ -75,7 +75,7 @@ func (r *run) judgeEnds() {
 
 // mustBeOver finds records that live in the end though d has ended them.
 func (r *run) mustBeOver(q *request, d *deed, f func(*store.Record) bool) {
-	if q.lostTrack() {
+	if slices.ContainsFunc(r.reqs, (*request).lostTrack) {
 		return
 	}
 	for _, rec := range r.sessions() {
