@@ -176,7 +176,7 @@ func (r *run) judgeOwed(q *request) {
 	words := q.words(h.at)
 	w, ok := last(words, func(w word) bool { return w.own && w.live })
 	if after, _ := last(words, func(x word) bool { return x.key == w.key }); ok && after.live {
-		if (h.token == nil || h.token.key != w.key) && !q.triedToEnd(w, h.at) {
+		if (h.token == nil || h.token.key != w.key) && !q.triedToEnd(w, h.at) && !q.revoked(w, h.at) {
 			r.find("L3", q, h.at, "the request wrote a live session and the response (status %d) does not carry its token", h.status)
 		}
 		return
@@ -202,6 +202,14 @@ func (q *request) triedToEnd(w word, before int) bool {
 		}
 	}
 	return false
+}
+
+// revoked reports whether q was told that the session of w is revoked. Another request may have done
+// it before.
+func (q *request) revoked(w word, before int) bool {
+	return slices.ContainsFunc(q.calls, func(c *call) bool {
+		return c.method == revoke && c.said == nil && c.at > w.at && c.at < before && c.user == w.user && c.sel.Picks(w.handle)
+	})
 }
 
 // judgeIdentityActs checks that an act that gives a new token has written a record for it.
