@@ -204,8 +204,8 @@ func (q *request) triedToEnd(w word, before int) bool {
 	return false
 }
 
-// revoked reports whether q was told that the session of w is revoked. Another request may have done
-// it before.
+// revoked reports whether q was told that the session of w is revoked. Another request may have
+// done it before.
 func (q *request) revoked(w word, before int) bool {
 	return slices.ContainsFunc(q.calls, func(c *call) bool {
 		return c.method == revoke && c.said == nil && c.at > w.at && c.at < before && c.user == w.user && c.sel.Picks(w.handle)
