@@ -169,7 +169,6 @@ const maxReplays = 200
 // and step runs again. All acts on a held session go through it, within the time of ctx. Errors:
 // step's; [ErrEnded] where the session is gone, [ErrConflict] where others were always faster.
 func (s *Session) converge(ctx context.Context, step func(*Session, context.Context) error) error {
-	begun := sinceStart()
 	for i := 0; ; i++ {
 		err := step(s, ctx)
 		switch {
@@ -179,7 +178,7 @@ func (s *Session) converge(ctx context.Context, step func(*Session, context.Cont
 			return s.catchUp(ctx, err)
 		case errors.Is(err, store.ErrNotFound):
 			return s.gone(err)
-		case !startsAgain(err, i), i == maxReplays, begun.ago() >= s.m.opts.Timeout:
+		case !startsAgain(err, i), i == maxReplays:
 			return err
 		}
 		if !call.Wait(ctx, i) {

@@ -18,21 +18,16 @@ import (
 // grows.
 func TestDurable(t *testing.T) {
 	t.Parallel()
-	for d := range store.Loose + 1 {
-		t.Run(fmt.Sprint("setting", int(d)), func(t *testing.T) {
-			t.Parallel()
-			disktest.Run(t, d, disktest.Setup{
-				Open: func(dir string, d store.Durability) (store.Store, func() error, error) {
-					s, err := Open(filepath.Join(dir, "sessions.db"), &Options{Durability: d})
-					if err != nil {
-						return nil, nil, err
-					}
-					return s, s.Close, nil
-				},
-				InOrder: true,
-			})
-		})
-	}
+	disktest.Each(t, disktest.Setup{
+		Open: func(dir string, d store.Durability) (store.Store, func() error, error) {
+			s, err := Open(filepath.Join(dir, "sessions.db"), &Options{Durability: d})
+			if err != nil {
+				return nil, nil, err
+			}
+			return s, s.Close, nil
+		},
+		InOrder: true,
+	})
 }
 
 // TestBound looks at how long what need not be durable waits: for a second, a thousand entries, or

@@ -1,7 +1,6 @@
 package pebblestore
 
 import (
-	"fmt"
 	"path/filepath"
 	"testing"
 
@@ -13,26 +12,21 @@ import (
 // not wait is written whenever Pebble likes.
 func TestDurable(t *testing.T) {
 	t.Parallel()
-	for d := range store.Loose + 1 {
-		t.Run(fmt.Sprint("setting", int(d)), func(t *testing.T) {
-			t.Parallel()
-			disktest.Run(t, d, disktest.Setup{
-				Open: func(dir string, d store.Durability) (store.Store, func() error, error) {
-					s, err := Open(filepath.Join(dir, "new", "sessions"), &Options{Durability: d})
-					if err != nil {
-						return nil, nil, err
-					}
-					return s, s.Close, nil
-				},
-				InOrder: true,
-				Name:    func(path string) string { return filepath.Ext(path) },
-				Steps: func(_ string, _ store.Durability, waits bool) string {
-					if waits {
-						return "write .log, sync .log"
-					}
-					return ""
-				},
-			})
-		})
-	}
+	disktest.Each(t, disktest.Setup{
+		Open: func(dir string, d store.Durability) (store.Store, func() error, error) {
+			s, err := Open(filepath.Join(dir, "new", "sessions"), &Options{Durability: d})
+			if err != nil {
+				return nil, nil, err
+			}
+			return s, s.Close, nil
+		},
+		InOrder: true,
+		Name:    func(path string) string { return filepath.Ext(path) },
+		Steps: func(_ string, _ store.Durability, waits bool) string {
+			if waits {
+				return "write .log, sync .log"
+			}
+			return ""
+		},
+	})
 }

@@ -14,7 +14,7 @@ func redisOptions(t testing.TB) redis.Options {
 	t.Helper()
 	addr := os.Getenv("SOJOURN_REDIS")
 	if addr == "" {
-		t.Skip("SOJOURN_REDIS is not set: RedisStorer was not tested")
+		t.Skip("SOJOURN_REDIS is not set: NOT TESTED: RedisStorer")
 	}
 	opts, err := redis.ParseURL(addr)
 	if err != nil {

@@ -16,6 +16,7 @@ package disktest
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -79,6 +80,17 @@ func Run(t *testing.T, d store.Durability, setup Setup) {
 		act(closing, close)
 	})
 	setup.judge(t, d, done)
+}
+
+// Each runs Run in every setting.
+func Each(t *testing.T, setup Setup) {
+	t.Helper()
+	for d := range store.Loose + 1 {
+		t.Run(fmt.Sprint("setting", int(d)), func(t *testing.T) {
+			t.Parallel()
+			Run(t, d, setup)
+		})
+	}
 }
 
 // judge holds what was done against the law.
