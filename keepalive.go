@@ -17,8 +17,8 @@ func (s *Session) keepAlive() {
 	if s.rec.Idle == 0 || s.peek || s.w == nil { // by Open, nobody says when the request is over
 		return
 	}
-	// What was left at the read exceeds all that a request may take. It still does, for the request is
-	// older than the read; so no clock is asked.
+	// What was left at the read exceeds all that a request may take. It still does, for the request
+	// is older than the read; so no clock is asked.
 	if s.rec.Idle-s.now.Sub(s.rec.Seen) > s.m.opts.LongestRequest {
 		return
 	}
