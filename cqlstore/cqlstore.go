@@ -33,9 +33,9 @@ const (
 	LocalSerial = cql.LocalSerial
 )
 
-// New makes a Store on a session, which the caller made and will close after the last call, by [Close].
-// It opens nothing and creates nothing; see [cql.Store.Migrate]. The session needs no keyspace. It
-// fails if the session is missing or an option has no meaning.
+// New makes a Store on a session, which the caller made and will close after the last call, by
+// [Close]. It opens nothing and creates nothing; see [cql.Store.Migrate]. The session needs no
+// keyspace. It fails if the session is missing or an option has no meaning.
 func New(session *gocql.Session, opts *Options) (*Store, error) {
 	if session == nil {
 		return nil, errors.New("cqlstore: New needs a session")

@@ -22,8 +22,7 @@ import (
 type Options = cql.Options
 
 // New makes a store on a session, as New of package cqlstore does; close the session by [Close] in
-// the end. It fails if the session is
-// missing or an option has no meaning.
+// the end. It fails if the session is missing or an option has no meaning.
 func New(session *gocql.Session, opts *Options) (*cql.Store, error) {
 	if session == nil {
 		return cql.New(nil, opts)
