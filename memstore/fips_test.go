@@ -1,3 +1,10 @@
 package memstore_test
 
-import _ "github.com/sojourn-go/sojourn/store/fipstest" // bubbles draw random bytes
+import (
+	"testing"
+
+	"github.com/sojourn-go/sojourn/store/fipstest"
+)
+
+// The kit passes in FIPS 140-only mode.
+func TestFIPS(t *testing.T) { fipstest.Again(t, `^TestStore$`) }
