@@ -33,9 +33,9 @@ const (
 	LocalSerial = cql.LocalSerial
 )
 
-// New makes a Store on a session, which the caller made and will close after the last call. It
-// opens nothing and creates nothing; see [cql.Store.Migrate]. The session needs no keyspace. It
-// fails if the session is missing or an option has no meaning.
+// New makes a Store on a session, which the caller made and will close after the last call, by
+// [Close]. It opens nothing and creates nothing; see [cql.Store.Migrate]. The session needs no
+// keyspace. It fails if the session is missing or an option has no meaning.
 func New(session *gocql.Session, opts *Options) (*Store, error) {
 	if session == nil {
 		return nil, errors.New("cqlstore: New needs a session")
@@ -102,10 +102,11 @@ func parse(text string, opts *Options) (cluster *gocql.ClusterConfig, o Options,
 // owned is a session that Open has made.
 type owned struct{ driver }
 
-func (o owned) Close() error {
-	o.Session.Close()
-	return nil
-}
+func (o owned) Close() error { return Close(o.Session) }
+
+// Close closes a session that the caller made, and waits for that no longer than 10 s, where the
+// driver's own Close may wait for ever; see [cql.Close]. Errors: [context.DeadlineExceeded].
+func Close(session *gocql.Session) error { return cql.Close(session) }
 
 // driver is the apache driver as the store sees it.
 type driver struct{ *gocql.Session }

@@ -12,5 +12,8 @@
 //
 //	cluster.PoolConfig.HostSelectionPolicy = gocql.TokenAwareHostPolicy(gocql.DCAwareRoundRobinPolicy("dc1"))
 //
+// Close such a session by [Close]: the driver's own may wait for ever while it connects anew, and
+// then a program does not end. The store that [Open] made does so itself.
+//
 // The driver's own time-out (ClusterConfig.Timeout) should be no longer than the calls' contexts.
 package cqlstore

@@ -20,7 +20,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer session.Close()
+	defer cqlstore.Close(session) // the driver's own Close may wait for ever
 	st, err := cqlstore.New(session, &cqlstore.Options{ReplicationFactor: 3})
 	if err != nil {
 		log.Fatal(err)

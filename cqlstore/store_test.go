@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"flag"
+	"log"
 	"net/url"
 	"os"
 	"strings"
@@ -52,7 +53,9 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	for _, db := range opened.m {
 		db.session.Query("DROP KEYSPACE IF EXISTS " + db.keyspace).Exec()
-		db.session.Close()
+		if err := cqlstore.Close(db.session); err != nil {
+			log.Print(err) // it is the driver's, and the tests are over
+		}
 	}
 	os.Exit(code)
 }

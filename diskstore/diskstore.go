@@ -132,8 +132,8 @@ const (
 // directory with other content; store.ErrCorrupt where a part of the store is no directory;
 // store.ErrFull; [errors.ErrUnsupported] on systems without flock (Windows).
 func Open(dir string, opts *Options) (*Store, error) {
-	if !canLock {
-		return nil, notOpened(dir, errors.ErrUnsupported)
+	if err := errNoLock; err != nil {
+		return nil, notOpened(dir, err)
 	}
 	d, err := prepare(dir)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-const canLock = true
+var errNoLock error // there is one
 
 // tryLock locks an open directory against other holders, which the system forgets when the process
 // ends, however it ends.

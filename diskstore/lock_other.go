@@ -4,11 +4,14 @@ package diskstore
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"runtime"
 )
 
-const canLock = false
+// errNoLock is what Open says here.
+var errNoLock = fmt.Errorf("%w on %s: processes share the folder by flock(2), which this system lacks; sqlitestore keeps sessions in a file there", errors.ErrUnsupported, runtime.GOOS)
 
-func tryLock(*os.File) (bool, error) { return false, errors.ErrUnsupported }
+func tryLock(*os.File) (bool, error) { return false, errNoLock }
 
 func unlock(*os.File) {}

@@ -47,7 +47,11 @@ func cqlStore(t testing.TB, m *machine, n *wire.Network, timeout time.Duration) 
 	if err != nil {
 		t.Fatal("cassandra: connect:", err)
 	}
-	t.Cleanup(session.Close)
+	t.Cleanup(func() {
+		if err := cqlstore.Close(session); err != nil {
+			t.Log(err) // the driver's, while it connects anew
+		}
+	})
 	s, err := cqlstore.New(session, &cqlstore.Options{ReplicationFactor: 3, Consistency: cqlstore.Quorum, ClockSkew: 200 * time.Millisecond})
 	must(t, err)
 	return s

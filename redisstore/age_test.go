@@ -9,6 +9,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/sojourn-go/sojourn/redisstore"
+	"github.com/sojourn-go/sojourn/redisstore/lua"
 	"github.com/sojourn-go/sojourn/store"
 )
 
@@ -17,13 +18,13 @@ import (
 // is sent again.
 func TestOvertaken(t *testing.T) {
 	c := dial(t, option(t, "SOJOURN_REDIS"))
-	for what, answer := range map[string]error{"sent again": &redisstore.ServerError{Text: "TRYAGAIN"}, "on the way": nil} {
+	for what, answer := range map[string]error{"sent again": &lua.ServerError{Text: "TRYAGAIN"}, "on the way": nil} {
 		name := prefix()
 		s, p := spied(t, c, redisstore.Options{Prefix: name})
 		other := open(t, c, redisstore.Options{Prefix: name})
 		first := true
 		var revoked store.Revoked
-		p.answer = func(cmd redisstore.Command) error {
+		p.answer = func(cmd lua.Command) error {
 			if cmd.Name != "EVALSHA" || len(cmd.After) != 7 || !first { // not a Create
 				return nil
 			}
@@ -107,7 +108,7 @@ func TestSlowGet(t *testing.T) {
 	c := dial(t, option(t, "SOJOURN_REDIS"))
 	s, p := spied(t, c, redisstore.Options{})
 	r := create(t, s, record("somebody"))
-	p.answer = func(cmd redisstore.Command) error {
+	p.answer = func(cmd lua.Command) error {
 		if cmd.Name == "GET" {
 			time.Sleep(1100 * time.Millisecond)
 		}

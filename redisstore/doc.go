@@ -17,8 +17,9 @@
 // records share their tag, which a cluster keeps on one node, and the user has an index there, a
 // sorted set, and for 16 minutes after a revocation a guard. Each write is a script, which Redis
 // runs alone: so limits and revocations are exact among any number of processes, and each call is
-// one trip. A server that does not know a script yet is sent its text, which is a second trip.
-// Reads are a plain GET. All ask the master.
+// one trip. Before a script's first use the store asks a server for its name, and a server that
+// does not know a script yet is sent its text: a trip more each. Reads are a plain GET. All ask the
+// master.
 //
 // Time is Redis's own, in whole milliseconds; the clocks of the program's machines do not matter.
 // Redis drops what has expired, so Sweep has nothing to do.

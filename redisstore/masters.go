@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"strings"
+
+	"github.com/sojourn-go/sojourn/redisstore/lua"
 )
 
 var (
@@ -15,7 +17,7 @@ var (
 // masters picks those of a client's nodes that say they are. One that cannot be asked is left out
 // only where it is known to be no master: with Sentinel there is but one, and in a cluster those
 // that were reached must be all that hold slots.
-func masters(ctx context.Context, nodes []Node, cluster bool) (found []Node, err error) {
+func masters(ctx context.Context, nodes []lua.Node, cluster bool) (found []lua.Node, err error) {
 	for _, n := range nodes {
 		is, failed := isMaster(ctx, n)
 		if failed != nil {
@@ -33,13 +35,13 @@ func masters(ctx context.Context, nodes []Node, cluster bool) (found []Node, err
 	return found, nil
 }
 
-func isMaster(ctx context.Context, n Node) (bool, error) {
+func isMaster(ctx context.Context, n lua.Node) (bool, error) {
 	answers, err := n.Pipe(ctx, []string{"ROLE"})
 	if err != nil {
 		return false, err
 	}
 	switch a := answers[0].(type) {
-	case *ServerError:
+	case *lua.ServerError:
 		return false, a
 	case []any:
 		if len(a) > 0 {
@@ -50,7 +52,7 @@ func isMaster(ctx context.Context, n Node) (bool, error) {
 }
 
 // complete reports whether nodes are all that hold slots of their cluster, as each of them sees it.
-func complete(ctx context.Context, nodes []Node) bool {
+func complete(ctx context.Context, nodes []lua.Node) bool {
 	reached, known := 0, 0
 	for _, n := range nodes {
 		answers, err := n.Pipe(ctx, []string{"CLUSTER", "NODES"})

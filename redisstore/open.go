@@ -4,12 +4,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 
 	"github.com/redis/rueidis"
 
+	"github.com/sojourn-go/sojourn/redisstore/lua"
 	"github.com/sojourn-go/sojourn/store"
 	"github.com/sojourn-go/sojourn/store/address"
 )
@@ -33,7 +33,7 @@ func Open(address string, opts *Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("redisstore: open: %w: %w", store.ErrUnavailable, err)
 	}
-	s, err := NewWith(owned{rueidisDriver{client}}, opts)
+	s, err := lua.New(owned{rueidisDriver{client}}, opts)
 	if err != nil {
 		client.Close()
 	}
@@ -81,14 +81,5 @@ type owned struct{ rueidisDriver }
 
 func (d owned) Close() error {
 	d.client.Close()
-	return nil
-}
-
-// Close closes the connections that [Open] made. It does nothing for a Store from [New], whose
-// client is the caller's. No method may be called after it.
-func (s *Store) Close() error {
-	if c, ok := s.e.client.(io.Closer); ok {
-		return c.Close()
-	}
 	return nil
 }

@@ -1,100 +1,40 @@
 package redisstore
 
 import (
+	"context"
 	"errors"
-	"strings"
-	"time"
 
 	"github.com/redis/rueidis"
 
+	"github.com/sojourn-go/sojourn/redisstore/lua"
 	"github.com/sojourn-go/sojourn/store"
-	"github.com/sojourn-go/sojourn/store/driver"
 )
 
-// Options tunes a [Store]. The zero Options is good.
-type Options struct {
-	// Prefix begins the names of all keys. Stores with different prefixes in one database do not
-	// see each other. At most 64 bytes, without braces. Empty means "sojourn:".
-	//
-	// The number of the database is the client's matter (rueidis: SelectDB, go-redis: DB; a cluster
-	// has only 0).
-	Prefix string
-
-	// CacheFor lets Get answer from rueidis's client-side cache, with what the server said at most
-	// so long ago, up to 1 minute. The server tells the client of changes, usually within a
-	// millisecond, but an ended session may be served until this time is over: it is the Lag of the
-	// store's Traits. See [Fresh]. 0 means no cache.
-	CacheFor time.Duration
-
-	// WaitReplicas is how many replicas must have a Revoke, Delete or Rotate before it is
-	// acknowledged. If they have not after WaitTimeout, the end stands in the master all the same,
-	// and the call fails with store.ErrIndeterminate; it may be sent again. It makes these calls as
-	// slow as the slowest of so many replicas. 0 means not to wait.
-	WaitReplicas int
-
-	// WaitTimeout bounds the wait for replicas. 0 means 1 s.
-	WaitTimeout time.Duration
-
-	// ClockSkew is by how much the clock of a server that takes over may differ from that of the
-	// one before it, at most: the Skew of the store's Traits. A sign-in that began within so long
-	// after a Revoke is refused, too, unless it knows of it (store.Admission.Known). 0 means 1 s
-	// for a client of Sentinel or of a cluster, and none for a client of one server; set it where
-	// that one's address may move to another server.
-	ClockSkew time.Duration
-}
-
-// Store is a [store.Store] in Redis. Make it with [Open] or [New].
-type Store struct {
-	*driver.Store
-	e *engine
-}
+type (
+	// Options tunes a [Store]; see [lua.Options].
+	Options = lua.Options
+	// Store is a store in Redis or Valkey; see [lua.Store].
+	Store = lua.Store
+)
 
 var _ store.Store = (*Store)(nil)
 
 // New makes a Store on a client, which the caller made and will close after the last call. It sends
-// nothing; see [Store.Check]. It fails if the client is missing or an option is out of its bounds.
+// nothing; see [lua.Store.Check]. It fails if the client is missing or an option is out of its
+// bounds.
 func New(client rueidis.Client, opts *Options) (*Store, error) {
 	if client == nil {
 		return nil, errors.New("redisstore: New needs a client")
 	}
-	return NewWith(rueidisDriver{client}, opts)
+	return lua.New(rueidisDriver{client}, opts)
 }
 
-// NewWith is [New] for any client that a [Driver] has been written for. CacheFor needs one that is
-// a [Cacher]. One that is an [io.Closer] is closed by [Store.Close].
-func NewWith(d Driver, opts *Options) (*Store, error) {
-	var o Options
-	if opts != nil {
-		o = *opts
-	}
-	if o.Prefix == "" {
-		o.Prefix = "sojourn:"
-	}
-	if o.WaitTimeout == 0 {
-		o.WaitTimeout = time.Second
-	}
-	if f, ok := d.(FailsOver); ok && o.ClockSkew == 0 && f.FailsOver() {
-		o.ClockSkew = time.Second
-	}
-	e := &engine{client: d, opts: o}
-	switch {
-	case d == nil:
-		return nil, errors.New("redisstore: NewWith needs a driver")
-	case len(o.Prefix) > 64 || strings.ContainsAny(o.Prefix, "{}"):
-		return nil, errors.New("redisstore: Options.Prefix has braces, or more than 64 bytes")
-	case o.CacheFor < 0 || o.CacheFor > time.Minute || o.CacheFor > 0 && o.CacheFor < time.Millisecond:
-		return nil, errors.New("redisstore: Options.CacheFor is not 0 and not within 1 ms to 1 min")
-	case o.WaitReplicas < 0 || o.WaitTimeout < time.Millisecond:
-		return nil, errors.New("redisstore: Options.WaitReplicas is negative, or WaitTimeout below 1 ms")
-	case o.ClockSkew < 0:
-		return nil, errors.New("redisstore: Options.ClockSkew is negative")
-	case o.CacheFor > 0:
-		c, ok := d.(Cacher)
-		if !ok {
-			return nil, errors.New("redisstore: Options.CacheFor needs a client with a cache: use rueidis")
-		}
-		e.cacher = c
-		e.recent.keep = o.CacheFor
-	}
-	return &Store{driver.New("redisstore", e), e}, nil
-}
+// Fresh returns a context in which Get does not use the cache. Put it around what must not be
+// served to an ended session, before anything loads the session:
+//
+//	mux.Handle("/payout", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+//		payout.ServeHTTP(w, r.WithContext(redisstore.Fresh(r.Context())))
+//	}))
+//
+// It does nothing for a store without a cache.
+func Fresh(ctx context.Context) context.Context { return lua.Fresh(ctx) }

@@ -12,27 +12,32 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/sojourn-go/sojourn/redisstore"
+	"github.com/sojourn-go/sojourn/redisstore/lua"
 	"github.com/sojourn-go/sojourn/store"
 )
 
 // spy stands between a store and its driver. It counts commands, may send each twice, as some
 // clients do when an answer is lost, and may answer itself.
 type spy struct {
-	redisstore.Cacher
+	lua.Cacher
 	twice  bool
-	answer func(redisstore.Command) error // nil = ask the server
-	gets, evals, texts, cached,
+	answer func(lua.Command) error // nil = ask the server
+	gets, evals, texts, names, cached,
 	waits atomic.Int64
 }
 
-func (s *spy) count(cmd redisstore.Command) error {
+func (s *spy) count(cmd lua.Command) error {
 	switch cmd.Name {
 	case "GET":
 		s.gets.Add(1)
 	case "EVALSHA":
 		s.evals.Add(1)
 	case "EVAL":
-		s.texts.Add(1)
+		if strings.Contains(cmd.Before[0], "sha1hex") {
+			s.names.Add(1)
+		} else {
+			s.texts.Add(1)
+		}
 	}
 	if s.answer != nil {
 		return s.answer(cmd)
@@ -40,7 +45,7 @@ func (s *spy) count(cmd redisstore.Command) error {
 	return nil
 }
 
-func (s *spy) Do(ctx context.Context, cmd redisstore.Command) ([]byte, error) {
+func (s *spy) Do(ctx context.Context, cmd lua.Command) ([]byte, error) {
 	if err := s.count(cmd); err != nil {
 		return nil, err
 	}
@@ -52,7 +57,7 @@ func (s *spy) Do(ctx context.Context, cmd redisstore.Command) ([]byte, error) {
 	return s.Cacher.Do(ctx, cmd)
 }
 
-func (s *spy) DoWait(ctx context.Context, cmd redisstore.Command, n int, d time.Duration) ([]byte, int, error) {
+func (s *spy) DoWait(ctx context.Context, cmd lua.Command, n int, d time.Duration) ([]byte, int, error) {
 	s.waits.Add(1)
 	if err := s.count(cmd); err != nil {
 		return nil, 0, err
@@ -72,7 +77,7 @@ func spied(t testing.TB, c rueidis.Client, opts redisstore.Options) (*redisstore
 	if opts.Prefix == "" {
 		opts.Prefix = prefix()
 	}
-	s, err := redisstore.NewWith(p, &opts)
+	s, err := lua.New(p, &opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,6 +156,34 @@ func TestTrips(t *testing.T) {
 	})
 }
 
+// TestNames has the server name each script once, and its text is not sent to one that has it.
+func TestNames(t *testing.T) {
+	s, p := spied(t, dial(t, option(t, "SOJOURN_REDIS")), redisstore.Options{})
+	act := func() {
+		r := create(t, s, record("somebody"))
+		update(t, s, r)
+		if err := s.Delete(t.Context(), r.Key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	act()
+	names, evals := p.names.Load(), p.evals.Load()
+	if names < 3 {
+		t.Errorf("%d scripts were named, want those of create, update and delete", names)
+	}
+	for range 3 {
+		texts := p.texts.Load()
+		act()
+		if p.names.Load() != names {
+			t.Errorf("%d scripts were named again", p.names.Load()-names)
+		}
+		if p.texts.Load() == texts && p.evals.Load() > evals {
+			return
+		}
+	} // another test of the same server may let it forget
+	t.Error("the server does not know the scripts by these names")
+}
+
 // TestForgottenScripts lets the servers forget all scripts, as a restart does.
 func TestForgottenScripts(t *testing.T) {
 	each(t, func(t *testing.T, c rueidis.Client) {
@@ -181,9 +214,9 @@ func TestPassingRefusals(t *testing.T) {
 		"READONLY You can't write against a read only replica.", "MASTERDOWN Link with MASTER is down"} {
 		s, p := spied(t, c, redisstore.Options{})
 		left := int64(4)
-		p.answer = func(redisstore.Command) error {
+		p.answer = func(lua.Command) error {
 			if left--; left >= 0 {
-				return &redisstore.ServerError{Text: text}
+				return &lua.ServerError{Text: text}
 			}
 			return nil
 		}

@@ -9,19 +9,21 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/sojourn-go/sojourn/redisstore/lua"
 )
 
-// rueidisDriver is [Driver] over rueidis. Commands are built without its flags, so that it never
-// sends one again by itself, nor to a replica.
+// rueidisDriver is [lua.Driver] over rueidis. Commands are built without its flags, so that it
+// never sends one again by itself, nor to a replica.
 type rueidisDriver struct{ client rueidis.Client }
 
-var _ Cacher = rueidisDriver{}
+var _ lua.Cacher = rueidisDriver{}
 
-func (d rueidisDriver) build(cmd Command) rueidis.Completed {
+func (d rueidisDriver) build(cmd lua.Command) rueidis.Completed {
 	return d.client.B().Arbitrary(cmd.Name).Args(cmd.Before...).Keys(cmd.Keys...).Args(cmd.After...).Build()
 }
 
-func (d rueidisDriver) Do(ctx context.Context, cmd Command) ([]byte, error) {
+func (d rueidisDriver) Do(ctx context.Context, cmd lua.Command) ([]byte, error) {
 	return rueidisBytes(d.client.Do(ctx, d.build(cmd)))
 }
 
@@ -42,11 +44,11 @@ func rueidisBytes(r rueidis.RedisResult) ([]byte, error) {
 // rueidisError translates what rueidis says.
 func rueidisError(err error) error {
 	if answer, ok := rueidis.IsRedisErr(err); ok {
-		return &ServerError{answer.Error()}
+		return &lua.ServerError{Text: answer.Error()}
 	}
 	var op *net.OpError
 	if errors.Is(err, rueidis.ErrNoSlot) || errors.As(err, &op) && op.Op == "dial" {
-		return &NotSentError{err}
+		return &lua.NotSentError{Cause: err}
 	}
 	return err
 }
@@ -56,7 +58,7 @@ func (d rueidisDriver) FailsOver() bool { return d.client.Mode() != rueidis.Clie
 
 // DoWait runs on a goroutine of its own, since rueidis waits for a connection without a context.
 // When ctx ends before one is there, the goroutine stays until then, and sends nothing.
-func (d rueidisDriver) DoWait(ctx context.Context, cmd Command, replicas int, timeout time.Duration) ([]byte, int, error) {
+func (d rueidisDriver) DoWait(ctx context.Context, cmd lua.Command, replicas int, timeout time.Duration) ([]byte, int, error) {
 	var b []byte
 	var acks int
 	var err error
@@ -76,14 +78,14 @@ func (d rueidisDriver) DoWait(ctx context.Context, cmd Command, replicas int, ti
 	case <-done:
 	case <-ctx.Done():
 		if decided.CompareAndSwap(false, true) {
-			return nil, 0, &NotSentError{ctx.Err()}
+			return nil, 0, &lua.NotSentError{Cause: ctx.Err()}
 		}
 		<-done
 	}
 	return b, acks, err
 }
 
-func rueidisWait(ctx context.Context, c rueidis.DedicatedClient, cmd Command, replicas int, timeout time.Duration) ([]byte, int, error) {
+func rueidisWait(ctx context.Context, c rueidis.DedicatedClient, cmd lua.Command, replicas int, timeout time.Duration) ([]byte, int, error) {
 	rs := c.DoMulti(ctx, c.B().Arbitrary(cmd.Name).Args(cmd.Before...).Keys(cmd.Keys...).Args(cmd.After...).Build(),
 		c.B().Arbitrary("WAIT").Args(strconv.Itoa(replicas), strconv.FormatInt(timeout.Milliseconds(), 10)).Blocking())
 	b, err := rueidisBytes(rs[0])
@@ -107,13 +109,13 @@ func (d rueidisDriver) Cached(ctx context.Context, key string, ttl time.Duration
 	// Who waited for another's read, of which the answer came late, has an entry that is over
 	// already.
 	if at := r.CachePXAT(); at > 0 && at <= time.Now().UnixMilli() {
-		return d.Do(ctx, Command{Name: "GET", Keys: []string{key}})
+		return d.Do(ctx, lua.Command{Name: "GET", Keys: []string{key}})
 	}
 	return rueidisBytes(r)
 }
 
-func (d rueidisDriver) Masters(ctx context.Context) ([]Node, error) {
-	var nodes []Node
+func (d rueidisDriver) Masters(ctx context.Context) ([]lua.Node, error) {
+	var nodes []lua.Node
 	for _, c := range d.client.Nodes() {
 		nodes = append(nodes, rueidisNode{c})
 	}
@@ -132,7 +134,7 @@ func (n rueidisNode) Pipe(ctx context.Context, cmds ...[]string) ([]any, error) 
 		v, err := r.ToAny()
 		if err != nil && !rueidis.IsRedisNil(err) {
 			err = rueidisError(err)
-			var answer *ServerError
+			var answer *lua.ServerError
 			if !errors.As(err, &answer) {
 				return nil, err
 			}

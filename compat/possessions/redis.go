@@ -9,7 +9,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/sojourn-go/sojourn"
-	"github.com/sojourn-go/sojourn/redisstore"
 	"github.com/sojourn-go/sojourn/redisstore/goredis"
 	"github.com/sojourn-go/sojourn/store"
 )
@@ -53,7 +52,7 @@ func newRedisStorer(client *redis.Client, maxAge time.Duration, prefix string) (
 	if maxAge < 0 {
 		return nil, errors.New("possessions: maxAge is negative")
 	}
-	st, err := goredis.New(client, &redisstore.Options{Prefix: prefix})
+	st, err := goredis.New(client, &goredis.Options{Prefix: prefix})
 	if err != nil {
 		return nil, fail("open", err)
 	}

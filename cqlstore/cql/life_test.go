@@ -43,7 +43,9 @@ func open(t *testing.T) table {
 	keyspace := "test_" + strings.ToLower(rand.Text())
 	t.Cleanup(func() {
 		session.Query("DROP KEYSPACE IF EXISTS " + keyspace).Exec()
-		session.Close()
+		if err := cqlstore.Close(session); err != nil {
+			t.Log(err)
+		}
 	})
 	st, err := cqlstore.New(session, &cqlstore.Options{Keyspace: keyspace, ReplicationFactor: 1})
 	if err != nil {

@@ -106,8 +106,9 @@ func New(db Driver, opts *Options) (*Store, error) {
 	return &Store{driver.New("cqlstore", e), e}, nil
 }
 
-// Close closes the session that Open of package cqlstore made. It does nothing for a Store from a
-// New, whose session is the caller's. No method may be called after it.
+// Close closes the session that Open of package cqlstore made, by [Close], which gives up after 10
+// s. It does nothing for a Store from a New, whose session is the caller's. No method may be called
+// after it. Errors: [context.DeadlineExceeded].
 func (s *Store) Close() error {
 	if c, ok := s.e.db.(io.Closer); ok {
 		return c.Close()

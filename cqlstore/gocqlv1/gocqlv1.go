@@ -21,14 +21,18 @@ import (
 // Options tunes a store; see [cql.Options]. The levels that it holds are in package cql.
 type Options = cql.Options
 
-// New makes a store on a session, as New of package cqlstore does. It fails if the session is
-// missing or an option has no meaning.
+// New makes a store on a session, as New of package cqlstore does; close the session by [Close] in
+// the end. It fails if the session is missing or an option has no meaning.
 func New(session *gocql.Session, opts *Options) (*cql.Store, error) {
 	if session == nil {
 		return cql.New(nil, opts)
 	}
 	return cql.New(driver{session}, opts)
 }
+
+// Close closes a session that the caller made, and waits for that no longer than 10 s, where the
+// driver's own Close may wait for ever; see [cql.Close]. Errors: [context.DeadlineExceeded].
+func Close(session *gocql.Session) error { return cql.Close(session) }
 
 // driver is gocql as the store sees it.
 type driver struct{ *gocql.Session }

@@ -46,7 +46,9 @@ func TestKit(t *testing.T) {
 	opts := gocqlv1.Options{Keyspace: "test_" + strings.ToLower(rand.Text()), ReplicationFactor: 1, ClockSkew: 200 * time.Millisecond}
 	t.Cleanup(func() {
 		session.Query("DROP KEYSPACE IF EXISTS " + opts.Keyspace).Exec()
-		session.Close()
+		if err := gocqlv1.Close(session); err != nil {
+			t.Log(err)
+		}
 	})
 	st, err := gocqlv1.New(session, &opts)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"errors"
+	"slices"
 )
 
 // Sizes in bytes.
@@ -16,6 +17,8 @@ const (
 	KeySize   = 32
 	NonceSize = 24
 	Overhead  = NonceSize + 16 // nonce in front, tag behind
+
+	half = NonceSize / 2 // the first half derives a key, the second is GCM's nonce under it
 )
 
 var errOpen = errors.New("xaes: message authentication failed")
@@ -47,16 +50,14 @@ func New(key []byte) (*AEAD, error) {
 	return a, nil
 }
 
-// Seal appends a random nonce and the sealed plaintext to dst.
+// Seal appends a random nonce and the sealed plaintext to dst. GCM draws the nonce's second half
+// itself and writes it behind the first, which is where it stands: FIPS 140-3 (IG C.H, scenario 2)
+// wants random nonces drawn within the module that encrypts.
 func (a *AEAD) Seal(dst, plaintext, aad []byte) []byte {
-	var nonce [NonceSize]byte
-	rand.Read(nonce[:]) // never fails: the runtime stops the program instead
-	return a.seal(dst, &nonce, plaintext, aad)
-}
-
-func (a *AEAD) seal(dst []byte, nonce *[NonceSize]byte, plaintext, aad []byte) []byte {
-	dst = append(dst, nonce[:]...)
-	return a.derive(nonce).Seal(dst, nonce[12:], plaintext, aad)
+	n := len(dst)
+	dst = slices.Grow(dst, Overhead+len(plaintext))[:n+half]
+	rand.Read(dst[n:]) // never fails: the runtime stops the program instead
+	return a.derive((*[half]byte)(dst[n:])).Seal(dst, nil, plaintext, aad)
 }
 
 // Open appends the plaintext of what Seal made to dst. All failures are one error.
@@ -64,22 +65,21 @@ func (a *AEAD) Open(dst, sealed, aad []byte) ([]byte, error) {
 	if len(sealed) < Overhead {
 		return nil, errOpen
 	}
-	nonce := (*[NonceSize]byte)(sealed)
-	out, err := a.derive(nonce).Open(dst, nonce[12:], sealed[NonceSize:], aad)
+	out, err := a.derive((*[half]byte)(sealed)).Open(dst, nil, sealed[half:], aad)
 	if err != nil {
 		return nil, errOpen
 	}
 	return out, nil
 }
 
-// derive makes the AES-256-GCM of one nonce: its key is a CMAC-based KDF in counter mode over the
-// nonce's first half.
-func (a *AEAD) derive(nonce *[NonceSize]byte) cipher.AEAD {
+// derive makes the AES-256-GCM of one nonce: its key is a KDF in counter mode with CMAC (NIST SP
+// 800-108r1 section 4.1) over the nonce's first half.
+func (a *AEAD) derive(first *[half]byte) cipher.AEAD {
 	var key [KeySize]byte
 	for i := range 2 {
 		b := key[i*aes.BlockSize:][:aes.BlockSize]
 		copy(b, []byte{0, byte(i + 1), 'X', 0})
-		copy(b[4:], nonce[:12])
+		copy(b[4:], first[:])
 		subtle.XORBytes(b, b, a.k1[:])
 		a.block.Encrypt(b, b)
 	}
@@ -87,9 +87,9 @@ func (a *AEAD) derive(nonce *[NonceSize]byte) cipher.AEAD {
 	if err != nil {
 		panic("xaes: " + err.Error()) // cannot be: the key has 32 bytes
 	}
-	gcm, err := cipher.NewGCM(block)
+	gcm, err := cipher.NewGCMWithRandomNonce(block) // the only one that FIPS 140-only mode allows
 	if err != nil {
-		panic("xaes: " + err.Error()) // cannot be: AES has 16-byte blocks
+		panic("xaes: " + err.Error()) // cannot be: the cipher is AES
 	}
 	return gcm
 }

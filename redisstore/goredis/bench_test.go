@@ -32,7 +32,7 @@ type act func(ctx context.Context, u, i int) error
 // go-redis.
 type bench struct {
 	c                redis.UniversalClient
-	rueidis, goredis *redisstore.Store
+	rueidis, goredis *goredis.Store
 	keys             [benchUsers][benchRecords]store.Key
 }
 
@@ -93,14 +93,14 @@ func (e *bench) getset(ctx context.Context, u, i int) error {
 	return e.set(ctx, u, i)
 }
 
-func (e *bench) read(s *redisstore.Store) act {
+func (e *bench) read(s *goredis.Store) act {
 	return func(ctx context.Context, u, i int) error {
 		_, _, err := s.Get(ctx, e.keys[u][i])
 		return err
 	}
 }
 
-func (e *bench) write(s *redisstore.Store) act {
+func (e *bench) write(s *goredis.Store) act {
 	return func(ctx context.Context, u, i int) error {
 		r, _, err := s.Get(ctx, e.keys[u][i])
 		if err != nil {

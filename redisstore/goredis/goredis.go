@@ -1,12 +1,12 @@
-// Package goredis lets [redisstore] work on a go-redis client that the program already has, to one
-// server, Sentinel or a cluster:
+// Package goredis keeps sessions in Redis or Valkey on a go-redis client that the program already
+// has, to one server, Sentinel or a cluster:
 //
 //	st, err := goredis.New(client, nil)
 //
-// Everything that the store promises stands in package redisstore. rueidis, which that package
-// takes, sends what waits at the same moment in one system call; go-redis uses a connection for
-// each call, which costs about half of the rate under load. Cached reads (Options.CacheFor) need
-// rueidis.
+// Everything that the store promises stands in package redisstore, whose client, rueidis, does not
+// get into the program. rueidis sends what waits at the same moment in one system call; go-redis
+// uses a connection for each call, which costs about half of the rate under load. Cached reads
+// (Options.CacheFor) need rueidis.
 //
 // The client's own retries are not used for this store's commands, whatever MaxRetries says: a
 // command that was sent twice without telling would make "surely not applied" a guess.
@@ -21,14 +21,21 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/sojourn-go/sojourn/redisstore"
+	"github.com/sojourn-go/sojourn/redisstore/lua"
+)
+
+type (
+	// Options tunes a [Store]; see [lua.Options].
+	Options = lua.Options
+	// Store is a store in Redis or Valkey; see [lua.Store].
+	Store = lua.Store
 )
 
 // New makes a store on a client, which the caller made and will close after the last call: a
 // [*redis.Client] (also to Sentinel) or a [*redis.ClusterClient]. It sends nothing. It fails for
-// other clients, for one that reads from replicas, since they may be behind, and where
-// [redisstore.NewWith] does.
-func New(client redis.UniversalClient, opts *redisstore.Options) (*redisstore.Store, error) {
+// other clients, for one that reads from replicas, since they may be behind, and where [lua.New]
+// does.
+func New(client redis.UniversalClient, opts *Options) (*Store, error) {
 	d := driver{client: client}
 	missing := errors.New("goredis: New needs a *redis.Client or a *redis.ClusterClient")
 	switch c := client.(type) {
@@ -48,10 +55,10 @@ func New(client redis.UniversalClient, opts *redisstore.Options) (*redisstore.St
 	default:
 		return nil, missing
 	}
-	return redisstore.NewWith(d, opts)
+	return lua.New(d, opts)
 }
 
-// driver is a [redisstore.Driver]; one of single and cluster is client.
+// driver is a [lua.Driver]; one of single and cluster is client.
 type driver struct {
 	client  redis.UniversalClient
 	single  *redis.Client
@@ -70,7 +77,7 @@ type once struct{ *redis.StringCmd }
 // NoRetry overrides go-redis's own.
 func (once) NoRetry() bool { return true }
 
-func newOnce(ctx context.Context, cmd redisstore.Command) once {
+func newOnce(ctx context.Context, cmd lua.Command) once {
 	args := make([]any, 0, 1+len(cmd.Before)+len(cmd.Keys)+len(cmd.After))
 	args = append(args, cmd.Name)
 	for _, list := range [...][]string{cmd.Before, cmd.Keys, cmd.After} {
@@ -102,25 +109,25 @@ func translate(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &answer):
-		return &redisstore.ServerError{Text: answer.Error()}
+		return &lua.ServerError{Text: answer.Error()}
 	case errors.Is(err, redis.ErrPoolTimeout), errors.Is(err, redis.ErrPoolExhausted), errors.As(err, &op) && op.Op == "dial":
-		return &redisstore.NotSentError{Cause: err}
+		return &lua.NotSentError{Cause: err}
 	}
 	return err
 }
 
-func (d driver) Do(ctx context.Context, cmd redisstore.Command) ([]byte, error) {
+func (d driver) Do(ctx context.Context, cmd lua.Command) ([]byte, error) {
 	c := newOnce(ctx, cmd)
 	_ = d.client.Process(ctx, c) // the error is the command's
 	return c.bytes()
 }
 
-func (d driver) DoWait(ctx context.Context, cmd redisstore.Command, replicas int, timeout time.Duration) ([]byte, int, error) {
+func (d driver) DoWait(ctx context.Context, cmd lua.Command, replicas int, timeout time.Duration) ([]byte, int, error) {
 	node := d.single
 	if d.cluster != nil {
 		var err error
 		if node, err = d.cluster.MasterForKey(ctx, cmd.Keys[0]); err != nil {
-			return nil, 0, &redisstore.NotSentError{Cause: err}
+			return nil, 0, &lua.NotSentError{Cause: err}
 		}
 	}
 	c := newOnce(ctx, cmd)
@@ -143,12 +150,12 @@ func (d driver) DoWait(ctx context.Context, cmd redisstore.Command, replicas int
 	return b, int(n), nil
 }
 
-func (d driver) Masters(ctx context.Context) ([]redisstore.Node, error) {
+func (d driver) Masters(ctx context.Context) ([]lua.Node, error) {
 	if d.single != nil {
-		return []redisstore.Node{node{d.single}}, nil
+		return []lua.Node{node{d.single}}, nil
 	}
 	var mu sync.Mutex
-	var nodes []redisstore.Node
+	var nodes []lua.Node
 	err := d.cluster.ForEachMaster(ctx, func(_ context.Context, c *redis.Client) error {
 		mu.Lock()
 		defer mu.Unlock()
@@ -174,7 +181,7 @@ func (n node) Pipe(ctx context.Context, cmds ...[]string) ([]any, error) {
 	answers := make([]any, len(cmds))
 	for i, c := range sent {
 		v, err := c.Result()
-		var answer *redisstore.ServerError
+		var answer *lua.ServerError
 		switch err = translate(err); {
 		case errors.Is(err, redis.Nil):
 		case errors.As(err, &answer):

@@ -11,7 +11,6 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/sojourn-go/sojourn/redisstore"
 	"github.com/sojourn-go/sojourn/redisstore/goredis"
 	"github.com/sojourn-go/sojourn/store"
 	"github.com/sojourn-go/sojourn/store/storetest"
@@ -35,7 +34,7 @@ func dial(t testing.TB, variable string) redis.UniversalClient {
 	return c
 }
 
-func open(t testing.TB, c redis.UniversalClient, opts redisstore.Options) *redisstore.Store {
+func open(t testing.TB, c redis.UniversalClient, opts goredis.Options) *goredis.Store {
 	t.Helper()
 	opts.Prefix = "test-" + rand.Text() + ":"
 	s, err := goredis.New(c, &opts)
@@ -60,7 +59,7 @@ func TestStore(t *testing.T) {
 		t.Run(variable, func(t *testing.T) {
 			t.Parallel()
 			c := dial(t, variable)
-			storetest.Run(t, func(t testing.TB) store.Store { return open(t, c, redisstore.Options{}) },
+			storetest.Run(t, func(t testing.TB) store.Store { return open(t, c, goredis.Options{}) },
 				&storetest.Options{Networked: true, Tick: time.Millisecond, Unit: 4 * time.Second})
 		})
 	}
@@ -72,14 +71,14 @@ func TestWait(t *testing.T) {
 		t.Run(variable, func(t *testing.T) {
 			t.Parallel()
 			c := dial(t, variable)
-			st := open(t, c, redisstore.Options{WaitReplicas: 1, WaitTimeout: 30 * time.Second})
+			st := open(t, c, goredis.Options{WaitReplicas: 1, WaitTimeout: 30 * time.Second})
 			if r, err := st.Revoke(t.Context(), "somebody", store.Selection{}); err != nil || r.N != 0 {
 				t.Errorf("revoke: %d, %v", r.N, err)
 			}
 			if err := st.Delete(t.Context(), store.Key{}); err != nil {
 				t.Errorf("delete: %v", err)
 			}
-			st = open(t, c, redisstore.Options{WaitReplicas: 9, WaitTimeout: 50 * time.Millisecond})
+			st = open(t, c, goredis.Options{WaitReplicas: 9, WaitTimeout: 50 * time.Millisecond})
 			if err := st.Delete(t.Context(), store.Key{}); !errors.Is(err, store.ErrIndeterminate) || !strings.Contains(err.Error(), "of 9 replicas") {
 				t.Errorf("delete that waits for more replicas than there are: %v", err)
 			}
@@ -91,7 +90,7 @@ func TestWait(t *testing.T) {
 func TestCheck(t *testing.T) {
 	for _, variable := range []string{"SOJOURN_REDIS", "SOJOURN_REDIS_CLUSTER"} {
 		t.Run(variable, func(t *testing.T) {
-			if _, err := open(t, dial(t, variable), redisstore.Options{}).Check(t.Context()); err != nil {
+			if _, err := open(t, dial(t, variable), goredis.Options{}).Check(t.Context()); err != nil {
 				t.Error(err)
 			}
 		})
@@ -111,7 +110,7 @@ func TestRefused(t *testing.T) {
 		"nothing":    second(goredis.New(nil, nil)),
 		"no client":  second(goredis.New((*redis.Client)(nil), nil)),
 		"no cluster": second(goredis.New((*redis.ClusterClient)(nil), nil)),
-		"cache":      second(goredis.New(client, &redisstore.Options{CacheFor: time.Second})),
+		"cache":      second(goredis.New(client, &goredis.Options{CacheFor: time.Second})),
 	} {
 		if err == nil {
 			t.Errorf("%s: accepted", what)
@@ -127,13 +126,13 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-func second(_ *redisstore.Store, err error) error { return err }
+func second(_ *goredis.Store, err error) error { return err }
 
 // TestClockSkew has a default where another server's clock may come to count.
 func TestClockSkew(t *testing.T) {
 	for variable, skewed := range map[string]bool{"SOJOURN_REDIS": false, "SOJOURN_REDIS_CLUSTER": true, "SOJOURN_REDIS_SENTINEL": true} {
 		t.Run(variable, func(t *testing.T) {
-			st := open(t, dial(t, variable), redisstore.Options{})
+			st := open(t, dial(t, variable), goredis.Options{})
 			began := time.Now()
 			if _, err := st.Revoke(t.Context(), "somebody", store.Selection{}); err != nil {
 				t.Fatal(err)

@@ -41,7 +41,7 @@ func TestCausesAreShown(t *testing.T) {
 		"resolver is down":  {&net.DNSError{Name: "db", IsTimeout: true}, "lookup db: timeout", new(*net.DNSError)},
 		"unknown authority": {handshake(t, &tls.Config{ServerName: "example.com"}), "authority that is not known here", new(x509.UnknownAuthorityError)},
 		"another name":      {handshake(t, &tls.Config{ServerName: "db.internal", RootCAs: authority(t)}), "not db.internal", new(x509.HostnameError)},
-		"TLS refused":       {handshake(t, &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS10, MinVersion: tls.VersionTLS10}), "the server refused: tls: ", new(*net.OpError)},
+		"TLS refused":       {handshake(t, &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12}), "the server refused: tls: ", new(*net.OpError)},
 		"no TLS there":      {noTLS(t), "does not speak TLS", new(tls.RecordHeaderError)},
 		"closed":            {&net.OpError{Op: "read", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 5432}, Err: syscall.ECONNRESET}, "read 10.0.0.1:5432: connection reset by peer", new(*net.OpError)},
 		"timeout":           {late(t), "timeout", new(net.Error)},
@@ -88,6 +88,7 @@ func tlsServer(t *testing.T) *httptest.Server {
 	t.Helper()
 	s := httptest.NewUnstartedServer(nil)
 	s.Config.ErrorLog = quiet()
+	s.TLS = &tls.Config{MinVersion: tls.VersionTLS13}
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	return s

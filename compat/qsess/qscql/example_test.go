@@ -4,6 +4,7 @@ import (
 	"github.com/gocql/gocql"
 
 	"github.com/sojourn-go/sojourn/compat/qsess/qscql"
+	"github.com/sojourn-go/sojourn/cqlstore/gocqlv1"
 )
 
 func Example() {
@@ -13,7 +14,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	defer gs.Close()
+	defer gocqlv1.Close(gs) // the driver's own Close may wait for ever
 	sessions, err := qscql.NewCqlStore(gs, "sessions", false, false, []byte("replace me: 32 random bytes here"))
 	if err != nil {
 		panic(err)

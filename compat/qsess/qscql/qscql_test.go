@@ -18,6 +18,7 @@ import (
 	"github.com/sojourn-go/sojourn/compat/qsess"
 	"github.com/sojourn-go/sojourn/compat/qsess/qscql"
 	"github.com/sojourn-go/sojourn/compat/qsess/qstest"
+	"github.com/sojourn-go/sojourn/cqlstore/gocqlv1"
 )
 
 // connect opens a session of the test server.
@@ -44,7 +45,11 @@ func connect(t testing.TB, keyspace string) *gocql.Session {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.Close)
+	t.Cleanup(func() {
+		if err := gocqlv1.Close(s); err != nil {
+			t.Log(err)
+		}
+	})
 	return s
 }
 

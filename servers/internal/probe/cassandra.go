@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"time"
 )
 
 // The parts of the CQL protocol, version 4, that one query needs.
@@ -27,9 +26,6 @@ func Cassandra(ctx context.Context, addr, query string) ([]string, error) {
 		return nil, err
 	}
 	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(3 * once)); err != nil { // a node that starts is slow
-		return nil, err
-	}
 	startup := binary.BigEndian.AppendUint16(nil, 1)
 	startup = appendString(appendString(startup, "CQL_VERSION"), "3.0.0")
 	if _, err := exchange(c, opStartup, startup, opReady); err != nil {
@@ -47,6 +43,8 @@ func Cassandra(ctx context.Context, addr, query string) ([]string, error) {
 
 // CassandraVersion asks for the node's release.
 func CassandraVersion(ctx context.Context, addr string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 3*once) // a node that starts is slow
+	defer cancel()
 	got, err := Cassandra(ctx, addr, "SELECT release_version FROM system.local")
 	if err != nil {
 		return "", err

@@ -10,6 +10,8 @@ import (
 
 // MySQL reads the version from the greeting that MySQL and MariaDB send to whoever connects.
 func MySQL(ctx context.Context, addr string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, once)
+	defer cancel()
 	c, err := dial(ctx, addr)
 	if err != nil {
 		return "", err

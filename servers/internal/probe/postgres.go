@@ -36,6 +36,8 @@ func Postgres(ctx context.Context, addr, user, database, statement string) (stri
 
 // PostgresVersion asks for the server's version.
 func PostgresVersion(ctx context.Context, addr, user, database string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, once)
+	defer cancel()
 	return Postgres(ctx, addr, user, database, "SHOW server_version")
 }
 

@@ -12,7 +12,9 @@ var version = regexp.MustCompile(`\d+(\.\d+)+`)
 // tells when it is called with these arguments: an answer over HTTP would be that of the program
 // behind it.
 func Proxy(ctx context.Context, addr string, argv, env []string) (string, error) {
-	c, err := dial(ctx, addr)
+	short, cancel := context.WithTimeout(ctx, once)
+	defer cancel()
+	c, err := dial(short, addr)
 	if err != nil {
 		return "", err
 	}

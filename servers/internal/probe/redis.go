@@ -14,18 +14,26 @@ import (
 	"time"
 )
 
-// once bounds one exchange, so that a server that accepts and says nothing is asked again.
-const once = 3 * time.Second
+const (
+	// once bounds a question for the version, so that a server that accepts and says nothing is
+	// asked again.
+	once = 3 * time.Second
+	// patience bounds any other exchange, which nobody repeats: on a busy machine CREATE DATABASE
+	// alone takes many seconds.
+	patience = 2 * time.Minute
+)
 
+// dial connects for one exchange, within ctx and patience.
 func dial(ctx context.Context, addr string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, once)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return nil, err
 	}
-	return c, c.SetDeadline(time.Now().Add(once))
+	deadline, _ := ctx.Deadline()
+	return c, c.SetDeadline(deadline)
 }
 
 // Redis sends one command and returns its reply; the parts of a list stand on lines of their own.
@@ -83,6 +91,8 @@ func reply(r *bufio.Reader) (string, error) {
 
 // RedisVersion asks Redis or Valkey for its version.
 func RedisVersion(ctx context.Context, addr string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, once)
+	defer cancel()
 	// INFO is answered while the data are still being loaded, PING is not.
 	if _, err := Redis(ctx, addr, "PING"); err != nil {
 		return "", err

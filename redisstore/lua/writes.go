@@ -1,4 +1,4 @@
-package redisstore
+package lua
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/sojourn-go/sojourn/redisstore/internal/record"
@@ -21,6 +22,7 @@ type engine struct {
 	opts   Options
 	clock  clock
 	recent recent
+	names  sync.Map // of scripts that were called: *script to string
 }
 
 // Traits are those of the cache and of the clocks.

@@ -1,10 +1,9 @@
-package redisstore
+package lua
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -13,24 +12,70 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// failing is a Driver that fails.
+// failing is a Driver that names scripts and else fails.
 type failing struct {
 	Driver
 	err error
 }
 
-func (f failing) Do(context.Context, Command) ([]byte, error) { return nil, f.err }
+func (f failing) Do(_ context.Context, cmd Command) ([]byte, error) {
+	if asksName(cmd) {
+		return []byte(strings.Repeat("0", 40)), nil
+	}
+	return nil, f.err
+}
+
+func asksName(cmd Command) bool { return cmd.Name == "EVAL" && cmd.Before[0] == nameScript.text }
+
+// nameless is a Driver that fails where it is asked for a script's name, and notes what else it is
+// sent.
+type nameless struct {
+	Driver
+	err  error
+	sent []string
+}
+
+func (n *nameless) Do(_ context.Context, cmd Command) ([]byte, error) {
+	if asksName(cmd) {
+		return nil, n.err
+	}
+	n.sent = append(n.sent, cmd.Name)
+	return []byte("K\x00\x00\x00\x00\x00\x00\x00\x01"), nil
+}
+
+// A call without a name goes by its text; one whose name the network has swallowed was not sent.
+func TestNoName(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want error
+		sent string
+	}{
+		{&ServerError{"NOPERM"}, nil, "EVAL"},
+		{nil, nil, "EVAL"}, // and no name
+		{errors.New("EOF"), store.ErrUnavailable, ""},
+		{context.DeadlineExceeded, store.ErrUnavailable, ""},
+	} {
+		d := &nameless{err: c.err}
+		s, err := New(d, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = s.Delete(t.Context(), store.Key{})
+		if !errors.Is(err, c.want) || strings.Join(d.sent, " ") != c.sent {
+			t.Errorf("%v in place of a name: %q was sent, and delete says %v; want %q, %v", c.err, d.sent, err, c.sent, c.want)
+		}
+	}
+}
 
 // TestJudge has the errors of clients and servers.
 func TestJudge(t *testing.T) {
-	refused := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
 	for _, c := range []struct {
 		err         error
 		read, write error
 	}{
 		{errors.New("EOF"), store.ErrUnavailable, store.ErrIndeterminate},
 		{context.DeadlineExceeded, store.ErrUnavailable, store.ErrIndeterminate},
-		{rueidisError(refused), store.ErrUnavailable, store.ErrUnavailable},
+		{&NotSentError{errors.New("connection refused")}, store.ErrUnavailable, store.ErrUnavailable},
 		{&ServerError{"OOM command not allowed"}, store.ErrFull, store.ErrFull},
 		{&ServerError{"WRONGTYPE Operation"}, store.ErrCorrupt, store.ErrCorrupt},
 		{&ServerError{"READONLY You can't"}, store.ErrUnavailable, store.ErrUnavailable},
@@ -41,7 +86,7 @@ func TestJudge(t *testing.T) {
 		{&ServerError{"user_script:7: secret"}, store.ErrUnavailable, store.ErrIndeterminate},
 		{&ServerError{"SECRET: secret"}, store.ErrUnavailable, store.ErrIndeterminate},
 	} {
-		s, err := NewWith(failing{err: c.err}, nil)
+		s, err := New(failing{err: c.err}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package redisstore
+package lua
 
 import (
 	"bytes"
@@ -80,14 +80,8 @@ func (e *engine) ask(ctx context.Context, key store.Key) (rec store.Record, now 
 
 type freshKey struct{}
 
-// Fresh returns a context in which Get does not use the cache. Put it around what must not be
-// served to an ended session, before anything loads the session:
-//
-//	mux.Handle("/payout", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-//		payout.ServeHTTP(w, r.WithContext(redisstore.Fresh(r.Context())))
-//	}))
-//
-// It does nothing for a store without a cache.
+// Fresh returns a context in which Get does not use the cache. It does nothing for a store without
+// a cache.
 func Fresh(ctx context.Context) context.Context { return context.WithValue(ctx, freshKey{}, true) }
 
 func fresh(ctx context.Context) bool { return ctx.Value(freshKey{}) != nil }

@@ -1,36 +1,34 @@
-package redisstore
+package lua
 
 import (
-	"crypto/sha1" // the name that Redis gives a script, no protection of anything
 	_ "embed"
-	"encoding/hex"
 	"strconv"
 )
 
 // script is a Lua program. Everything that must be atomic is one, and each works within one slot.
-// Redis keeps it under its SHA-1 until it restarts or is told to forget.
-type script struct{ text, sha string }
+// Redis keeps it under a name, the SHA-1 of its text, until it restarts or is told to forget.
+type script struct{ text string }
 
 var (
-	//go:embed lua/shared.lua
+	//go:embed shared.lua
 	sharedLua string
-	//go:embed lua/hot.lua
+	//go:embed hot.lua
 	hotLua string
-	//go:embed lua/get.lua
+	//go:embed get.lua
 	getLua string
-	//go:embed lua/create.lua
+	//go:embed create.lua
 	createLua string
-	//go:embed lua/update.lua
+	//go:embed update.lua
 	updateLua string
-	//go:embed lua/touch.lua
+	//go:embed touch.lua
 	touchLua string
-	//go:embed lua/rotate.lua
+	//go:embed rotate.lua
 	rotateLua string
-	//go:embed lua/delete.lua
+	//go:embed delete.lua
 	deleteLua string
-	//go:embed lua/revoke.lua
+	//go:embed revoke.lua
 	revokeLua string
-	//go:embed lua/user.lua
+	//go:embed user.lua
 	userLua string
 )
 
@@ -46,6 +44,7 @@ var (
 	deleteScript = newScript("allow-oom", sharedLua+deleteLua)
 	revokeScript = newScript("allow-oom", sharedLua+revokeLua)
 	userScript   = newScript("no-writes", sharedLua+userLua)
+	nameScript   = newScript("no-writes", "return redis.sha1hex(ARGV[1])") // what Redis would call a script
 )
 
 func newScript(flags, text string) *script {
@@ -53,15 +52,13 @@ func newScript(flags, text string) *script {
 	if flags != "" {
 		head = "#!lua flags=" + flags + "\n"
 	}
-	text = head + text
-	sum := sha1.Sum([]byte(text))
-	return &script{text, hex.EncodeToString(sum[:])}
+	return &script{head + text}
 }
 
-// command returns the call of the script by its name, and byText that which also teaches it to the
+// byName returns the call of the script by its name, and byText that which also teaches it to the
 // server.
-func (s *script) command(keys, args []string) Command {
-	return Command{Name: "EVALSHA", Before: []string{s.sha, strconv.Itoa(len(keys))}, Keys: keys, After: args}
+func (s *script) byName(name string, keys, args []string) Command {
+	return Command{Name: "EVALSHA", Before: []string{name, strconv.Itoa(len(keys))}, Keys: keys, After: args}
 }
 
 func (s *script) byText(keys, args []string) Command {

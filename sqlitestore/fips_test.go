@@ -1,0 +1,10 @@
+package sqlitestore_test
+
+import (
+	"testing"
+
+	"github.com/sojourn-go/sojourn/store/fipstest"
+)
+
+// The kit passes in FIPS 140-only mode.
+func TestFIPS(t *testing.T) { fipstest.Again(t, `^TestStore$`) }

@@ -1,0 +1,3 @@
+package storetest
+
+import _ "github.com/sojourn-go/sojourn/store/fipstest" // bubbles draw random bytes
