@@ -34,6 +34,7 @@ type options struct {
 	limit   time.Duration
 	list    bool
 	write   bool
+	quick   bool
 }
 
 func flags() (o options, targets []string, err error) {
@@ -45,6 +46,8 @@ func flags() (o options, targets []string, err error) {
 	flag.DurationVar(&o.limit, "limit", 0, "begin no mutant after this `time`; 0 is without limit")
 	flag.IntVar(&o.workers, "workers", runtime.NumCPU(), "how many mutants are tried at a time")
 	flag.BoolVar(&o.list, "list", false, "list the mutants and try none")
+	flag.BoolVar(&o.quick, "quick", false, "leave out the tests that take more than a second")
+	flag.BoolVar(&o.again, "again", false, "take what "+aliveFile+" does not name for killed, but for lines that changed since")
 	flag.BoolVar(&o.write, "write", false, "write the results of whole targets into "+tableFile+" and "+aliveFile)
 	flag.Parse()
 	if o.write && (o.sample > 0 || only != "" || o.changed || o.limit > 0) {
@@ -79,7 +82,7 @@ func command(ctx context.Context) error {
 		defer os.RemoveAll(r.dir)
 		runs = append(runs, r)
 	}
-	if err := o.choose(runs, list.table.commit); err != nil {
+	if err := o.choose(runs, list); err != nil {
 		return err
 	}
 	if o.list {
@@ -98,7 +101,7 @@ func tryAll(ctx context.Context, root string, runs []*run, list *lists, o option
 	begun := time.Now()
 	var tried []*mutant
 	for _, r := range runs {
-		if len(r.chosen) == 0 {
+		if len(r.chosen) == 0 && len(r.tried) == 0 {
 			continue
 		}
 		if err := r.try(ctx, root, list, o, begun); err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,10 +36,15 @@ type test struct {
 	binary string
 	dir    string
 	takes  time.Duration
+	sees   int // how many mutants it reaches
 }
 
-// quick is what the tests that run first and together take at most, each.
+// quick is what a test takes that runs together with others. The rest run last, one by one.
 const quick = time.Second
+
+// pointed is how many tests run first: those that reach the fewest other mutants are the most
+// likely to be about this one.
+const pointed = 12
 
 // A runner builds the test binaries of a target once, with all its mutants, and runs them.
 type runner struct {
@@ -46,6 +52,7 @@ type runner struct {
 	all     []*mutant
 	tests   []*test
 	workers int
+	quick   bool // no slow tests
 	log     io.Writer
 }
 
@@ -100,6 +107,7 @@ func (r *runner) reach(ctx context.Context) error {
 		}
 		for i, m := range r.all {
 			if seen[i] != 0 {
+				t.sees++
 				m.seenBy = append(m.seenBy, t)
 			}
 		}
@@ -109,7 +117,7 @@ func (r *runner) reach(ctx context.Context) error {
 	}
 	r.tests = sound
 	for _, m := range r.all {
-		slices.SortFunc(m.seenBy, func(a, b *test) int { return int(a.takes - b.takes) })
+		slices.SortFunc(m.seenBy, func(a, b *test) int { return a.sees - b.sees })
 	}
 	return ctx.Err()
 }
@@ -121,6 +129,9 @@ func (r *runner) try(ctx context.Context, m *mutant) {
 		return
 	}
 	for _, group := range groups(m.seenBy) {
+		if r.quick && group[0].takes > quick {
+			continue
+		}
 		var takes time.Duration
 		for _, t := range group {
 			takes += t.takes
@@ -141,24 +152,30 @@ func (r *runner) try(ctx context.Context, m *mutant) {
 	m.fate = alive
 }
 
-// groups returns the tests in the order to run them: the quick ones of each binary at once, then
-// the others one by one.
+// groups returns the tests in the order to run them: the pointed ones, the other quick ones, and
+// the slow ones one by one. Each group is of one binary.
 func groups(tests []*test) [][]*test {
-	var list [][]*test
+	var list, slow [][]*test
 	of := map[string]int{}
+	n := 0
 	for _, t := range tests {
 		if t.takes > quick {
-			list = append(list, []*test{t})
+			slow = append(slow, []*test{t})
 			continue
 		}
-		if i, ok := of[t.binary]; ok {
+		key := t.binary
+		if n++; n > pointed {
+			key += " later"
+		}
+		if i, ok := of[key]; ok {
 			list[i] = append(list[i], t)
 			continue
 		}
-		of[t.binary] = len(list)
+		of[key] = len(list)
 		list = append(list, []*test{t})
 	}
-	return list
+	slices.SortFunc(slow, func(a, b []*test) int { return cmp.Compare(a[0].takes, b[0].takes) })
+	return append(list, slow...)
 }
 
 // run runs tests of one binary. Its error matches [context.DeadlineExceeded] if they took too long.
