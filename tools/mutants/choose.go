@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"sync"
+	"time"
+)
+
+// A choice says which mutants are tried.
+type choice struct {
+	sample  int
+	seed    uint64
+	only    *regexp.Regexp
+	changed bool
+	again   bool // what was killed when the table was made is killed
+}
+
+// A run is one target's code with its mutants woven in, and what was chosen and tried of them.
+type run struct {
+	target  target
+	dir     string
+	overlay string
+	all     []*mutant
+	chosen  []*mutant
+	tried   []*mutant // and those that are taken for killed
+}
+
+// prepare finds the mutants of a target and weaves them into a copy of its files.
+func prepare(root string, t target) (*run, error) {
+	r := &run{target: t}
+	var rooms []*room
+	for module, patterns := range t.code {
+		found, err := load(filepath.Join(root, module), root, patterns)
+		if err != nil {
+			return nil, err
+		}
+		rooms = append(rooms, found...)
+	}
+	var err error
+	if r.dir, err = os.MkdirTemp("", "mutants"); err != nil {
+		return nil, err
+	}
+	r.overlay, r.all, err = weave(r.dir, rooms)
+	return r, err
+}
+
+// choose chooses of all runs together, so that a sample is one of the whole.
+func (c choice) choose(runs []*run, list *lists) error {
+	var lines map[string]map[int]bool
+	if c.changed || c.again {
+		var err error
+		if lines, err = changed(list.table.commit); err != nil {
+			return err
+		}
+	}
+	of := map[*mutant]*run{}
+	var all []*mutant
+	for _, r := range runs {
+		for _, m := range r.all {
+			if c.again && !list.alive[m.name()] && !lines[m.file][m.line] && c.only.MatchString(m.name()) {
+				m.fate = killed
+				r.tried = append(r.tried, m)
+				continue
+			}
+			if c.only.MatchString(m.name()) && (!c.changed || lines[m.file][m.line]) {
+				all = append(all, m)
+				of[m] = r
+			}
+		}
+	}
+	if c.sample > 0 && c.sample < len(all) {
+		rand.New(rand.NewPCG(c.seed, 0)).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+		all = all[:c.sample]
+	}
+	for _, m := range all {
+		of[m].chosen = append(of[m].chosen, m)
+	}
+	return nil
+}
+
+// try tries the chosen mutants.
+func (r *run) try(ctx context.Context, root string, list *lists, o options, begun time.Time) error {
+	n := &runner{dir: r.dir, all: r.all, workers: o.workers, quick: o.quick, log: os.Stderr}
+	if err := n.build(ctx, root, r.overlay, r.target.suites); err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "%s: %d of %d mutants, %d tests\n", r.target.name, len(r.chosen), len(r.all), len(n.tests))
+	var mu sync.Mutex
+	tried := 0
+	each(o.workers, r.chosen, func(m *mutant) {
+		if ctx.Err() != nil || o.limit > 0 && time.Since(begun) > o.limit {
+			return
+		}
+		n.try(ctx, m)
+		mu.Lock()
+		defer mu.Unlock()
+		r.tried = append(r.tried, m)
+		tried++
+		if word := list.word(m); word != "" {
+			fmt.Printf("%s %s:%d: %s: %s\n", word, m.file, m.line, m.change, m.code)
+		}
+		if tried%50 == 0 {
+			fmt.Fprintf(os.Stderr, "%s: %d of %d, %v\n", r.target.name, tried, len(r.chosen), time.Since(begun).Round(time.Second))
+		}
+	})
+	if missing := len(r.chosen) - tried; missing > 0 && ctx.Err() == nil {
+		fmt.Printf("NOT TRIED: %d mutants of %s, for the time was up\n", missing, r.target.name)
+	}
+	return ctx.Err()
+}
