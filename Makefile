@@ -12,7 +12,7 @@ export FUZZTIME ?= 30s
 # Servers that are left out, such as mysql,cassandra; see docs/servers.md.
 export SKIP ?=
 
-.PHONY: help demo setup servers test explore bench older fuzz lint vuln tidy
+.PHONY: help demo setup servers test explore soak bench older fuzz lint vuln tidy
 
 help: ## list the targets (this is the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s%s\n", $$1, $$2}' Makefile
@@ -33,6 +33,9 @@ test: setup ## test every module on real servers with the race detector, JOBS=3 
 
 explore: ## try every order in which two requests can meet the store, with every fault; ARGS='-explore.seed 7' are passed on
 	@GOWORK=off go test ./internal/explore -run '^TestExplore$$' -count 1 -timeout 0 -v -explore.all $(ARGS)
+
+soak: setup ## ACTS=1000000 acts of the law over all engines, with kills, cuts and pauses; SEED=7 repeats what is drawn
+	@cd faults && GOWORK=off go test -race -run '^TestHistory$$' -count 1 -timeout 0 -v -args -history.acts $(or $(ACTS),1000000) -history.seed $(or $(SEED),0)
 
 bench: setup ## run every benchmark; ARGS='-bench X' chooses
 	@bin/servers run -- scripts/each.sh go test -run '^$$' -bench . -benchmem $(ARGS) ./...
