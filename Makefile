@@ -12,7 +12,7 @@ export FUZZTIME ?= 30s
 # Servers that are left out, such as mysql,cassandra; see docs/servers.md.
 export SKIP ?=
 
-.PHONY: help demo setup servers test explore mutants bench older fuzz lint vuln tidy
+.PHONY: help demo setup servers test explore mutants soak bench older fuzz lint vuln tidy
 
 help: ## list the targets (this is the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s%s\n", $$1, $$2}' Makefile
@@ -37,6 +37,8 @@ explore: ## try every order in which two requests can meet the store, with every
 mutants: ## change the code in 400 places, one at a time, and see whether a test notices; ARGS='-seed 2' or ARGS=memory are passed on
 	@GOWORK=off go build -C tools -o ../bin/ ./mutants
 	@bin/mutants $(or $(ARGS),-sample 400)
+soak: setup ## ACTS=1000000 acts of the law over all engines, with kills, cuts and pauses; SEED=7 repeats what is drawn
+	@cd faults && GOWORK=off go test -race -run '^TestHistory$$' -count 1 -timeout 0 -v -args -history.acts $(or $(ACTS),1000000) -history.seed $(or $(SEED),0)
 
 bench: setup ## run every benchmark; ARGS='-bench X' chooses
 	@bin/servers run -- scripts/each.sh go test -run '^$$' -bench . -benchmem $(ARGS) ./...

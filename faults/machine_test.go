@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sojourn-go/sojourn/faults/host"
 	"github.com/sojourn-go/sojourn/faults/wire"
 	"github.com/sojourn-go/sojourn/servers"
 	"github.com/sojourn-go/sojourn/store"
@@ -19,6 +20,7 @@ import (
 type machine struct {
 	name    string
 	nodes   []*servers.Server
+	hosts   []*host.Process            // in place of nodes: of an engine that lives in a program
 	cluster *servers.Cluster           // that they form, or nil
 	all     interface{ Close() error } // takes the servers down
 	// connect returns a store whose connections go through the network.

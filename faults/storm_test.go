@@ -7,7 +7,6 @@ import (
 
 	"github.com/sojourn-go/sojourn/faults/law"
 	"github.com/sojourn-go/sojourn/faults/site"
-	"github.com/sojourn-go/sojourn/faults/wire"
 	"github.com/sojourn-go/sojourn/store"
 )
 
@@ -49,7 +48,7 @@ func (s storm) run(t *testing.T, stores ...store.Store) outcome {
 		s.calm = 1200 * time.Millisecond
 	}
 	s.load.Timeout = s.timeout
-	if s.load.Pause == 0 {
+	if s.load.Pause == 0 { // less than 0 is none at all
 		s.load.Pause = 2 * time.Millisecond // the histories need not be long, and two cores serve all
 	}
 	l := s.log
@@ -132,9 +131,6 @@ func (o outcome) polite(t *testing.T) {
 	}
 }
 
-// single are the engines of one server that can be killed and stopped.
-var single = []string{"redis", "valkey", "postgres", "postgres-sql", "mariadb", "mysql"}
-
 // nodes is how many nodes of the application work in each storm.
 const nodes = 2
 
@@ -145,69 +141,6 @@ func (m *machine) stores(t *testing.T) (all []store.Store) {
 		all = append(all, m.open(t, n))
 	}
 	return all
-}
-
-// P12: a server that is killed under load keeps all that it acknowledged, and nothing that it
-// ended.
-func TestKilledServer(t *testing.T) {
-	for _, name := range single {
-		t.Run(name, func(t *testing.T) {
-			m := start(t, name)
-			out := storm{scenario: "SIGKILL, restart", m: m, strike: func() {
-				must(t, m.nodes[0].Kill())
-				time.Sleep(300 * time.Millisecond)
-				must(t, m.nodes[0].Start(t.Context()))
-			}}.run(t, m.stores(t)...)
-			out.exact(t)
-			out.hurt(t)
-		})
-	}
-}
-
-// A server that stands still for a while and then goes on: acts in flight may come late.
-func TestPausedServer(t *testing.T) {
-	for _, name := range []string{"redis", "postgres", "mariadb", "mysql"} {
-		t.Run(name, func(t *testing.T) {
-			m := start(t, name)
-			out := storm{scenario: "SIGSTOP, SIGCONT", m: m, timeout: 700 * time.Millisecond, strike: func() {
-				must(t, m.nodes[0].Pause())
-				time.Sleep(1500 * time.Millisecond)
-				must(t, m.nodes[0].Resume())
-			}}.run(t, m.stores(t)...)
-			out.exact(t)
-			out.hurt(t)
-		})
-	}
-}
-
-// Connections break all the time: before a request arrives, after it was carried out, on one side
-// only, all at once.
-func TestBrokenConnections(t *testing.T) {
-	for _, name := range []string{"redis", "redis-cluster", "postgres", "pgbouncer", "mariadb", "mysql", "cassandra"} {
-		t.Run(name, func(t *testing.T) {
-			m, n := start(t, name), network(t)
-			var stores []store.Store
-			for range nodes {
-				stores = append(stores, m.open(t, n))
-			}
-			out := storm{scenario: "connections break all the time", m: m, calm: 500 * time.Millisecond, strike: func() {
-				for i := range 60 {
-					n.Arm(wire.Cut{When: wire.When(i % 2)})
-					time.Sleep(30 * time.Millisecond)
-					switch i {
-					case 20:
-						n.HalfClose(wire.Server)
-					case 30:
-						n.HalfClose(wire.Client)
-					case 40:
-						n.CutAll()
-					}
-				}
-				n.Disarm()
-			}}.run(t, stores...)
-			out.exact(t)
-		})
-	}
 }
 
 // hurt asserts that the strike was felt: acts failed, or waited for a while and then succeeded.

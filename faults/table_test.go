@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/sojourn-go/sojourn/faults/host"
 	"github.com/sojourn-go/sojourn/faults/law"
 	"github.com/sojourn-go/sojourn/faults/site"
 )
@@ -72,6 +73,7 @@ func (r row) cells() []string {
 // TestMain runs the tests, takes the servers down, and prints the table; with SOJOURN_FAULTS_UPDATE
 // it also goes into docs/faults.md.
 func TestMain(m *testing.M) {
+	host.Main(openFiles)
 	mysql.SetLogger(&mysql.NopLogger{}) // it tells of each broken connection
 	code := m.Run()
 	closeMachines()
@@ -79,6 +81,7 @@ func TestMain(m *testing.M) {
 		return cmp.Or(strings.Compare(a.scenario, b.scenario), strings.Compare(a.engine, b.engine))
 	})
 	printTable(os.Stdout)
+	printHistories(os.Stdout)
 	if os.Getenv("SOJOURN_FAULTS_UPDATE") != "" && code == 0 {
 		if err := updateDoc("../docs/faults.md"); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -100,22 +103,41 @@ func printTable(w io.Writer) {
 	t.Flush()
 }
 
+// A mark stands before a table in docs/faults.md, and markEnd behind it.
 const (
-	markBegin = "<!-- table: SOJOURN_FAULTS_UPDATE=1 go test . in faults/ writes it -->\n"
-	markEnd   = "<!-- end of table -->\n"
+	markBegin     = "<!-- table: SOJOURN_FAULTS_UPDATE=1 go test . in faults/ writes it -->\n"
+	markHistories = "<!-- histories: SOJOURN_FAULTS_UPDATE=1 make soak writes them -->\n"
+	markEnd       = "<!-- end of table -->\n"
 )
 
-// updateDoc writes the table between its marks. Lines of tests that did not run stay.
+// updateDoc writes both tables into the page.
 func updateDoc(path string) error {
-	doc, err := os.ReadFile(path)
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	before, rest, ok1 := strings.Cut(string(doc), markBegin)
+	doc, err := replace(string(b), markBegin, merged)
+	if err == nil && len(histories) > 0 {
+		doc, err = replace(doc, markHistories, func(string) string { return historyLines() })
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return os.WriteFile(path, []byte(doc), 0o644)
+}
+
+// replace writes a table anew that stands behind a mark.
+func replace(doc, mark string, table func(old string) string) (string, error) {
+	before, rest, ok1 := strings.Cut(doc, mark)
 	old, after, ok2 := strings.Cut(rest, markEnd)
 	if !ok1 || !ok2 {
-		return fmt.Errorf("%s has no marks for the table", path)
+		return "", fmt.Errorf("no table behind the mark %q", mark)
 	}
+	return before + mark + table(old) + markEnd + after, nil
+}
+
+// merged is the table of this run, with the old lines of tests that did not run.
+func merged(old string) string {
 	var lines []string
 	fresh := map[string]bool{}
 	for _, r := range table.rows {
@@ -128,8 +150,7 @@ func updateDoc(path string) error {
 		}
 	}
 	slices.Sort(lines)
-	head := line(heads) + line(strings.Split("---,---,---:,---:,---:,---:,---:,---:,---:,---", ","))
-	return os.WriteFile(path, []byte(before+markBegin+head+strings.Join(lines, "")+markEnd+after), 0o644)
+	return line(heads) + line(strings.Split("---,---,---:,---:,---:,---:,---:,---:,---:,---", ",")) + strings.Join(lines, "")
 }
 
 func line(cells []string) string { return "| " + strings.Join(cells, " | ") + " |\n" }

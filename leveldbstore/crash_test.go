@@ -29,6 +29,14 @@ func TestKill(t *testing.T) {
 	}
 }
 
+// TestPowerCut (P12) loses what was not synced of the real files.
+func TestPowerCut(t *testing.T) {
+	t.Parallel()
+	for d := range store.Loose + 1 {
+		kvtest.CutFiles(t, 2, 15, d, openDir, nil)
+	}
+}
+
 func TestFlip(t *testing.T) {
 	t.Parallel()
 	kvtest.Flip(t, 30, "*.ldb", openDir)

@@ -61,6 +61,9 @@ type Counts struct {
 	Outage time.Duration
 }
 
+// Answered counts the acts that were answered with what became of them.
+func (c Counts) Answered() int { return c.Acts - c.Unavailable - c.Indeterminate }
+
 // NewLog begins a run.
 func NewLog() *Log {
 	return &Log{start: time.Now(), sessions: map[store.Handle]*history{}, of: map[store.ID]*history{},

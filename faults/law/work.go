@@ -3,9 +3,9 @@ package law
 import (
 	"context"
 	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
+	mrand "math/rand/v2"
 	"sync"
 	"time"
 
@@ -23,6 +23,9 @@ type Load struct {
 	Size    int           // greatest size of a session's data: 2000
 	// Retries is how often an act is sent again whose answer was lost: 2.
 	Retries int
+	// Seed makes the workers choose the same acts again; which of them meet is up to the machine.
+	// 0 draws one.
+	Seed uint64
 }
 
 func (o Load) withDefaults() Load {
@@ -39,6 +42,9 @@ func (o Load) withDefaults() Load {
 	if o.Timeout == 0 {
 		o.Timeout = 2 * time.Second
 	}
+	if o.Seed == 0 {
+		o.Seed = mrand.Uint64()
+	}
 	return o
 }
 
@@ -50,7 +56,7 @@ func Work(ctx context.Context, o Load, stores ...store.Store) {
 	p := &pool{run: rand.Text()[:6]}
 	var wg sync.WaitGroup
 	for i := range o.Workers {
-		w := &worker{Load: o, s: stores[i%len(stores)], pool: p, ctx: ctx}
+		w := &worker{Load: o, s: stores[i%len(stores)], pool: p, ctx: ctx, choose: mrand.New(mrand.NewPCG(o.Seed, uint64(i)))}
 		wg.Go(func() {
 			for ctx.Err() == nil {
 				w.step()
@@ -89,13 +95,14 @@ func (s *session) move(to store.Key) {
 	s.mu.Unlock()
 }
 
-func (p *pool) pick(below int) *session {
+// pick returns one of the sessions, or nil if there are fewer than so many.
+func (p *pool) pick(fewest int, choose *mrand.Rand) *session {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.all) < below {
+	if len(p.all) < fewest {
 		return nil
 	}
-	return p.all[number(len(p.all))]
+	return p.all[choose.IntN(len(p.all))]
 }
 
 func (p *pool) add(s *session) {
@@ -121,6 +128,8 @@ type worker struct {
 	s    store.Store
 	pool *pool
 	ctx  context.Context
+
+	choose *mrand.Rand
 }
 
 // do carries out an act with its own deadline, and sends it again while its answer is lost.
@@ -134,13 +143,13 @@ func (w *worker) do(act func(context.Context) error) (err error) {
 		}
 	}
 	if errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrIndeterminate) {
-		time.Sleep(time.Millisecond) // as a client would, a little
+		time.Sleep(5 * time.Millisecond) // as a client would, a little
 	}
 	return err
 }
 
 func (w *worker) step() {
-	at := w.pool.pick(w.Keep)
+	at := w.pool.pick(w.Keep, w.choose)
 	if at == nil {
 		w.create()
 		return
@@ -161,7 +170,7 @@ func (w *worker) step() {
 	if err != nil {
 		return
 	}
-	switch n := number(100); {
+	switch n := w.choose.IntN(100); {
 	case n < 55:
 		w.update(at, rec)
 	case n < 70:
@@ -179,7 +188,7 @@ func (w *worker) step() {
 // record is the session with one more write.
 func (w *worker) record(s *session) store.Record {
 	rec := store.Record{Key: s.at(), Handle: s.h, User: s.user, Idle: time.Hour, Lifetime: 24 * time.Hour,
-		Meta: []byte("a browser"), Data: make([]byte, number(w.Size))}
+		Meta: []byte("a browser"), Data: make([]byte, w.choose.IntN(w.Size))}
 	rand.Read(rec.Data)
 	rand.Read(rec.Writer[:])
 	return rec
@@ -187,16 +196,16 @@ func (w *worker) record(s *session) store.Record {
 
 // create signs in, now and then with a limit.
 func (w *worker) create() {
-	s := &session{user: fmt.Sprintf("user-%s-%d", w.pool.run, number(w.Users))}
+	s := &session{user: fmt.Sprintf("user-%s-%d", w.pool.run, w.choose.IntN(w.Users))}
 	if len(w.Names) > 0 {
-		s.user = w.Names[number(len(w.Names))]
+		s.user = w.Names[w.choose.IntN(len(w.Names))]
 	}
 	s.key.Tag = store.TagOf(s.user)
 	rand.Read(s.key.ID[:])
 	rand.Read(s.h[:])
 	rec := w.record(s)
 	var adm store.Admission
-	if number(4) == 0 {
+	if w.choose.IntN(4) == 0 {
 		adm = store.Admission{Max: 4, Evict: true}
 	}
 	start := time.Now()
@@ -221,7 +230,7 @@ func (w *worker) rotate(at *session, rec store.Record) {
 	old := rec.Key
 	rand.Read(rec.Key.ID[:])
 	var tail *store.Record
-	if number(2) == 0 {
+	if w.choose.IntN(2) == 0 {
 		t := rec
 		t.Key, t.User, t.Lifetime = old, "", 30*time.Second
 		rand.Read(t.Writer[:])
@@ -239,7 +248,7 @@ func (w *worker) rotate(at *session, rec store.Record) {
 // revoke signs a user out: everywhere, here, or everywhere else.
 func (w *worker) revoke(at *session) {
 	var sel store.Selection
-	switch number(6) {
+	switch w.choose.IntN(6) {
 	case 0: // everywhere
 	case 1:
 		sel.Except = []store.Handle{at.h}
@@ -250,11 +259,4 @@ func (w *worker) revoke(at *session) {
 		_, err := w.s.Revoke(ctx, at.user, sel)
 		return err
 	})
-}
-
-// number returns one from 0 to n-1.
-func number(n int) int {
-	var b [4]byte
-	rand.Read(b[:])
-	return int(binary.BigEndian.Uint32(b[:]) % uint32(n))
 }

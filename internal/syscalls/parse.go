@@ -9,16 +9,17 @@ import (
 	"strings"
 )
 
-// traced are the calls that change files, and those that sync. A question mark passes over what a
+// traced are the calls that change files, those that sync, and those that say where bytes go. A question mark passes over what a
 // machine does not have.
-const traced = "?open,openat,?openat2,?creat,write,pwrite64,writev,pwritev,?pwritev2,?truncate,ftruncate,fallocate," +
+const traced = "lseek,?open,openat,?openat2,?creat,write,pwrite64,writev,pwritev,?pwritev2,?truncate,ftruncate,fallocate," +
 	"copy_file_range,?sendfile,fsync,fdatasync,?rename,renameat,renameat2,?unlink,unlinkat,?rmdir,?link,linkat," +
 	"?mkdir,mkdirat,?utimensat,?chmod,fchmod,fchmodat,?fchmodat2"
 
-// What marks an act begins with, in a write to the null device.
+// What a mark begins with: it is a write to the null device.
 const (
-	begins = "begin"
-	ends   = "end"
+	begins = "begin" // an act
+	ends   = "end"   // of the act
+	notes  = "note"  // something that a script tells of
 )
 
 // Act is what was done between two marks, in the order in which the calls returned.
@@ -49,6 +50,7 @@ const (
 	Link   Kind = "link"   // of Path to the new name To
 	Remove Kind = "remove" // a name
 	Mkdir  Kind = "mkdir"  // a folder
+	Note   Kind = "note"   // of the script, in Text
 )
 
 // Call is a call that succeeded. Its paths are relative to the script's directory, which is ".".
@@ -57,6 +59,13 @@ type Call struct {
 	Path, To     string
 	Mode         string // in octal, of what Make and Mkdir make, or that a Write sets
 	Began, Ended int    // instants
+	Text         string // of a Note
+
+	// Bytes are what a Write put At a place; nil where it changed no bytes. Resized says that it,
+	// or a Make, gave the file the length At.
+	Bytes   []byte
+	At      int64
+	Resized bool
 }
 
 var kinds = map[string]Kind{
@@ -82,6 +91,7 @@ func parse(text, dir string) (acts []Act, err error) {
 		began int
 	}
 	halves := map[string]half{}
+	places := places{}
 	within := false
 	for n, line := range strings.Split(text, "\n") {
 		var name, args, result string
@@ -97,25 +107,38 @@ func parse(text, dir string) (acts []Act, err error) {
 		} else {
 			continue // the end of a thread, or of a call that it did not live to see
 		}
-		if r, err := strconv.Atoi(result); err != nil || r < 0 {
+		r, err := strconv.ParseInt(result, 10, 64)
+		if err != nil || r < 0 {
 			continue
 		}
 		paths := pathsOf(args)
+		var call Call
 		if name == "write" && len(paths) > 1 && paths[0] == os.DevNull {
 			what, act, _ := strings.Cut(paths[1], " ")
-			if within = what == begins; within {
+			switch what {
+			case begins:
 				acts = append(acts, Act{Name: act})
-			} else if what != ends {
+				within = true
+				continue
+			case ends:
+				within = false
+				continue
+			case notes:
+				call = Call{Kind: Note, Text: act}
+			default:
 				return nil, fmt.Errorf("strace: not a mark: %s", line)
 			}
-			continue
-		}
-		call, ok, err := read(name, args, paths, dir)
-		if err != nil {
-			return nil, fmt.Errorf("strace: %w: %s", err, line)
-		}
-		if !ok {
-			continue
+		} else {
+			ok := false
+			if call, ok, err = read(name, args, paths, dir); err == nil {
+				err = places.set(&call, ok, name, args, r)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("strace: %w: %s", err, line)
+			}
+			if !ok {
+				continue
+			}
 		}
 		if !within { // of a thread in the background, between two acts
 			acts = append(acts, Act{})
@@ -164,6 +187,8 @@ func read(name, args string, paths []string, dir string) (c Call, ok bool, err e
 		c.Mode = m[1]
 	}
 	switch {
+	case name == "lseek":
+		return c, false, nil
 	case name == "creat", strings.HasPrefix(name, "open"):
 		if name != "creat" && !strings.Contains(args, "O_CREAT") && !strings.Contains(args, "O_TRUNC") {
 			return c, false, nil

@@ -1,11 +1,13 @@
 // Package syscalls tells what a test asks of the disk. [Run] runs the test again in a process under
-// strace and reads its system calls; a [Disk] replays them and says what a power cut could take.
+// strace and reads its system calls; a [Disk] replays them and says what a power cut could take, and
+// [Cut] takes it.
 //
 // Models of a disk show that a store survives what the model does. They cannot show that the real
 // files are synced as the model's are: that is what this package is for.
 package syscalls
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -26,18 +28,61 @@ type Script func(dir string, act func(name string, f func() error))
 func Run(t *testing.T, script Script) []Act {
 	t.Helper()
 	if n := len(os.Args); n > 2 && os.Args[n-2] == argument {
-		child(t, os.Args[n-1], script)
+		child(t, func(dir string, mark func(what, name string)) {
+			script(dir, func(name string, f func() error) {
+				mark(begins, name)
+				if err := f(); err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				mark(ends, name)
+			})
+		})
 	}
+	acts, _ := trace(t, nil, nil)
+	return acts
+}
+
+// Story is what the process under strace does in [Tell]: it works on files in dir, and tells of it
+// in notes of one line of plain text. input is what Tell was given.
+type Story func(dir string, input []byte, note func(text string))
+
+// Tell is [Run] for what several goroutines do at once, on files that are there before: it gives
+// all calls and notes in the order in which they returned, and what the folder held afterwards.
+func Tell(t *testing.T, before Image, input []byte, story Story) (calls []Call, after Image) {
+	t.Helper()
+	if n := len(os.Args); n > 2 && os.Args[n-2] == argument {
+		child(t, func(dir string, mark func(what, name string)) {
+			input, err := os.ReadFile(inputOf(dir))
+			if err != nil {
+				t.Fatal(err)
+			}
+			story(dir, input, func(text string) { mark(notes, text) })
+		})
+	}
+	acts, after := trace(t, before, input)
+	for _, a := range acts {
+		calls = append(calls, a.Calls...)
+	}
+	return calls, after
+}
+
+// inputOf is the file beside a folder that holds the input of a story.
+func inputOf(dir string) string { return dir + ".in" }
+
+// trace runs this test in a process of its own under strace, in a folder that holds what before
+// does.
+func trace(t *testing.T, before Image, input []byte) ([]Act, Image) {
+	t.Helper()
 	strace := find(t)
 	dir, err := filepath.EvalSymlinks(t.TempDir()) // strace tells the paths behind links
 	if err != nil {
 		t.Fatal(err)
 	}
 	work, out := filepath.Join(dir, "work"), filepath.Join(dir, "calls")
-	if err := os.Mkdir(work, 0o700); err != nil {
+	if err := errors.Join(before.Write(work), os.WriteFile(inputOf(work), input, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), strace, "-f", "--seccomp-bpf", "-qq", "-y", "-s", "64", "-e", "signal=none",
+	cmd := exec.CommandContext(t.Context(), strace, "-f", "--seccomp-bpf", "-qq", "-y", "-x", "-s", longest, "-e", "signal=none",
 		"-e", "trace="+traced, "-o", out, os.Args[0], "-test.run="+pattern(t.Name()), "-test.v", "-test.timeout=2m", argument, work)
 	cmd.Env = append(cmd.Environ(), "GORACE=atexit_sleep_ms=0") // the race detector would wait for a second
 	if text, err := cmd.CombinedOutput(); err != nil {
@@ -54,8 +99,15 @@ func Run(t *testing.T, script Script) []Act {
 	if len(acts) == 0 {
 		t.Fatal("the process under strace did nothing")
 	}
-	return acts
+	after, err := ReadImage(work)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return acts, after
 }
+
+// longest is how many bytes of a write are told.
+const longest = "4194304"
 
 // find finds a strace that works.
 func find(t *testing.T) string {
@@ -70,23 +122,16 @@ func find(t *testing.T) string {
 	return strace
 }
 
-// child runs the script and ends the test.
-func child(t *testing.T, dir string, script Script) {
+// child does what the process under strace is there for, and ends the test.
+func child(t *testing.T, do func(dir string, mark func(what, name string))) {
 	marks, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	mark := func(what, name string) {
+	do(os.Args[len(os.Args)-1], func(what, name string) {
 		if _, err := fmt.Fprintf(marks, "%s %s", what, name); err != nil {
-			t.Fatal(err)
+			t.Error(err)
 		}
-	}
-	script(dir, func(name string, f func() error) {
-		mark(begins, name)
-		if err := f(); err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		mark(ends, name)
 	})
 	t.SkipNow() // the rest of the test is for who reads the calls
 }

@@ -1,9 +1,13 @@
 package syscalls
 
 import (
+	"bytes"
 	"errors"
+	"maps"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -96,7 +100,7 @@ func TestParse(t *testing.T) {
 		`7 write(3</dev/null>, "begin first act", 15) = 15`,
 		`7 openat(AT_FDCWD</>, "/d/a", O_RDWR|O_CREAT|O_EXCL|O_CLOEXEC, 0600) = 4</d/a>`,
 		`8 fsync(4</d/a> <unfinished ...>`,
-		`7 pwrite64(4</d/a>, "\"d/b\", \n\0"..., 9000, 0) = 9000`,
+		`7 pwrite64(4</d/a>, "\"d/b\", \n\x00", 9, 7) = 8`,
 		`8 <... fsync resumed>) = 0`,
 		`7 write(1<pipe:[123]>, "/d/a", 4) = 4`,
 		`7 write(9</elsewhere/d/a>, "x", 1) = 1`,
@@ -116,16 +120,16 @@ func TestParse(t *testing.T) {
 	}
 	want := []Act{
 		{"first act", []Call{
-			{Make, "a", "", "0600", 2, 2},
-			{Write, "a", "", "", 4, 4},
-			{Sync, "a", "", "", 3, 5},
-			{Write, "a", "", "", 10, 10},
-			{Rename, "sub/a", "b c", "", 11, 11},
+			{Kind: Make, Path: "a", Mode: "0600", Began: 2, Ended: 2},
+			{Kind: Write, Path: "a", Bytes: []byte("\"d/b\", \n"), At: 7, Began: 4, Ended: 4},
+			{Kind: Sync, Path: "a", Began: 3, Ended: 5},
+			{Kind: Write, Path: "a", Bytes: []byte("x"), Began: 10, Ended: 10},
+			{Kind: Rename, Path: "sub/a", To: "b c", Began: 11, Ended: 11},
 		}},
-		{"", []Call{{Sync, "a", "", "", 13, 13}}},
-		{"second", []Call{{Mkdir, "e", "", "0700", 16, 16}}},
+		{"", []Call{{Kind: Sync, Path: "a", Began: 13, Ended: 13}}},
+		{"second", []Call{{Kind: Mkdir, Path: "e", Mode: "0700", Began: 16, Ended: 16}}},
 	}
-	if !slices.EqualFunc(acts, want, func(a, b Act) bool { return a.Name == b.Name && slices.Equal(a.Calls, b.Calls) }) {
+	if !reflect.DeepEqual(acts, want) {
 		t.Errorf("got  %v\nwant %v", acts, want)
 	}
 	// The sync began before the write.
@@ -136,5 +140,63 @@ func TestParse(t *testing.T) {
 	}
 	if _, err := parse(`7 copy_file_range(4</d/a>, NULL, 5</d/b>, NULL, 9, 0) = 9`, "/d"); err == nil {
 		t.Error("a call that is not known is passed over")
+	}
+}
+
+// TestTell replays what a story did: a cut at the end that loses nothing leaves what it left.
+func TestTell(t *testing.T) {
+	before := Image{"old": []byte("was there"), "folder": nil, "folder/in": []byte("x")}
+	calls, after := Tell(t, before, []byte("input"), func(dir string, input []byte, note func(string)) {
+		in := func(name string) string { return filepath.Join(dir, name) }
+		f, err := os.OpenFile(in("new"), os.O_CREATE|os.O_RDWR, 0o600)
+		must(t, err)
+		for i := range 3 {
+			_, err = f.Write([]byte{byte(i), '"', '\\', '\n', 0xff, ')', ' ', '=', ' ', '1'})
+			must(t, err)
+		}
+		_, err = f.WriteAt([]byte("in the middle"), 7)
+		must(t, errors.Join(err, f.Sync()))
+		note("synced " + string(input))
+		must(t, errors.Join(f.Truncate(100), f.Close()))
+		f, err = os.OpenFile(in("old"), os.O_APPEND|os.O_WRONLY, 0)
+		must(t, err)
+		_, err = f.WriteString(", and more")
+		must(t, errors.Join(err, f.Close(), os.Rename(in("folder/in"), in("out")), os.Remove(in("out")), os.Mkdir(in("made"), 0o700)))
+		must(t, errors.Join(os.WriteFile(in("made/file"), []byte("y"), 0o600), os.WriteFile(in("made/file"), []byte("z"), 0o600)))
+	})
+	r := rand.New(rand.NewPCG(1, 2))
+	cut := func(at int, chance float64) Image {
+		m, err := Cut(before, calls, at, chance, r)
+		must(t, err)
+		return m
+	}
+	if got := cut(End, 0); !maps.EqualFunc(got, after, bytes.Equal) {
+		t.Errorf("replayed: %q, and the folder holds %q", got, after)
+	}
+	if got := cut(End, 1); !maps.EqualFunc(got, before, bytes.Equal) { // for no name was synced
+		t.Errorf("of what was not synced, all is lost but %q", got)
+	}
+	noted := slices.IndexFunc(calls, func(c Call) bool { return c.Kind == Note })
+	if noted < 0 || calls[noted].Text != "synced input" {
+		t.Fatal("the note is lost")
+	}
+	named := slices.Insert(slices.Clone(calls), noted, Call{Kind: Sync, Path: ".", Began: calls[noted].Began, Ended: calls[noted].Began})
+	calls = named
+	if got := cut(End, 1)["new"]; len(got) != 30 || !bytes.Contains(got, []byte("in the middle")) {
+		t.Errorf("what was synced is %q", got)
+	}
+	torn := map[int]bool{}
+	for range 300 {
+		torn[len(cut(End, 0.5)["old"])] = true
+	}
+	if len(torn) != len(", and more")+1 {
+		t.Errorf("a write is torn in %d ways", len(torn))
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -1,0 +1,241 @@
+package syscalls
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Image is what a folder holds: the bytes of files by their paths in it, and nil for folders.
+type Image map[string][]byte
+
+// ReadImage reads a folder.
+func ReadImage(dir string) (Image, error) {
+	m := Image{}
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || path == dir {
+			return err
+		}
+		rel, err := filepath.Rel(dir, path)
+		if err != nil || e.IsDir() {
+			m[rel] = nil
+			return err
+		}
+		b, err := os.ReadFile(path)
+		m[rel] = append([]byte{}, b...)
+		return err
+	})
+	return m, err
+}
+
+// Write writes it into a folder, which it makes.
+func (m Image) Write(dir string) error {
+	errs := []error{os.Mkdir(dir, 0o700)}
+	for _, path := range slices.Sorted(maps.Keys(m)) { // a folder comes before what it holds
+		if at := filepath.Join(dir, path); m[path] == nil {
+			errs = append(errs, os.Mkdir(at, 0o700))
+		} else {
+			errs = append(errs, os.WriteFile(at, m[path], 0o600))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// End is an instant after all calls.
+const End = math.MaxInt
+
+// Cut returns what a folder holds that held before, and to which calls were done until the power
+// was cut at an instant. What was not synced is lost with a chance, each write, length and name by
+// itself: 0 keeps all, 1 loses all, and what lies between tears writes, too. A call that had begun
+// by then and not returned may be done. Bytes and names are synced as [Disk] has it; a rename
+// within a folder is one change.
+func Cut(before Image, calls []Call, at int, chance float64, r *rand.Rand) (Image, error) {
+	root := newFolder()
+	for _, path := range slices.Sorted(maps.Keys(before)) {
+		n := &node{safe: before[path]}
+		if before[path] == nil {
+			n = newFolder()
+		}
+		root.find(filepath.Dir(path)).names[filepath.Base(path)] = n
+	}
+	root.settle()
+	for _, c := range calls {
+		if c.Began > at || c.Kind == Note || c.Kind == Sync && c.Ended > at {
+			continue
+		}
+		if err := root.do(c); err != nil {
+			return nil, err
+		}
+	}
+	after := Image{}
+	root.after(after, "", func() bool { return r.Float64() < chance }, r)
+	return after, nil
+}
+
+// node is a file or a folder: as a cut leaves it at least, and what was done to it since.
+type node struct {
+	safe   []byte // of a file
+	writes []Call
+
+	names     map[string]*node // of a folder, as they are; nil for a file
+	safeNames map[string]*node
+	changes   []change
+}
+
+func newFolder() *node {
+	return &node{names: map[string]*node{}, safeNames: map[string]*node{}}
+}
+
+// change is one of a folder's names. A rename takes one and gives one.
+type change struct {
+	takes, gives string
+	node         *node
+	ended        int
+}
+
+func (ch change) apply(names map[string]*node) {
+	if ch.takes != "" {
+		delete(names, ch.takes)
+	}
+	if ch.gives != "" {
+		names[ch.gives] = ch.node
+	}
+}
+
+// settle makes everything safe as it is.
+func (n *node) settle() {
+	n.safeNames = maps.Clone(n.names)
+	for _, child := range n.names {
+		child.settle()
+	}
+}
+
+// find returns what has a path, or nil.
+func (n *node) find(path string) *node {
+	if path == "." {
+		return n
+	}
+	for name := range strings.SplitSeq(path, "/") {
+		if n = n.names[name]; n == nil {
+			return nil
+		}
+	}
+	return n
+}
+
+// do does a call, from the root.
+func (n *node) do(c Call) error {
+	folder, file, name := n.find(filepath.Dir(c.Path)), n.find(c.Path), filepath.Base(c.Path)
+	if folder == nil {
+		return fmt.Errorf("%s of %s, whose folder is not there", c.Kind, c.Path)
+	}
+	set := func(in *node, ch change) {
+		ch.ended = c.Ended
+		ch.apply(in.names)
+		in.changes = append(in.changes, ch)
+	}
+	switch c.Kind {
+	case Make:
+		if file == nil {
+			file = &node{}
+			set(folder, change{gives: name, node: file})
+		}
+		if c.Resized {
+			file.writes = append(file.writes, c)
+		}
+	case Write:
+		if file != nil { // else it has no name any more
+			file.writes = append(file.writes, c)
+		}
+	case Sync:
+		if file != nil {
+			file.sync(c.Began)
+		}
+	case Mkdir:
+		set(folder, change{gives: name, node: newFolder()})
+	case Remove:
+		set(folder, change{takes: name})
+	case Rename, Link:
+		to, as := n.find(filepath.Dir(c.To)), filepath.Base(c.To)
+		switch {
+		case file == nil || to == nil:
+			return fmt.Errorf("%s of %s to %s: one of them is not there", c.Kind, c.Path, c.To)
+		case c.Kind == Link:
+			set(to, change{gives: as, node: file})
+		case to == folder:
+			set(to, change{takes: name, gives: as, node: file})
+		default:
+			set(to, change{gives: as, node: file})
+			set(folder, change{takes: name})
+		}
+	}
+	return nil
+}
+
+// sync makes safe what was done before it began.
+func (n *node) sync(began int) {
+	for len(n.writes) > 0 && n.writes[0].Ended < began {
+		n.safe = written(n.safe, n.writes[0])
+		n.writes = n.writes[1:]
+	}
+	for len(n.changes) > 0 && n.changes[0].ended < began {
+		n.changes[0].apply(n.safeNames)
+		n.changes = n.changes[1:]
+	}
+}
+
+// written does a write to bytes.
+func written(b []byte, c Call) []byte {
+	size := c.At + int64(len(c.Bytes))
+	switch {
+	case c.Resized:
+		size = c.At
+	case c.Bytes == nil:
+		return b // times or mode
+	case c.At == toEnd:
+		return append(bytes.Clone(b), c.Bytes...)
+	default:
+		size = max(size, int64(len(b)))
+	}
+	after := make([]byte, size)
+	copy(after, b)
+	copy(after[c.At:], c.Bytes)
+	return after
+}
+
+// after puts what is left of a folder into an image.
+func (n *node) after(m Image, path string, loses func() bool, r *rand.Rand) {
+	names := maps.Clone(n.safeNames)
+	for _, ch := range n.changes {
+		if !loses() {
+			ch.apply(names)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		child, at := names[name], filepath.Join(path, name)
+		if child.names != nil {
+			m[at] = nil
+			child.after(m, at, loses, r)
+			continue
+		}
+		b := append([]byte{}, child.safe...)
+		for _, c := range child.writes {
+			if loses() {
+				if len(c.Bytes) == 0 || loses() {
+					continue
+				}
+				c.Bytes = c.Bytes[:r.IntN(len(c.Bytes))] // some of it arrived
+			}
+			b = written(b, c)
+		}
+		m[at] = b
+	}
+}

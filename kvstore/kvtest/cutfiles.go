@@ -1,0 +1,176 @@
+package kvtest
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/sojourn-go/sojourn/internal/syscalls"
+	"github.com/sojourn-go/sojourn/store"
+)
+
+// stepsOfStory is how many steps are acknowledged before a process under strace ends.
+const stepsOfStory = 60
+
+// CutFiles cuts the power of a machine whose files are real ones. A process works under strace;
+// what it did to its files is done again up to some moment, and what it had not synced by then is
+// lost: all of it, none, or each write and each name by chance. The store must open on what is
+// left, which is held against the law: cuts times, with another moment each time, in each of
+// rounds. A round goes on from what the last cut of the one before left, so that recovery meets
+// cuts, too. No cut meets the founding of the database: nothing was acknowledged then, and an engine
+// may refuse what it left.
+//
+// shared reports whether a file is memory that processes share, which strace does not see and which
+// no store reads after a cut; nil means that there is none. It skips the test where there is no
+// strace.
+func CutFiles(t *testing.T, rounds, cuts int, d store.Durability, open Open, shared func(path string) bool) {
+	t.Helper()
+	if shared == nil {
+		shared = func(string) bool { return false }
+	}
+	seed := rand.Uint64()
+	r, l, image := rand.New(rand.NewPCG(seed, 0)), newLaw(workers), syscalls.Image{}
+	total := 0
+	for round := range rounds {
+		calls, after := tell(t, d, l.lives(), image, open)
+		same(t, image, calls, after, shared, r)
+		before, base, first := image, l, 0
+		if round == 0 {
+			first = slices.IndexFunc(calls, func(c syscalls.Call) bool { return c.Kind == syscalls.Note })
+		}
+		for i := range cuts {
+			at := calls[first+r.IntN(len(calls)-first)].Began
+			chance := []float64{0, 1, 0.2, 0.5, 0.8}[i%5]
+			var err error
+			if image, err = syscalls.Cut(before, calls, at, chance, r); err == nil {
+				l, err = base.at(calls, at)
+			}
+			if err == nil {
+				err = l.reopen(t, d, image, open)
+			}
+			if err != nil {
+				t.Fatalf("seed %d, round %d, cut %d at instant %d, which loses %v of what was not synced: %v", seed, round, i, at, chance, err)
+			}
+			total += l.total
+		}
+	}
+	t.Logf("%d cuts, after %d acknowledged steps at a time", rounds*cuts, total/(rounds*cuts))
+	if total < rounds*cuts {
+		t.Error("hardly a step was acknowledged: the cuts prove nothing")
+	}
+}
+
+// tell lets a process under strace go on from the sessions, and returns what it did.
+func tell(t *testing.T, d store.Durability, lives [][]session, before syscalls.Image, open Open) (calls []syscalls.Call, after syscalls.Image) {
+	t.Helper()
+	var in bytes.Buffer
+	if err := gob.NewEncoder(&in).Encode(lives); err != nil {
+		t.Fatal(err)
+	}
+	return syscalls.Tell(t, before, in.Bytes(), func(dir string, input []byte, note func(string)) {
+		if err := story(dir, input, d, open, note); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// story is what the process does.
+func story(dir string, input []byte, d store.Durability, open Open, note func(string)) error {
+	var lives [][]session
+	if err := gob.NewDecoder(bytes.NewReader(input)).Decode(&lives); err != nil {
+		return err
+	}
+	s, close, err := open(dir, d)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	var mu sync.Mutex
+	done := 0
+	err = work(ctx, s, d, lives, func(st step) {
+		mu.Lock()
+		defer mu.Unlock()
+		var b bytes.Buffer
+		if err := gob.NewEncoder(&b).Encode(st); err != nil {
+			panic(err) // a step can be encoded
+		}
+		note(base64.StdEncoding.EncodeToString(b.Bytes()))
+		if st.Done {
+			done++
+		}
+		if done == stepsOfStory {
+			stop()
+		}
+	})
+	return errors.Join(err, close())
+}
+
+// same wants the replay of all calls to leave what the process left, or it would prove nothing.
+func same(t *testing.T, before syscalls.Image, calls []syscalls.Call, after syscalls.Image, shared func(string) bool, r *rand.Rand) {
+	t.Helper()
+	got, err := syscalls.Cut(before, calls, syscalls.End, 0, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range []syscalls.Image{got, after} {
+		maps.DeleteFunc(m, func(path string, _ []byte) bool { return shared(path) })
+	}
+	if maps.EqualFunc(got, after, bytes.Equal) {
+		return
+	}
+	for path := range after {
+		if !bytes.Equal(got[path], after[path]) {
+			t.Errorf("%s has %d bytes in the replay, and %d in truth", path, len(got[path]), len(after[path]))
+		}
+	}
+	t.Fatalf("the replay leaves %q, and the process left %q", slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(after)))
+}
+
+// at is the law for a cut at that instant of the calls, which go on from what l has found.
+func (l *law) at(calls []syscalls.Call, at int) (*law, error) {
+	now := newLaw(len(l.workers))
+	now.owner = maps.Clone(l.owner)
+	for i := range l.workers {
+		now.workers[i].base = maps.Clone(l.workers[i].base)
+	}
+	for _, c := range calls {
+		if c.Kind != syscalls.Note || c.Began > at {
+			continue
+		}
+		b, err := base64.StdEncoding.DecodeString(c.Text)
+		if err != nil {
+			return nil, fmt.Errorf("a note: %w", err)
+		}
+		var st step
+		if err := gob.NewDecoder(bytes.NewReader(b)).Decode(&st); err != nil {
+			return nil, fmt.Errorf("a note: %w", err)
+		}
+		now.note(st)
+	}
+	now.before()
+	now.after()
+	return now, nil
+}
+
+// reopen opens what a cut left and holds it against the law.
+func (l *law) reopen(t *testing.T, d store.Durability, image syscalls.Image, open Open) error {
+	dir := filepath.Join(t.TempDir(), "left")
+	if err := image.Write(dir); err != nil {
+		return err
+	}
+	s, close, err := open(dir, d)
+	if err != nil {
+		return fmt.Errorf("opening after the cut: %w", err)
+	}
+	return errors.Join(l.check(t.Context(), s), close())
+}
