@@ -1,0 +1,215 @@
+package texts
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A Verdict is what became of a mutant.
+type Verdict string
+
+const (
+	Killed     Verdict = "killed"     // a test failed
+	Alive      Verdict = "alive"      // all passed
+	Equivalent Verdict = "equivalent" // listed as such, and not run
+	Stillborn  Verdict = "stillborn"  // no engine takes the text
+)
+
+// A Result is a mutant with its verdict.
+type Result struct {
+	ID
+	Line    int
+	What    string
+	Verdict Verdict
+	By      string `json:",omitempty"` // the first test that failed, or why it is equivalent
+}
+
+// A Runner runs mutants.
+type Runner struct {
+	Root     string        // of the repository
+	Parallel int           // how many at once: tests on servers mostly wait
+	Patience time.Duration // for one run of a package's tests; what takes longer counts as failed
+	Done     func(Result)  // is called for each that is done, by one goroutine at a time
+}
+
+// Run runs mutants of a target until they are all done, or the context is. Tests of the unchanged
+// text must pass first. Those that equal names are not run.
+func (r *Runner) Run(ctx context.Context, t *Target, mutants []Mutant, equal map[ID]string) error {
+	dir, err := os.MkdirTemp("", "texts-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	for _, tests := range append([]Tests{t.Short}, t.Whole...) {
+		if by, out, err := r.test(ctx, t, tests, dir, "", "original"); err != nil {
+			return err
+		} else if by != "" {
+			return fmt.Errorf("texts: the unchanged %s fails %s:\n%s", t.Name, by, out)
+		}
+	}
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var errs []error
+	slots := make(chan struct{}, max(r.Parallel, 1))
+	for i := range mutants {
+		slots <- struct{}{}
+		if ctx.Err() != nil {
+			break
+		}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			res, err := r.one(ctx, t, &mutants[i], equal, filepath.Join(dir, fmt.Sprint(i)))
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				errs = append(errs, err)
+				return
+			}
+			r.Done(res)
+		})
+	}
+	wg.Wait()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return errors.Join(errs...)
+}
+
+// one runs a mutant, in a folder of its own.
+func (r *Runner) one(ctx context.Context, t *Target, m *Mutant, equal map[ID]string, dir string) (Result, error) {
+	res := Result{ID: m.ID, Line: m.Line, What: m.What, Verdict: Alive}
+	if why, ok := equal[m.ID]; ok {
+		res.Verdict, res.By = Equivalent, why
+		return res, nil
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return res, err
+	}
+	defer os.RemoveAll(dir)
+	overlay, err := r.overlay(m, dir)
+	if err != nil {
+		return res, err
+	}
+	for _, tests := range append([]Tests{t.Short}, t.Whole...) {
+		by, out, err := r.test(ctx, t, tests, dir, overlay, strings.ReplaceAll(tests.Dir, "/", "-"))
+		if err != nil {
+			return res, err
+		}
+		if by != "" {
+			res.Verdict, res.By = Killed, by
+			if refused.MatchString(out) {
+				res.Verdict = Stillborn
+			}
+			return res, nil
+		}
+	}
+	return res, nil
+}
+
+// refused is what engines say of a text that they cannot read.
+var refused = regexp.MustCompile(`(?i)syntax error|error in your SQL syntax|Error compiling script|could not determine data type|SQLSTATE 42|no such column|Unknown column|no viable alternative|\[build failed\]`)
+
+// overlay writes a mutant, and what lays it over the tree.
+func (r *Runner) overlay(m *Mutant, dir string) (string, error) {
+	path := filepath.Join(r.Root, m.File)
+	original, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	mutated, overlay := filepath.Join(dir, filepath.Base(m.File)), filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(mutated, []byte(m.Apply(string(original))), 0o600); err != nil {
+		return "", err
+	}
+	b, err := json.Marshal(map[string]any{"Replace": map[string]string{path: mutated}})
+	if err != nil {
+		return "", err
+	}
+	return overlay, os.WriteFile(overlay, b, 0o600)
+}
+
+var failure = regexp.MustCompile(`^\s*--- FAIL: (\S+)`)
+
+// building keeps builds, which need processors, from the tests, which need to be in time.
+var building = make(chan struct{}, 2)
+
+// test builds and runs tests, and returns the first that fails, with what was printed.
+func (r *Runner) test(ctx context.Context, t *Target, tests Tests, dir, overlay, name string) (by, output string, err error) {
+	binary := filepath.Join(dir, name+".test")
+	build := exec.CommandContext(ctx, "go", "test", "-c", "-ldflags=-s -w", "-overlay="+overlay, "-o", binary, ".")
+	build.Dir = filepath.Join(r.Root, tests.Dir)
+	building <- struct{}{}
+	b, err := build.CombinedOutput()
+	<-building
+	if err != nil {
+		if ctx.Err() != nil {
+			return "", "", ctx.Err()
+		}
+		return "the build", string(b) + "[build failed]", nil
+	}
+	run, stop := context.WithTimeout(ctx, r.Patience)
+	defer stop()
+	c := exec.CommandContext(run, binary, "-test.v", "-test.failfast", "-test.timeout=0", "-test.run="+tests.Run)
+	c.Dir, c.Env = build.Dir, t.environ()
+	pipe, err := c.StdoutPipe()
+	if err != nil {
+		return "", "", err
+	}
+	c.Stderr = c.Stdout
+	if err := c.Start(); err != nil {
+		return "", "", err
+	}
+	by, output = firstFailure(pipe)
+	if by != "" {
+		stop() // the rest is of no interest
+	}
+	waited := c.Wait()
+	switch {
+	case by != "":
+	case ctx.Err() != nil:
+		return "", "", ctx.Err()
+	case run.Err() != nil:
+		by = "nothing in time"
+	case waited != nil:
+		by = waited.Error() // a panic, or a fatal error of the runtime
+	}
+	return by, output, nil
+}
+
+// environ is the environment without the other targets' servers, whose tests then skip.
+func (t *Target) environ() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return strings.HasPrefix(name, "SOJOURN_") && !slices.Contains(t.Env, name)
+	})
+}
+
+// firstFailure reads until a test fails, and the lines that belong to it.
+func firstFailure(from io.Reader) (by, output string) {
+	var kept []string
+	lines := bufio.NewScanner(from)
+	lines.Buffer(nil, 1<<24)
+	for lines.Scan() {
+		if m := failure.FindStringSubmatch(lines.Text()); m != nil {
+			by = m[1]
+		}
+		if kept = append(kept, lines.Text()); len(kept) > 200 {
+			kept = kept[1:]
+		}
+		if by != "" {
+			break
+		}
+	}
+	return by, strings.Join(kept, "\n")
+}
