@@ -3,7 +3,6 @@ package texts
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -52,8 +51,12 @@ func (r *Runner) Run(ctx context.Context, t *Target, mutants []Mutant, equal map
 		return err
 	}
 	defer os.RemoveAll(dir)
-	for _, tests := range append([]Tests{t.Short}, t.Whole...) {
-		if by, out, err := r.test(ctx, t, tests, dir, "", "original"); err != nil {
+	for _, tests := range t.all() {
+		program := filepath.Join(dir, tests.program())
+		if failed, err := r.build(ctx, tests, "", program); err != nil || failed != "" {
+			return fmt.Errorf("texts: the unchanged %s: %w %s", t.Name, err, failed)
+		}
+		if by, out, err := r.test(ctx, t, tests, program); err != nil {
 			return err
 		} else if by != "" {
 			return fmt.Errorf("texts: the unchanged %s fails %s:\n%s", t.Name, by, out)
@@ -98,12 +101,21 @@ func (r *Runner) one(ctx context.Context, t *Target, m *Mutant, equal map[ID]str
 		return res, err
 	}
 	defer os.RemoveAll(dir)
-	overlay, err := r.overlay(m, dir)
+	original, err := os.ReadFile(filepath.Join(r.Root, m.File))
 	if err != nil {
 		return res, err
 	}
-	for _, tests := range append([]Tests{t.Short}, t.Whole...) {
-		by, out, err := r.test(ctx, t, tests, dir, overlay, strings.ReplaceAll(tests.Dir, "/", "-"))
+	for _, tests := range t.all() {
+		program := filepath.Join(dir, tests.program())
+		failed, err := r.program(ctx, m, string(original), tests, program)
+		if err != nil {
+			return res, err
+		}
+		if failed != "" {
+			res.Verdict, res.By = Stillborn, "the build"
+			return res, nil
+		}
+		by, out, err := r.test(ctx, t, tests, program)
 		if err != nil {
 			return res, err
 		}
@@ -119,49 +131,16 @@ func (r *Runner) one(ctx context.Context, t *Target, m *Mutant, equal map[ID]str
 }
 
 // refused is what engines say of a text that they cannot read.
-var refused = regexp.MustCompile(`(?i)syntax error|error in your SQL syntax|Error compiling script|could not determine data type|SQLSTATE 42|no such column|Unknown column|no viable alternative|\[build failed\]`)
-
-// overlay writes a mutant, and what lays it over the tree.
-func (r *Runner) overlay(m *Mutant, dir string) (string, error) {
-	path := filepath.Join(r.Root, m.File)
-	original, err := os.ReadFile(path)
-	if err != nil {
-		return "", err
-	}
-	mutated, overlay := filepath.Join(dir, filepath.Base(m.File)), filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(mutated, []byte(m.Apply(string(original))), 0o600); err != nil {
-		return "", err
-	}
-	b, err := json.Marshal(map[string]any{"Replace": map[string]string{path: mutated}})
-	if err != nil {
-		return "", err
-	}
-	return overlay, os.WriteFile(overlay, b, 0o600)
-}
+var refused = regexp.MustCompile(`(?i)syntax error|error in your SQL syntax|Error compiling script|could not determine data type|SQLSTATE 42|no such column|Unknown column|no viable alternative`)
 
 var failure = regexp.MustCompile(`^\s*--- FAIL: (\S+)`)
 
-// building keeps builds, which need processors, from the tests, which need to be in time.
-var building = make(chan struct{}, 2)
-
-// test builds and runs tests, and returns the first that fails, with what was printed.
-func (r *Runner) test(ctx context.Context, t *Target, tests Tests, dir, overlay, name string) (by, output string, err error) {
-	binary := filepath.Join(dir, name+".test")
-	build := exec.CommandContext(ctx, "go", "test", "-c", "-ldflags=-s -w", "-overlay="+overlay, "-o", binary, ".")
-	build.Dir = filepath.Join(r.Root, tests.Dir)
-	building <- struct{}{}
-	b, err := build.CombinedOutput()
-	<-building
-	if err != nil {
-		if ctx.Err() != nil {
-			return "", "", ctx.Err()
-		}
-		return "the build", string(b) + "[build failed]", nil
-	}
+// test runs a program of tests, and returns the first that fails, with what was printed.
+func (r *Runner) test(ctx context.Context, t *Target, tests Tests, program string) (by, output string, err error) {
 	run, stop := context.WithTimeout(ctx, r.Patience)
 	defer stop()
-	c := exec.CommandContext(run, binary, "-test.v", "-test.failfast", "-test.timeout=0", "-test.run="+tests.Run)
-	c.Dir, c.Env = build.Dir, t.environ()
+	c := exec.CommandContext(run, program, "-test.v", "-test.failfast", "-test.timeout=0", "-test.run="+tests.Run)
+	c.Dir, c.Env = filepath.Join(r.Root, tests.Dir), t.environ()
 	pipe, err := c.StdoutPipe()
 	if err != nil {
 		return "", "", err

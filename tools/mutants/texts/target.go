@@ -3,6 +3,7 @@ package texts
 import (
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // A Target is a store whose texts are tried.
@@ -19,6 +20,12 @@ type Tests struct {
 	Dir string
 	Run string // as for go test -run; "" is all of them
 }
+
+// program is the name of the program that holds the tests.
+func (t Tests) program() string { return strings.ReplaceAll(t.Dir, "/", "-") + ".test" }
+
+// all returns the tests in their order.
+func (t *Target) all() []Tests { return append([]Tests{t.Short}, t.Whole...) }
 
 // Targets are all the stores.
 var Targets = []Target{
