@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -56,7 +58,7 @@ func (r *Runner) Run(ctx context.Context, t *Target, mutants []Mutant, equal map
 		if failed, err := r.build(ctx, tests, "", program); err != nil || failed != "" {
 			return fmt.Errorf("texts: the unchanged %s: %w %s", t.Name, err, failed)
 		}
-		if by, out, err := r.test(ctx, t, tests, program); err != nil {
+		if by, out, err := r.test(ctx, t, 0, tests, program); err != nil {
 			return err
 		} else if by != "" {
 			return fmt.Errorf("texts: the unchanged %s fails %s:\n%s", t.Name, by, out)
@@ -65,15 +67,18 @@ func (r *Runner) Run(ctx context.Context, t *Target, mutants []Mutant, equal map
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var errs []error
-	slots := make(chan struct{}, max(r.Parallel, 1))
+	slots := make(chan int, max(r.Parallel, 1))
+	for slot := range cap(slots) {
+		slots <- slot
+	}
 	for i := range mutants {
-		slots <- struct{}{}
+		slot := <-slots
 		if ctx.Err() != nil {
 			break
 		}
 		wg.Go(func() {
-			defer func() { <-slots }()
-			res, err := r.one(ctx, t, &mutants[i], equal, filepath.Join(dir, fmt.Sprint(i)))
+			defer func() { slots <- slot }()
+			res, err := r.one(ctx, t, slot, &mutants[i], equal, filepath.Join(dir, fmt.Sprint(i)))
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -91,7 +96,7 @@ func (r *Runner) Run(ctx context.Context, t *Target, mutants []Mutant, equal map
 }
 
 // one runs a mutant, in a folder of its own.
-func (r *Runner) one(ctx context.Context, t *Target, m *Mutant, equal map[ID]string, dir string) (Result, error) {
+func (r *Runner) one(ctx context.Context, t *Target, slot int, m *Mutant, equal map[ID]string, dir string) (Result, error) {
 	res := Result{ID: m.ID, Line: m.Line, What: m.What, Verdict: Alive}
 	if why, ok := equal[m.ID]; ok {
 		res.Verdict, res.By = Equivalent, why
@@ -115,7 +120,7 @@ func (r *Runner) one(ctx context.Context, t *Target, m *Mutant, equal map[ID]str
 			res.Verdict, res.By = Stillborn, "the build"
 			return res, nil
 		}
-		by, out, err := r.test(ctx, t, tests, program)
+		by, out, err := r.test(ctx, t, slot, tests, program)
 		if err != nil {
 			return res, err
 		}
@@ -136,11 +141,15 @@ var refused = regexp.MustCompile(`(?i)syntax error|error in your SQL syntax|Erro
 var failure = regexp.MustCompile(`^\s*--- FAIL: (\S+)`)
 
 // test runs a program of tests, and returns the first that fails, with what was printed.
-func (r *Runner) test(ctx context.Context, t *Target, tests Tests, program string) (by, output string, err error) {
+func (r *Runner) test(ctx context.Context, t *Target, slot int, tests Tests, program string) (by, output string, err error) {
+	env, err := t.environ(slot)
+	if err != nil {
+		return "", "", err
+	}
 	run, stop := context.WithTimeout(ctx, r.Patience)
 	defer stop()
-	c := exec.CommandContext(run, program, "-test.v", "-test.failfast", "-test.timeout=0", "-test.run="+tests.Run)
-	c.Dir, c.Env = filepath.Join(r.Root, tests.Dir), t.environ()
+	c := exec.CommandContext(run, program, "-test.v", "-test.failfast", "-test.timeout=0", "-test.run="+tests.Run, "-test.skip="+tests.Skip)
+	c.Dir, c.Env = filepath.Join(r.Root, tests.Dir), env
 	pipe, err := c.StdoutPipe()
 	if err != nil {
 		return "", "", err
@@ -166,12 +175,45 @@ func (r *Runner) test(ctx context.Context, t *Target, tests Tests, program strin
 	return by, output, nil
 }
 
-// environ is the environment without the other targets' servers, whose tests then skip.
-func (t *Target) environ() []string {
-	return slices.DeleteFunc(os.Environ(), func(v string) bool {
-		name, _, _ := strings.Cut(v, "=")
-		return strings.HasPrefix(name, "SOJOURN_") && !slices.Contains(t.Env, name)
-	})
+// environ is the environment without the other targets' servers, whose tests then skip. Those that
+// run at once have a slot each, from 0.
+func (t *Target) environ(slot int) (env []string, err error) {
+	for _, v := range os.Environ() {
+		name, address, _ := strings.Cut(v, "=")
+		if strings.HasPrefix(name, "SOJOURN_") && !slices.Contains(t.Env, name) {
+			continue
+		}
+		if name == "SOJOURN_REDIS" && address != "" {
+			if address, err = emptyRedis(address, slot); err != nil {
+				return nil, err
+			}
+			v = name + "=" + address
+		}
+		env = append(env, v)
+	}
+	return env, nil
+}
+
+// emptyRedis empties a database of a Redis, of which it has 16, and returns its address. A walk over
+// all records looks at what all other tests have left in its database.
+func emptyRedis(address string, slot int) (string, error) {
+	slot = 2 + slot%14 // a test has the first two for itself
+	u, err := url.Parse(address)
+	if err != nil {
+		return "", err
+	}
+	c, err := net.DialTimeout("tcp", u.Host, 10*time.Second)
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(time.Minute))
+	fmt.Fprintf(c, "SELECT %d\r\nFLUSHDB\r\nQUIT\r\n", slot)
+	if b, err := io.ReadAll(c); err != nil || string(b) != "+OK\r\n+OK\r\n+OK\r\n" {
+		return "", fmt.Errorf("texts: emptying a database of the Redis for tests: %q, %w", b, err)
+	}
+	u.Path = fmt.Sprint("/", slot)
+	return u.String(), nil
 }
 
 // firstFailure reads until a test fails, and the lines that belong to it.
