@@ -53,7 +53,7 @@ func (r *Runner) Run(ctx context.Context, t *Target, mutants []Mutant, equal map
 		return err
 	}
 	defer os.RemoveAll(dir)
-	for _, tests := range t.all() {
+	for _, tests := range t.Tests {
 		program := filepath.Join(dir, tests.program())
 		if failed, err := r.build(ctx, tests, "", program); err != nil || failed != "" {
 			return fmt.Errorf("texts: the unchanged %s: %w %s", t.Name, err, failed)
@@ -110,7 +110,7 @@ func (r *Runner) one(ctx context.Context, t *Target, slot int, m *Mutant, equal 
 	if err != nil {
 		return res, err
 	}
-	for _, tests := range t.all() {
+	for _, tests := range t.Tests {
 		program := filepath.Join(dir, tests.program())
 		failed, err := r.program(ctx, m, string(original), tests, program)
 		if err != nil {

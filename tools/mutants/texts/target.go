@@ -10,8 +10,7 @@ import (
 type Target struct {
 	Name  string
 	Files []string // patterns, below the repository's root
-	Short Tests    // quick, and kill most
-	Whole []Tests  // for those that are alive then; the kit is not run once more
+	Tests []Tests  // in this order: quick ones kill most
 	Env   []string // the variables of its servers; all others are empty
 }
 
@@ -25,35 +24,46 @@ type Tests struct {
 // program is the name of the program that holds the tests.
 func (t Tests) program() string { return strings.ReplaceAll(t.Dir, "/", "-") + ".test" }
 
-// all returns the tests in their order.
-func (t *Target) all() []Tests { return append([]Tests{t.Short}, t.Whole...) }
-
 // Targets are all the stores.
 var Targets = []Target{
 	{
 		Name: "redis", Files: []string{"redisstore/lua/*.lua"}, Env: []string{"SOJOURN_REDIS", "SOJOURN_REDIS_SENTINEL"},
-		Short: Tests{"redisstore", "^TestStore$/^SOJOURN_REDIS$", ""},
-		Whole: []Tests{{"redisstore", "", "^Test(Cached|Waiting)?Store$"}},
+		Tests: []Tests{
+			{"redisstore", "", "^Test(Cached|Waiting)?Store$"},
+			{"redisstore", "^TestStore$/^SOJOURN_REDIS$", ""},
+		},
 	},
 	{
 		Name: "postgres", Files: []string{"postgresstore/sql/*.sql"}, Env: []string{"SOJOURN_POSTGRES"},
-		Short: Tests{"pgxstore", "^TestStore$", ""},
-		Whole: []Tests{{"pgxstore", "", "^Test(SQL)?Store$"}, {"postgresstore", "", ""}},
+		Tests: []Tests{
+			{"postgresstore", "", ""},
+			{"pgxstore", "", "^Test(SQL)?Store$|^TestStorm$"},
+			{"pgxstore", "^TestStore$|^TestStorm$", ""},
+		},
 	},
 	{
 		Name: "mysql", Files: []string{"mysqlstore/sql/*.sql"}, Env: []string{"SOJOURN_MYSQL", "SOJOURN_MARIADB"},
-		Short: Tests{"mysqlstore", "^TestStore$/^MySQL$", ""},
-		Whole: []Tests{{"mysqlstore", "^TestStore$/^MariaDB$", ""}, {"mysqlstore", "", "^TestStore$"}},
+		Tests: []Tests{
+			{"mysqlstore", "", "^TestStore$|^TestStorm$"},
+			{"mysqlstore", "^TestStore$/^MySQL$", ""},
+			{"mysqlstore", "^TestStore$/^MariaDB$|^TestStorm$", ""},
+		},
 	},
 	{
 		Name: "sqlite", Files: []string{"sqlite/statements.go"},
-		Short: Tests{"sqlitestore", "^TestStore$", ""},
-		Whole: []Tests{{"sqlitestore", "", "^TestStore$"}, {"sqlite", "", ""}},
+		Tests: []Tests{
+			{"sqlite", "", ""},
+			{"sqlitestore", "^TestStore$", ""},
+			{"sqlitestore", "", "^TestStore$"},
+		},
 	},
 	{
 		Name: "cassandra", Files: []string{"cqlstore/cql/*.go"}, Env: []string{"SOJOURN_CASSANDRA"},
-		Short: Tests{"cqlstore", "^TestKit$/^cassandra$", ""},
-		Whole: []Tests{{"cqlstore", "", "^TestKit"}, {"cqlstore/cql", "", ""}},
+		Tests: []Tests{
+			{"cqlstore/cql", "", ""},
+			{"cqlstore", "", "^TestKit"},
+			{"cqlstore", "^TestKit$/^cassandra$", ""},
+		},
 	},
 }
 
