@@ -159,6 +159,8 @@ func TestToTheMoment(t *testing.T) {
 		"a touch as soon as it is due":    {`write_(KEYS[1], 25, now_ - ARGV[1])`, touch(time.Minute), nil, seen(0, 30*time.Second)},
 		"a touch before it is due":        {`write_(KEYS[1], 25, now_ - ARGV[1] + 1)`, touch(time.Hour), nil, seen(time.Hour-time.Second, 2*time.Hour)},
 		"a touch of what was seen later":  {`write_(KEYS[1], 25, now_ + 60000)`, touch(0), nil, seen(-time.Minute, 0)},
+		"an idle record is not updated":   {`write_(KEYS[1], 33, 1000); write_(KEYS[1], 25, now_ - 1000); redis.call('PERSIST', KEYS[1])`, update, store.ErrNotFound, nil},
+		"an idle record is not rotated":   {`write_(KEYS[1], 33, 1000); write_(KEYS[1], 25, now_ - 1000); redis.call('PERSIST', KEYS[1])`, rotate, store.ErrNotFound, nil},
 		"a record of nobody is not found": {`redis.call('DEL', KEYS[1])`, touch(0), store.ErrNotFound, nil},
 	} {
 		t.Run(what, func(t *testing.T) {
