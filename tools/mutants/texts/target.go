@@ -29,7 +29,8 @@ var Targets = []Target{
 	{
 		Name: "redis", Files: []string{"redisstore/lua/*.lua"}, Env: []string{"SOJOURN_REDIS", "SOJOURN_REDIS_SENTINEL"},
 		Tests: []Tests{
-			{"redisstore", "", "^Test(Cached|Waiting)?Store$"},
+			// What all the tests of a server share is not for those that run at once.
+			{"redisstore", "", "^Test(Cached|Waiting)?Store$|^TestForgottenScripts$|^TestRevocationLag$|^TestSlowGet$"},
 			{"redisstore", "^TestStore$/^SOJOURN_REDIS$", ""},
 		},
 	},
@@ -37,7 +38,7 @@ var Targets = []Target{
 		Name: "postgres", Files: []string{"postgresstore/sql/*.sql"}, Env: []string{"SOJOURN_POSTGRES"},
 		Tests: []Tests{
 			{"postgresstore", "", ""},
-			{"pgxstore", "", "^Test(SQL)?Store$|^TestStorm$"},
+			{"pgxstore", "", "^Test(SQL)?Store$|^TestStorm$|^TestHot$|^TestSchema$"},
 			{"pgxstore", "^TestStore$|^TestStorm$", ""},
 		},
 	},
