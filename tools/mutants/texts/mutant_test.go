@@ -147,6 +147,10 @@ func TestFirstFailure(t *testing.T) {
 	if by != "TestStore/clause" || !strings.Contains(out, "why") {
 		t.Errorf("%q, %q", by, out)
 	}
+	by, _ = firstFailure(strings.NewReader("=== RUN   TestStore/a\n=== NAME  TestStore/b\n    storetest.go:1: storetest: b: why\n=== NAME  TestStore/c\n"))
+	if by != "TestStore/b" {
+		t.Errorf("a clause of the kit: %q", by)
+	}
 	if by, _ := firstFailure(strings.NewReader("ok\n")); by != "" {
 		t.Errorf("%q", by)
 	}

@@ -143,16 +143,11 @@ func (r *Runner) twice(ctx context.Context, t *Target, slot int, tests Tests, pr
 		if err != nil || by == "" || !strings.HasPrefix(by, "Test") {
 			return by, output, err
 		}
-		top, _, _ := strings.Cut(by, "/")
 		again, out, err := r.test(ctx, t, slot, Tests{tests.Dir, alone(by), ""}, program)
 		if err != nil || again != "" {
 			return by, output + out, err
 		}
-		if top == by || tests.Run != "" { // its own clauses run again where the kit is split
-			tests.Skip = strings.Trim(tests.Skip+"|"+alone(by), "|")
-		} else {
-			tests.Skip = strings.Trim(tests.Skip+"|^"+top+"$", "|")
-		}
+		tests.Skip = strings.Trim(tests.Skip+"|"+alone(by), "|")
 	}
 }
 
@@ -168,7 +163,13 @@ func alone(name string) string {
 // refused is what engines say of a text that they cannot read.
 var refused = regexp.MustCompile(`(?i)syntax error|error in your SQL syntax|Error compiling script|could not determine data type|SQLSTATE 42|no such column|Unknown column|no viable alternative`)
 
-var failure = regexp.MustCompile(`^\s*--- FAIL: (\S+)`)
+// A test is told of when its parent ends, but what it prints is told at once: the kit's failures
+// have a text of their own.
+var (
+	failure = regexp.MustCompile(`^\s*--- FAIL: (\S+)`)
+	speaks  = regexp.MustCompile(`^=== \w+\s+(\S+)`)
+	clause  = regexp.MustCompile(`^\s*storetest\.go:\d+: storetest: `)
+)
 
 // test runs a program of tests, and returns the first that fails, with what was printed.
 func (r *Runner) test(ctx context.Context, t *Target, slot int, tests Tests, program string) (by, output string, err error) {
@@ -249,9 +250,16 @@ func emptyRedis(address string, slot int) (string, error) {
 // firstFailure reads until a test fails, and the lines that belong to it.
 func firstFailure(from io.Reader) (by, output string) {
 	var kept []string
+	speaker := ""
 	lines := bufio.NewScanner(from)
 	lines.Buffer(nil, 1<<24)
 	for lines.Scan() {
+		if m := speaks.FindStringSubmatch(lines.Text()); m != nil {
+			speaker = m[1]
+		}
+		if clause.MatchString(lines.Text()) {
+			by = speaker
+		}
 		if m := failure.FindStringSubmatch(lines.Text()); m != nil {
 			by = m[1]
 		}
