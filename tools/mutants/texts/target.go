@@ -38,7 +38,8 @@ var Targets = []Target{
 		Name: "postgres", Files: []string{"postgresstore/sql/*.sql"}, Env: []string{"SOJOURN_POSTGRES"},
 		Tests: []Tests{
 			{"postgresstore", "", ""},
-			{"pgxstore", "", "^Test(SQL)?Store$|^TestStorm$|^TestHot$|^TestSchema$"},
+			// TestHot waits for counters, which come late on a busy server.
+			{"pgxstore", "", "^Test(SQL)?Store$|^TestStorm$|^TestHot$"},
 			{"pgxstore", "^TestStore$|^TestStorm$", ""},
 		},
 	},
