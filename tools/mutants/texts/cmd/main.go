@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
@@ -62,6 +63,11 @@ func run(ctx context.Context) error {
 		return err
 	}
 	if *table {
+		commit, err := exec.CommandContext(ctx, "git", "-C", *root, "rev-parse", "--short", "HEAD").Output()
+		if err != nil {
+			return err
+		}
+		fmt.Printf("Of commit %s.\n\n", strings.TrimSpace(string(commit)))
 		return texts.WriteTable(os.Stdout, *root, known, equal)
 	}
 	chosen, err := choose(known)
