@@ -41,8 +41,11 @@ func option(t testing.TB, variable string) rueidis.ClientOption {
 		u.Host, u.Path, _ = strings.Cut(rest, "/")
 	}
 	o := rueidis.ClientOption{InitAddress: strings.Split(u.Host, ",")}
-	if u.Scheme == "redis-sentinel" {
-		o.Sentinel.MasterSet = strings.Trim(u.Path, "/")
+	switch path := strings.Trim(u.Path, "/"); u.Scheme {
+	case "redis-sentinel":
+		o.Sentinel.MasterSet = path
+	case "redis":
+		o.SelectDB, _ = strconv.Atoi(path) // the mutants' runs have one each
 	}
 	return o
 }

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -17,7 +18,7 @@ var argumentClauses = []clause{
 	{"invalid-record", "Create and Update refuse a record that breaks a rule of Check with ErrInvalid, and write nothing", invalidRecord},
 	{"invalid-admission", "Create refuses a negative Max or Age with ErrInvalid, and writes nothing", invalidAdmission},
 	{"error-identity", "every error matches exactly one sentinel of package store", errorIdentity},
-	{"error-text", "no error holds an ID, a user id or data", errorText},
+	{"error-text", "no error holds an ID or a part of one, a user id or data", errorText},
 }
 
 var contextClauses = []clause{
@@ -139,8 +140,12 @@ func errorText(k *kit) {
 	for _, rec := range recs {
 		id := rec.Key.ID
 		secrets["the user id"], secrets[string(rec.Data)], secrets[string(rec.Meta)] = rec.User, string(rec.Data), string(rec.Meta)
-		for _, s := range []string{string(id[:]), hex.EncodeToString(id[:]), fmt.Sprint(id), fmt.Sprintf("%q", id[:]), base64.RawStdEncoding.EncodeToString(id[:]), base64.RawURLEncoding.EncodeToString(id[:])} {
-			secrets["an ID as "+s] = s
+		// A part of an ID is as bad as all of it. Each spelling of these bytes begins that of all.
+		spelled := []string{string(id[:8]), hex.EncodeToString(id[:8]), strings.Trim(fmt.Sprint(id[:8]), "[]"), strings.Trim(fmt.Sprintf("%q", id[:8]), `"`),
+			base32.StdEncoding.EncodeToString(id[:10]), base32.HexEncoding.EncodeToString(id[:10]),
+			base64.RawStdEncoding.EncodeToString(id[:9]), base64.RawURLEncoding.EncodeToString(id[:9])}
+		for _, s := range spelled {
+			secrets["an ID, or the beginning of one, as "+s] = s
 		}
 	}
 	for _, a := range as {

@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"context"
+	"encoding/base32"
 	"errors"
 	"fmt"
 	"iter"
@@ -123,6 +124,24 @@ var wrongBytes = []wrong{
 			rec, now, err := a.ref.Get(ctx, key)
 			if err != nil {
 				err = fmt.Errorf("key %X: %w", key.ID[:], err)
+			}
+			return rec, now, err
+		}
+	})},
+	{"errors name the beginning of the ID", []string{"error-text"}, swap(func(a *altered) {
+		a.get = func(ctx context.Context, key store.Key) (store.Record, time.Time, error) {
+			rec, now, err := a.ref.Get(ctx, key)
+			if err != nil {
+				err = fmt.Errorf("key %x…: %w", key.ID[:8], err)
+			}
+			return rec, now, err
+		}
+	})},
+	{"errors name the ID in base32", []string{"error-text"}, swap(func(a *altered) {
+		a.get = func(ctx context.Context, key store.Key) (store.Record, time.Time, error) {
+			rec, now, err := a.ref.Get(ctx, key)
+			if err != nil {
+				err = fmt.Errorf("key %s: %w", base32.StdEncoding.EncodeToString(key.ID[:]), err)
 			}
 			return rec, now, err
 		}
