@@ -1,6 +1,7 @@
 package modules
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,5 +67,13 @@ func TestCheck(t *testing.T) {
 	}
 	if _, err := m.rewrite("v0.2.0"); err == nil || !strings.Contains(err.Error(), "example.com/x") {
 		t.Errorf("somebody else's module is replaced: %v", err)
+	}
+}
+
+func TestSorted(t *testing.T) {
+	want := []string{"a v1.9.0 h1:x\n", "a v1.9.0/go.mod h1:y\n", "a v1.10.0 h1:z\n", "b v1.0.0-rc.1/go.mod h1:x\n", "b v1.0.0-rc.1.0.2020/go.mod h1:x\n", "b v1.0.0 h1:x\n"}
+	got := sorted([]string{want[5], want[1], want[0], want[2], want[4], want[3]})
+	if !slices.Equal(got, want) {
+		t.Errorf("%q", got)
 	}
 }

@@ -96,8 +96,25 @@ func (s *Snapshot) writeSum(ctx context.Context, m *Module, sums map[string]stri
 	if len(lines) == 0 {
 		return nil
 	}
-	slices.Sort(lines)
-	return s.write(ctx, m.file("go.sum"), []byte(strings.Join(lines, "")))
+	return s.write(ctx, m.file("go.sum"), []byte(strings.Join(sorted(lines), "")))
+}
+
+// sorted puts the lines of a go.sum into the order that go mod tidy gives them: versions by their
+// meaning, so that v1.9.0 stands before v1.10.0.
+func sorted(lines []string) []string {
+	var order []module.Version
+	of := map[module.Version]string{}
+	for _, line := range lines {
+		f := strings.Fields(line)
+		v := module.Version{Path: f[0], Version: f[1]}
+		order = append(order, v)
+		of[v] = line
+	}
+	module.Sort(order)
+	for i, v := range order {
+		lines[i] = of[v]
+	}
+	return lines
 }
 
 // archive writes the module's files of the proxy, and gives its lines of go.sum.
