@@ -24,12 +24,14 @@ type Repo struct {
 	Files   []*File
 	Pages   []string // every *.md, relative to the root, slash-separated
 	fset    *token.FileSet
+	takenIn map[string]int // how many modules a program takes in with a module, as far as counted
 }
 
 // A Module is one go.mod.
 type Module struct {
 	Path     string
 	Dir      string // relative to the root, "." for the core
+	Go       string // the version in its go line
 	Requires []string
 }
 
@@ -97,12 +99,13 @@ func ignored(rel string) bool {
 func (r *Repo) addModule(name string) error {
 	var mod struct {
 		Module  struct{ Path string }
+		Go      string
 		Require []struct{ Path string }
 	}
 	if err := r.goJSON(&mod, "mod", "edit", "-json", filepath.Join(r.Root, name)); err != nil {
 		return err
 	}
-	m := &Module{Path: mod.Module.Path, Dir: path.Dir(name)}
+	m := &Module{Path: mod.Module.Path, Dir: path.Dir(name), Go: mod.Go}
 	for _, req := range mod.Require {
 		m.Requires = append(m.Requires, req.Path)
 	}
