@@ -31,7 +31,6 @@ type Repo struct {
 type Module struct {
 	Path     string
 	Dir      string // relative to the root, "." for the core
-	Go       string // the version in its go line
 	Requires []string
 }
 
@@ -99,13 +98,12 @@ func ignored(rel string) bool {
 func (r *Repo) addModule(name string) error {
 	var mod struct {
 		Module  struct{ Path string }
-		Go      string
 		Require []struct{ Path string }
 	}
 	if err := r.goJSON(&mod, "mod", "edit", "-json", filepath.Join(r.Root, name)); err != nil {
 		return err
 	}
-	m := &Module{Path: mod.Module.Path, Dir: path.Dir(name), Go: mod.Go}
+	m := &Module{Path: mod.Module.Path, Dir: path.Dir(name)}
 	for _, req := range mod.Require {
 		m.Requires = append(m.Requires, req.Path)
 	}

@@ -25,7 +25,7 @@ var sound = map[string]string{
 	"redisstore/go.mod":          "module " + Core + "/redisstore\n\ngo 1.26\n",
 	"redisstore/redis.go":        "// Package redisstore keeps records in Redis.\npackage redisstore\n\nimport (\n\t_ \"" + Core + "/redisstore/internal/lua\"\n\t_ \"" + Core + "/store\"\n\t_ \"example.com/client\"\n)\n",
 	"redisstore/internal/lua.go": "package internal\n",
-	"cqlstore/go.mod":            "module " + Core + "/cqlstore\n\ngo 1.26\n\nrequire " + Core + " v0.0.0\n",
+	"cqlstore/go.mod":            "module " + Core + "/cqlstore\n\ngo 1.26\n\nrequire " + Core + " v0.0.0\n\nreplace " + Core + " => ../\n",
 	"cqlstore/cql.go":            "// Package cqlstore keeps records in Cassandra.\npackage cqlstore\n",
 	"examples/shop/go.mod":       "module " + Core + "/examples/shop\n\ngo 1.26\n",
 	"examples/shop/main.go":      "package main\n\nimport (\n\t\"flag\"\n\t\"log\"\n\t\"os\"\n\t_ \"" + Core + "\"\n\t_ \"" + Core + "/redisstore\"\n)\n\nvar addr = os.Getenv(\"ADDR\")\n",

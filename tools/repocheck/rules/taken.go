@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -127,45 +128,24 @@ func (r *Repo) numbers(cell string) (string, error) {
 	return strings.Join(list, ", "), nil
 }
 
-// taken counts the modules that a program takes in with a module of ours, that one among them: what
-// "go list -m all" lists in a module that requires nothing else.
+// taken counts the modules that a program takes in with a module of ours, that one among them. The
+// program's go.mod lists what the module's lists, so both see the same.
 func (r *Repo) taken(m *Module) (int, error) {
 	if n, ok := r.takenIn[m.Path]; ok {
 		return n, nil
 	}
-	dir, err := os.MkdirTemp("", "taken-")
-	if err != nil {
-		return 0, err
-	}
-	defer os.RemoveAll(dir)
-	mod := fmt.Sprintf("module example.com/user\n\ngo %s\n\nrequire %s v0.0.0\n\n", m.Go, m.Path)
-	for _, o := range r.Modules {
-		mod += fmt.Sprintf("replace %s => %s\n", o.Path, filepath.Join(r.Root, filepath.FromSlash(o.Dir)))
-	}
-	sum, err := os.ReadFile(filepath.Join(r.Root, filepath.FromSlash(m.Dir), "go.sum"))
-	if err != nil && !os.IsNotExist(err) {
-		return 0, err
-	}
-	for name, text := range map[string][]byte{"go.mod": []byte(mod), "go.sum": sum} {
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o666); err != nil {
-			return 0, err
-		}
-	}
 	cmd := exec.Command("go", "list", "-m", "all")
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod")
+	cmd.Dir = filepath.Join(r.Root, filepath.FromSlash(m.Dir))
+	cmd.Env = append(os.Environ(), "GOWORK=off")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		var said []byte
-		if exit, ok := err.(*exec.ExitError); ok {
-			said = exit.Stderr
-		}
-		return 0, fmt.Errorf("go list -m all, with %s: %w: %s", m.Path, err, said)
+		return 0, fmt.Errorf("%s: go list -m all: %w: %s", m.Dir, err, bytes.TrimSpace(stderr.Bytes()))
 	}
-	n := strings.Count(string(out), "\n") - 1 // the program's own
 	if r.takenIn == nil {
 		r.takenIn = map[string]int{}
 	}
-	r.takenIn[m.Path] = n
-	return n, nil
+	r.takenIn[m.Path] = bytes.Count(out, []byte("\n"))
+	return r.takenIn[m.Path], nil
 }
