@@ -17,8 +17,8 @@ export SKIP ?=
 help: ## list the targets (this is the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s%s\n", $$1, $$2}' Makefile
 
-demo: ## run the example shop and print its address
-	@cd examples/shop && GOWORK=off go run . $(ARGS)
+demo: ## run the example shop and print its address; ARGS=--store=postgres://… builds the driver of that store
+	@scripts/demo.sh $(ARGS)
 
 setup: ## install what the tests need and this machine lacks (Debian packages)
 	@GOWORK=off go build -C servers -o ../bin/ ./cmd/servers

@@ -24,6 +24,7 @@ type Repo struct {
 	Files   []*File
 	Pages   []string // every *.md, relative to the root, slash-separated
 	fset    *token.FileSet
+	takenIn map[string]int // how many modules a program takes in with a module, as far as counted
 }
 
 // A Module is one go.mod.

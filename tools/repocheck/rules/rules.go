@@ -33,13 +33,17 @@ var All = []Rule{
 	{"docs", Docs},
 	{"readme", Readme},
 	{"architecture", Architecture},
+	{"modules", Taken},
 	{"promises", Promises},
 	{"columns", Columns},
 }
 
-// Fix puts right what needs no thought: the lists of tests in the page of promises, and the
-// wrapping of comments and pages. The files are to be loaded anew.
+// Fix puts right what needs no thought: the lists of tests in the page of promises, the numbers of
+// modules, and the wrapping of comments and pages. The files are to be loaded anew.
 func Fix(r *Repo) error {
+	if err := FixTaken(r); err != nil {
+		return err
+	}
 	if err := FixPromises(r); err != nil {
 		return err
 	}

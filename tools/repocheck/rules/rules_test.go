@@ -22,10 +22,10 @@ var sound = map[string]string{
 	"memstore/mem.go":            "// Package memstore keeps records in memory.\npackage memstore\n\nimport _ \"" + Core + "/store\"\n",
 	"memstore/mem_test.go":       "package memstore\n\nimport (\n\t\"flag\"\n\t\"os\"\n\t\"" + Core + "/store/storetest\"\n)\n",
 	"memstore/testdata/bad.go":   "not Go at all",
-	"redisstore/go.mod":          "module " + Core + "/redisstore\n\ngo 1.26\n\nrequire example.com/client v1.0.0\n",
+	"redisstore/go.mod":          "module " + Core + "/redisstore\n\ngo 1.26\n",
 	"redisstore/redis.go":        "// Package redisstore keeps records in Redis.\npackage redisstore\n\nimport (\n\t_ \"" + Core + "/redisstore/internal/lua\"\n\t_ \"" + Core + "/store\"\n\t_ \"example.com/client\"\n)\n",
 	"redisstore/internal/lua.go": "package internal\n",
-	"cqlstore/go.mod":            "module " + Core + "/cqlstore\n\ngo 1.26\n",
+	"cqlstore/go.mod":            "module " + Core + "/cqlstore\n\ngo 1.26\n\nrequire " + Core + " v0.0.0\n\nreplace " + Core + " => ../\n",
 	"cqlstore/cql.go":            "// Package cqlstore keeps records in Cassandra.\npackage cqlstore\n",
 	"examples/shop/go.mod":       "module " + Core + "/examples/shop\n\ngo 1.26\n",
 	"examples/shop/main.go":      "package main\n\nimport (\n\t\"flag\"\n\t\"log\"\n\t\"os\"\n\t_ \"" + Core + "\"\n\t_ \"" + Core + "/redisstore\"\n)\n\nvar addr = os.Getenv(\"ADDR\")\n",
@@ -34,7 +34,8 @@ var sound = map[string]string{
 	"docs/promises.md":           "# Promises\n\n- **R1** Tokens are random.\n  - Tests: `sojourn.TestR1`\n- **R2** Later. *Not built.*\n\nMore of R1.\n",
 	"numbers_test.go":            "package sojourn\n\n// R1: random.\nfunc TestR1() {}\n",
 	"README.md": "# Sojourn\n\n<!-- file: examples/quick/main.go -->\n\n```go\npackage main\n\nfunc main() {\n  println(1)\n}\n```\n\n" +
-		"```sh\nmake demo\n```\n",
+		"```sh\nmake demo\n```\n\n| store | modules |\n|---|---|\n| `memstore` | 1 |\n| `redisstore`, `cqlstore` | 1, 2 |\n| cookie | 1 |\n",
+	"docs/dependencies.md": "| module | modules |\n|---|---|\n| `redisstore` | 1 |\n| `cqlstore` | 2 |\n",
 }
 
 // tree writes the sound repository with files put over it ("" takes one away).
@@ -243,7 +244,10 @@ var cases = []struct {
 	{"block of a page differs", "readme", file("docs/design.md", "<!-- file: examples/quick/main.go -->\n```go\npackage main\n```\n"), "docs/design.md:2", "has 5 lines"},
 	{"excerpt in a page", "readme", file("docs/design.md", "```go\nx := 1\n```\n"), "", ""},
 	{"block has no end", "readme", file("README.md", "<!-- file: examples/quick/main.go -->\n```go\npackage main\n"), "README.md:2", "no end"},
-	{"comment counts for one block", "readme", file("README.md", sound["README.md"]+"```go\nx := 1\n```\n"), "README.md:16", "no comment"},
+	{"number of modules", "modules", file("README.md", strings.Replace(sound["README.md"], "1, 2", "1, 3", 1)), "README.md:20", "go list -m all"},
+	{"no number of modules", "modules", file("docs/dependencies.md", strings.Replace(sound["docs/dependencies.md"], "| `redisstore` | 1 |\n", "", 1)), "docs/dependencies.md", "with `redisstore`"},
+	{"no table of modules", "modules", file("README.md", "# Sojourn\n"), "README.md", "no table"},
+	{"comment counts for one block", "readme", file("README.md", sound["README.md"]+"```go\nx := 1\n```\n"), "README.md:22", "no comment"},
 }
 
 // TestRules breaks each rule: R1 and R6, which are rules of code, among them.

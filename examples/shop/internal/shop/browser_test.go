@@ -1,4 +1,4 @@
-package main
+package shop
 
 import (
 	"context"
@@ -204,7 +204,7 @@ func (b *tab) write(dir, name string, png []byte) {
 // serveShop runs the shop as main does, on a port of its own, and gives its URL.
 func serveShop(t *testing.T, mode string, fresh time.Duration) (*shop, string) {
 	t.Helper()
-	b, err := openBackend(t.Context(), mode, t.TempDir())
+	b, err := all.open(t.Context(), mode, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,15 +1,13 @@
-package main
+package shop
 
 import (
 	"bytes"
 	"context"
 	"log/slog"
-	"maps"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -308,19 +306,17 @@ func TestInWords(t *testing.T) {
 
 // Each store has a name for visitors.
 func TestKept(t *testing.T) {
-	for _, kinds := range [][]string{slices.Collect(maps.Keys(openers)), {"memory", "cookie"}} {
-		for _, kind := range kinds {
-			if keptIn[kind] == "" {
-				t.Errorf("the pages cannot say where %s keeps sessions", kind)
-			}
+	for name, k := range kinds {
+		if k.kept == "" {
+			t.Errorf("the pages cannot say where %s keeps sessions", name)
 		}
 	}
-	for kind := range files {
-		b, err := openBackend(t.Context(), kind+":"+filepath.Join(t.TempDir(), "sessions"), t.TempDir())
+	for _, kind := range files() {
+		b, err := all.open(t.Context(), kind+":"+filepath.Join(t.TempDir(), "sessions"), t.TempDir())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if b.kept != keptIn[kind] {
+		if b.kept != kinds[kind].kept {
 			t.Errorf("%s: %q", kind, b.kept)
 		}
 		if err := b.close(); err != nil {
@@ -357,10 +353,11 @@ func (o *output) Write(p []byte) (int, error) {
 }
 
 func TestRun(t *testing.T) {
+	t.Chdir(t.TempDir()) // by default the shop keeps its data where it runs
 	ctx, cancel := context.WithCancel(t.Context())
 	out := &output{line: make(chan string, 10)}
 	done := make(chan error, 1)
-	go func() { done <- run(ctx, []string{"--addr", "localhost:0", "--store=cookie"}, out, t.Output()) }()
+	go func() { done <- all.run(ctx, []string{"--addr", "localhost:0", "--store=cookie"}, out, t.Output()) }()
 	select {
 	case line := <-out.line:
 		_, address, _ := strings.Cut(line, "http://")
@@ -376,7 +373,7 @@ func TestRun(t *testing.T) {
 		t.Errorf("closing: %v", err)
 	}
 	for _, args := range [][]string{{"--store", "tape"}, {"--nothing"}, {"--addr", "nowhere"}} {
-		if err := run(t.Context(), args, out, t.Output()); err == nil {
+		if err := all.run(t.Context(), args, out, t.Output()); err == nil {
 			t.Errorf("%v is accepted", args)
 		}
 	}

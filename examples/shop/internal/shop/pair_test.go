@@ -1,4 +1,4 @@
-package main
+package shop
 
 import (
 	"bufio"
@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,7 +22,7 @@ const asShop = "SHOP_TEST_RUNS_AS_SHOP"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asShop) != "" {
-		main()
+		Main(all)
 		return
 	}
 	os.Exit(m.Run())
@@ -36,11 +37,11 @@ func TestPair(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			data := t.TempDir()
 			where := name + ":" + filepath.Join(data, "sessions")
-			if !files[name] {
+			if !slices.Contains(files(), name) {
 				where = server(t, name)
 			}
 			base := servePair(t, where, data)
-			b, err := openBackend(t.Context(), where, data)
+			b, err := all.open(t.Context(), where, data)
 			if err != nil {
 				t.Fatal(err)
 			}

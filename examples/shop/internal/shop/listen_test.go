@@ -1,4 +1,4 @@
-package main
+package shop
 
 import (
 	"io"
@@ -14,7 +14,7 @@ func TestPortIsTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	err = run(t.Context(), []string{"--addr", l.Addr().String(), "--store", "memory", "--data", t.TempDir()}, io.Discard, io.Discard)
+	err = all.run(t.Context(), []string{"--addr", l.Addr().String(), "--store", "memory", "--data", t.TempDir()}, io.Discard, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "--addr=localhost:8081") {
 		t.Error(err)
 	}

@@ -1,4 +1,4 @@
-package main
+package shop
 
 import (
 	"context"
@@ -28,36 +28,28 @@ type backend struct {
 	close func() error
 }
 
-// keptIn is how the shop's pages call what an address begins with.
-var keptIn = map[string]string{
-	"memory": "the server's memory", "cookie": "an encrypted cookie", "disk": "files on the server", "leveldb": "LevelDB", "pebble": "Pebble", "bbolt": "a bbolt file",
-	"sqlite": "SQLite", "redis": "Redis", "rediss": "Redis", "redis-cluster": "a Redis Cluster", "redis-sentinel": "Redis with Sentinel",
-	"postgres": "PostgreSQL", "postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB", "cassandra": "Cassandra",
-}
-
 const storeUsage = "`where` sessions are kept: memory, cookie, disk:DIR, leveldb:DIR, pebble:DIR, bbolt:FILE, sqlite:FILE, or the URL of a server: redis://, redis-cluster://, redis-sentinel://, postgres://, mysql://, cassandra://"
 
-// openBackend opens what the flag --store names; keys for sessions on a server are in the folder
-// data. The caller closes it.
-func openBackend(ctx context.Context, where, data string) (backend, error) {
-	none := func() error { return nil }
-	switch where {
-	case "memory":
-		return backend{name: where, kept: keptIn[where], store: memstore.New(nil), close: none}, nil
-	case "cookie":
-		return backend{name: where, kept: keptIn[where], store: memstore.New(nil), sealed: true, close: none}, nil
+// open opens what the flag --store names; keys for sessions on a server are in the folder data. The
+// caller closes it.
+func (d Drivers) open(ctx context.Context, where, data string) (backend, error) {
+	name, path, _ := strings.Cut(where, ":")
+	k, known := kinds[name]
+	b, keys := backend{name: where, kept: k.kept}, ""
+	if where == "memory" || where == "cookie" {
+		b.store, b.sealed, b.close = memstore.New(nil), where == "cookie", func() error { return nil }
+		return b, nil
 	}
-	kind, path, _ := strings.Cut(where, ":")
-	b, keys := backend{name: where, kept: keptIn[kind]}, ""
-	open := openers[kind]
 	switch server := strings.HasPrefix(path, "//"); {
-	case open == nil || path == "" || server == files[kind]:
+	case !known || path == "" || server != k.server || name == "memory" || name == "cookie":
 		return backend{}, fmt.Errorf("--store %q: it is memory, cookie, disk:DIR, leveldb:DIR, pebble:DIR, bbolt:FILE, sqlite:FILE, or a URL that begins with one of %s",
-			kind, strings.Join(servers(), ", "))
+			name, strings.Join(servers(), ", "))
+	case d.opener(k) == nil:
+		return backend{}, fmt.Errorf("--store %s: this program has no driver for it: run examples/shop/with/%s in place of it, as make demo ARGS=--store=%s:… does", name, k.driver, name)
 	case server:
 		a, err := address.Parse(where)
 		if err != nil {
-			return backend{}, fmt.Errorf("--store %s: %w", kind, err)
+			return backend{}, fmt.Errorf("--store %s: %w", name, err)
 		}
 		b.name, keys, path = a.Redacted(), filepath.Join(data, "keys"), where
 	default:
@@ -71,7 +63,7 @@ func openBackend(ctx context.Context, where, data string) (backend, error) {
 	if b.keys, err = openKeys(keys); err != nil {
 		return backend{}, err
 	}
-	st, err := open(path)
+	st, err := d.opener(k)(path)
 	if err != nil {
 		return backend{}, fmt.Errorf("--store %s: %w", b.name, err)
 	}

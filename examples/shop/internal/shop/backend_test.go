@@ -1,4 +1,4 @@
-package main
+package shop
 
 import (
 	"crypto/rand"
@@ -22,7 +22,7 @@ var addresses = []string{
 
 // everywhere runs a test on each store that outlives the shop, on servers as well.
 func everywhere(t *testing.T, test func(t *testing.T, where string)) {
-	for kind := range files {
+	for _, kind := range files() {
 		t.Run(kind, func(t *testing.T) {
 			test(t, kind+":"+filepath.Join(t.TempDir(), "shop-data", "sessions"))
 		})
@@ -68,7 +68,7 @@ func TestRestart(t *testing.T) {
 		var routes http.Handler
 		open := func() {
 			var err error
-			if b, err = openBackend(t.Context(), where, data); err != nil {
+			if b, err = all.open(t.Context(), where, data); err != nil {
 				t.Fatal(err)
 			}
 			sh = newTestShop(t, b)
@@ -114,18 +114,18 @@ func TestOpenBackend(t *testing.T) {
 		"redis://u:secret@localhost:x": "is not like", "redis://u:secret@localhost/many": `"many" is not the number`,
 		"redis-sentinel://u:secret@localhost:1": "NAME", "cassandra://u:secret@localhost:1?replicas=few": "no number",
 	} {
-		_, err := openBackend(t.Context(), where, t.TempDir())
+		_, err := all.open(t.Context(), where, t.TempDir())
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("--store %q: %v, want %q and no password", where, err, want)
 		}
 	}
 	for _, kind := range []string{"leveldb", "pebble"} {
 		where := kind + ":" + filepath.Join(t.TempDir(), "sessions")
-		b, err := openBackend(t.Context(), where, t.TempDir())
+		b, err := all.open(t.Context(), where, t.TempDir())
 		if err != nil {
 			t.Fatal(err)
 		}
-		if second, err := openBackend(t.Context(), where, t.TempDir()); err == nil {
+		if second, err := all.open(t.Context(), where, t.TempDir()); err == nil {
 			t.Errorf("%s was opened twice", where)
 			t.Error(second.close())
 		}
@@ -141,7 +141,7 @@ func TestNoServer(t *testing.T) {
 		"redis://u:secret@127.0.0.1:1/0", "postgres://u:secret@127.0.0.1:1/x", "postgres://127.0.0.1:1/x?user=u&password=secret",
 		"mysql://u:secret@127.0.0.1:1/x", "mariadb://u:secret@127.0.0.1:1/x", "cassandra://u:secret@127.0.0.1:1/x",
 	} {
-		_, err := openBackend(t.Context(), where, t.TempDir())
+		_, err := all.open(t.Context(), where, t.TempDir())
 		if err == nil || strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), "127.0.0.1:1") {
 			t.Errorf("%s: %v", where, err)
 		}
@@ -151,7 +151,7 @@ func TestNoServer(t *testing.T) {
 // Two processes with other keys on one store find out, on every store.
 func TestOtherKeysAreFound(t *testing.T) {
 	everywhere(t, func(t *testing.T, where string) {
-		b, err := openBackend(t.Context(), where, t.TempDir())
+		b, err := all.open(t.Context(), where, t.TempDir())
 		if err != nil {
 			t.Fatal(err)
 		}
