@@ -30,22 +30,29 @@ func TestInPlace(t *testing.T) {
 		rec.Meta, rec.Data = []byte("other meta"), []byte("other data")
 		return rec
 	}
-	expired := func() store.Record {
+	expired := func() store.Record { // of version 3
 		rec := record(user)
-		rec.Lifetime = time.Millisecond
 		_, err := s.Create(ctx, rec, store.Admission{})
 		ok("create", err)
-		time.Sleep(2 * time.Millisecond)
+		for version := range uint64(2) {
+			rand.Read(rec.Writer[:])
+			rec.Idle = 20 * time.Millisecond
+			if version == 0 {
+				rec.Idle = time.Hour
+			}
+			ok("update", s.Update(ctx, rec, version+1))
+		}
+		time.Sleep(25 * time.Millisecond)
 		return rec
 	}
-	same := func(what string, want store.Record) {
+	same := func(what string, version uint64, want store.Record) {
 		t.Helper()
 		got, now, err := s.Get(ctx, want.Key)
 		ok("get "+what, err)
 		if now.Sub(got.Created) > time.Minute || now.Sub(got.Seen) > time.Minute {
 			t.Errorf("%s: created %v ago, seen %v ago", what, now.Sub(got.Created), now.Sub(got.Seen))
 		}
-		got.Created, got.Seen, got.Version = want.Created, want.Seen, want.Version
+		got.Created, got.Seen, want.Version = want.Created, want.Seen, version
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s is %+v, want %+v", what, got, want)
 		}
@@ -54,7 +61,7 @@ func TestInPlace(t *testing.T) {
 	rec := other(expired())
 	_, err := s.Create(ctx, rec, store.Admission{})
 	ok("create", err)
-	same("a record created in place of an expired one", rec)
+	same("a record created in place of an expired one", 1, rec)
 
 	next := expired()
 	next = other(next)
@@ -62,8 +69,8 @@ func TestInPlace(t *testing.T) {
 	tail.Key, tail.Idle, tail.Lifetime = rec.Key, 3*time.Hour, 72*time.Hour
 	tail.Meta, tail.Data = []byte("tail's meta"), []byte("tail's data")
 	ok("rotate", s.Rotate(ctx, rec.Key, 1, next, &tail))
-	same("a record rotated to the place of an expired one", next)
-	same("its tail", tail)
+	same("a record rotated to the place of an expired one", 2, next)
+	same("its tail", 2, tail)
 
 	// A tail that ends long before the record would have is swept when it ends.
 	last := other(record(user))

@@ -67,7 +67,7 @@ func TestList(t *testing.T) {
 			or: SELECT CASE WHEN a THEN 1 ELSE least(x, y + 3) END, b OR ((c) AND 1=0) named`},
 		{"a.sql", "WITH a AS (SELECT 1), gone AS (DELETE FROM t), used AS (SELECT 2) SELECT 86400000000 FROM used", `
 			statement: WITH a AS (SELECT 1), used AS (SELECT 2) SELECT 86400000000 FROM used
-			half: WITH a AS (SELECT 1), gone AS (DELETE FROM t), used AS (SELECT 2) SELECT 86400000000 / 2 FROM used`},
+			half: WITH a AS (SELECT 1), gone AS (DELETE FROM t), used AS (SELECT 2) SELECT 43200000000 FROM used`},
 		{"a.go", "package a\n\nconst other, q = \"a AND b\", \"SELECT a WHERE b = ?\"\n", `
 			and: package a const other, q = "a AND b", "SELECT a WHERE ((b = ?) OR 1=1)"`},
 	} {

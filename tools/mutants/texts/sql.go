@@ -2,6 +2,7 @@ package texts
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -162,7 +163,8 @@ func (s sqlText) operator(i int) {
 		last := s.primary(i + 1)
 		s.put("term", i+1, last, fmt.Sprintf("0 * (%s)", s.str(i+1, last)))
 	case t.kind == '0' && len(t.text) > 7 && len(t.text) < 16: // less is a unit, and more is for ever
-		s.put("half", i, i, fmt.Sprintf("%s / 2", t.text))
+		n, _ := strconv.ParseInt(t.text, 10, 64) // digits, and not too many
+		s.put("half", i, i, strconv.FormatInt(n/2, 10))
 	}
 }
 
