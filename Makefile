@@ -12,7 +12,7 @@ export FUZZTIME ?= 30s
 # Servers that are left out, such as mysql,cassandra; see docs/servers.md.
 export SKIP ?=
 
-.PHONY: help demo setup servers test explore mutants soak bench older fuzz lint vuln tidy
+.PHONY: help demo setup servers test explore mutants soak bench older fuzz lint vuln tidy sbom release
 
 help: ## list the targets (this is the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s%s\n", $$1, $$2}' Makefile
@@ -59,3 +59,10 @@ tidy: ## format the code, tidy every go.mod, and list the tests of each promise
 	@gofmt -w .
 	@scripts/each.sh go mod tidy
 	@GOWORK=off go build -C tools -o ../bin/ ./repocheck && bin/repocheck -fix .
+
+sbom: ## build every program into bin/, and write beside each what is in it (CycloneDX)
+	@scripts/sbom.sh
+
+release: ## check and tag all modules, without a push: VERSION=v0.1.0, DRY=1 only checks; see docs/releasing.md
+	@GOWORK=off go build -C tools -o ../bin/ ./release
+	@bin/release $(if $(DRY),-dry) $(VERSION)

@@ -1,6 +1,6 @@
 module github.com/sojourn-go/sojourn/mysqlstore
 
-go 1.26.0
+go 1.26
 
 require (
 	github.com/go-sql-driver/mysql v1.10.1

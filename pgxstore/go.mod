@@ -1,6 +1,6 @@
 module github.com/sojourn-go/sojourn/pgxstore
 
-go 1.26.0
+go 1.26
 
 replace github.com/sojourn-go/sojourn => ../
 

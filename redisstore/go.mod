@@ -1,6 +1,6 @@
 module github.com/sojourn-go/sojourn/redisstore
 
-go 1.26.0
+go 1.26
 
 require (
 	github.com/redis/rueidis v1.0.79

@@ -19,13 +19,14 @@ formatted() {
 }
 
 # The tools are built from their own go.mod, so their versions are pinned there.
-GOWORK=off go build -C tools -o ../bin/ ./repocheck honnef.co/go/tools/cmd/staticcheck || exit 1
+GOWORK=off go build -C tools -o ../bin/ ./repocheck ./release honnef.co/go/tools/cmd/staticcheck || exit 1
 
 check gofmt formatted
 check 'go vet' scripts/each.sh go vet ./...
 check staticcheck scripts/each.sh "$PWD/bin/staticcheck" ./...
 check 'go mod tidy' scripts/each.sh go mod tidy -diff
 check 'rules of this repository' bin/repocheck .
+check 'API since the last release' bin/release -api
 
 if [ ${#failed[@]} -gt 0 ]; then
 	(IFS=, && echo "lint: FAILED: ${failed[*]}" >&2)

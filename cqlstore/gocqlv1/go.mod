@@ -1,6 +1,6 @@
 module github.com/sojourn-go/sojourn/cqlstore/gocqlv1
 
-go 1.26.0
+go 1.26
 
 require (
 	github.com/gocql/gocql v1.7.0
