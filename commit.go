@@ -247,6 +247,7 @@ func (s *Session) update(ctx context.Context) error {
 		return nil // another request has done it
 	}
 	now := s.storeNow()
+	late := false // a rotation with the changes may yet be carried out
 	if s.renewalDue(now) {
 		err := s.rotate(ctx, s.changed(), s.fullMeta(), withGrace)
 		written := err == nil || outrun(err) || errors.Is(err, ErrIndeterminate)
@@ -259,11 +260,16 @@ func (s *Session) update(ctx context.Context) error {
 		if written || errors.Is(err, ErrConflict) || errors.Is(err, store.ErrNotFound) {
 			return err
 		}
+		late = errors.Is(err, errNotApplied)
 		s.event(ctx, StoreFailed, "renew", err) // next time, then: nobody has asked for it
 	}
 	rec := s.changed()
 	rec.Meta = s.metaToWrite(now)
-	if err := s.put(ctx, rec); err != nil {
+	switch err := s.put(ctx, rec); {
+	case late && errors.Is(err, ErrConflict): // with ours, perhaps: made again, the changes would count twice
+		s.ops = nil
+		return fmt.Errorf("%w: a renewal's answer was lost, then: %v", ErrIndeterminate, err)
+	case err != nil:
 		return err
 	}
 	s.ops = nil
