@@ -160,46 +160,98 @@ func TestPages(t *testing.T) {
 }
 
 // TestStrayEntries has expiry entries that stand for nothing any more, as an engine may leave them
-// that lost a deletion, and a key that is none of the store's.
+// that lost a deletion, and a key that is none of the store's. Each costs its own deletion alone.
 func TestStrayEntries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := new(kvtest.Memory)
 		s := over(t, db, nil)
 		rec := add(t, s, fresh("a"))
+		filed := db.Keys("\x00e")[0]
 		s.Revoke(bg, "b", store.Selection{})
-		entries := db.Keys("\x00e")
-		time.Sleep(40 * time.Minute)
-		if err := s.Touch(bg, rec, 0); err != nil {
-			t.Fatal(err)
-		}
-		s.Revoke(bg, "b", store.Selection{})
-		time.Sleep(store.GuardFor)
-		s.Sweep(bg, 10)
-		time.Sleep(10 * time.Minute)
-		s.Sweep(bg, 10) // the record is filed anew
-		s.Revoke(bg, "b", store.Selection{})
-
-		gone := []byte(entries[0])
-		gone = append([]byte(nil), gone...)
+		guarded := db.Keys("\x00e")[0]
+		gone := append([]byte(nil), filed...)
 		gone[len(gone)-1]++
 		odd := append([]byte("\x00e"), make([]byte, 20)...)
-		over2 := over(t, db, nil) // one that has not swept: it looks from the beginning
-		ops := []kvstore.Op{{Key: gone}, {Key: odd}}
-		for _, k := range entries {
-			ops = append(ops, kvstore.Op{Key: k})
+		time.Sleep(10 * time.Minute)
+		s.Touch(bg, rec, 0)
+		s.Revoke(bg, "b", store.Selection{})
+		db.Apply([]kvstore.Op{{Key: guarded}, {Key: odd}}, true)
+		time.Sleep(7 * time.Minute)
+		if n, err := s.Sweep(bg, 10); n != 0 || err != nil {
+			t.Fatal(n, err)
 		}
-		if err := db.Apply(ops, true); err != nil {
-			t.Fatal(err)
+		if _, err := s.Create(bg, fresh("b"), store.Admission{Began: time.Now().Add(-7 * time.Minute)}); !errors.Is(err, store.ErrRevoked) {
+			t.Errorf("the later revocation is forgotten: %v", err)
 		}
-		n, err := over2.Sweep(bg, 10)
-		if n != 0 || err != nil || !alive(t, over2, rec.Key) {
-			t.Errorf("swept %d, %v", n, err)
+		time.Sleep(43 * time.Minute)
+		if n, err := s.Sweep(bg, 10); n != 0 || err != nil { // files the record anew
+			t.Fatal(n, err)
 		}
-		if left := db.Keys("\x00e"); len(left) != 3 { // of the record and of the guard, and the odd one
-			t.Errorf("%d expiry entries: %q", len(left), left)
+		db.Apply([]kvstore.Op{{Key: filed}, {Key: gone}}, true)
+		before := db.Counts().Ops
+		if n, err := over(t, db, nil).Sweep(bg, 10); n != 0 || err != nil {
+			t.Error(n, err)
 		}
-		if _, err := over2.Create(bg, fresh("b"), store.Admission{Began: time.Now()}); !errors.Is(err, store.ErrRevoked) {
-			t.Errorf("the revocation is forgotten: %v", err)
+		if ops := db.Counts().Ops - before; ops != 2*2 { // each with the clock
+			t.Errorf("%d operations", ops)
+		}
+		if err := s.Delete(bg, rec.Key); err != nil || len(db.Keys("\x00e")) != 1 {
+			t.Errorf("%v; left beside the odd one: %q", err, db.Keys("\x00e"))
 		}
 	})
+}
+
+// TestRefiledUnsynced has a sweep that deletes no record: nothing waits for the disk.
+func TestRefiledUnsynced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := new(kvtest.Memory)
+		s := over(t, db, nil)
+		rec := add(t, s, fresh("a"))
+		time.Sleep(30 * time.Minute)
+		s.Touch(bg, rec, 0)
+		time.Sleep(30 * time.Minute)
+		db.Refuse = func(_ []kvstore.Op, sync bool) error {
+			if sync {
+				t.Error("a sweep that files anew waits for the disk")
+			}
+			return nil
+		}
+		if n, err := s.Sweep(bg, 10); n != 0 || err != nil {
+			t.Error(n, err)
+		}
+	})
+}
+
+// TestSweptBefore begins a sweep a minute before the last one, and not in front of all that is gone.
+func TestSweptBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := new(tracked)
+		s := over(t, db, nil)
+		first := string(sweepFrom(t, s, db))
+		time.Sleep(time.Hour)
+		again := string(sweepFrom(t, s, db))
+		time.Sleep(time.Hour)
+		if third := string(sweepFrom(t, s, db)); !(first < again && again < third) {
+			t.Errorf("sweeps began at %x, %x and %x", first, again, third)
+		}
+	})
+}
+
+// tracked notes where the last walk began.
+type tracked struct {
+	kvtest.Memory
+	from []byte
+}
+
+func (e *tracked) Walk(from, to []byte, f func(key, value []byte) bool) error {
+	e.from = from
+	return e.Memory.Walk(from, to, f)
+}
+
+func sweepFrom(t *testing.T, s store.Store, db *tracked) []byte {
+	t.Helper()
+	if _, err := s.Sweep(bg, 10); err != nil {
+		t.Fatal(err)
+	}
+	return db.from
 }

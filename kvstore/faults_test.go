@@ -3,6 +3,7 @@ package kvstore_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -85,7 +86,7 @@ func TestEveryFault(t *testing.T) {
 			return nil
 		},
 		"sweep": func(s store.Store) error { // records, a damaged one, one that was touched, and guards
-			time.Sleep(time.Hour)
+			time.Sleep(time.Hour - time.Second)
 			_, err := s.Sweep(bg, 10)
 			if errors.Is(err, store.ErrCorrupt) && !errors.Is(err, errDisk) {
 				err = nil
@@ -110,7 +111,7 @@ func TestEveryFault(t *testing.T) {
 					add(t, s, damaged)
 					flip(t, &e.Memory, append([]byte("\x00s"), append(damaged.Key.Tag[:], damaged.Key.ID[:]...)...), 60)
 					lasting := add(t, s, fresh("d"))
-					time.Sleep(time.Second)
+					time.Sleep(2 * time.Second)
 					if err := s.Touch(bg, lasting, 0); err != nil {
 						t.Fatal(err)
 					}
@@ -153,17 +154,99 @@ func TestReadGivenUp(t *testing.T) {
 	})
 }
 
-// TestDamagedApart deletes a damaged record with all that belongs to it.
+// TestDamagedApart ends a damaged record with all that belongs to it, and says which part was lost
+// of one whose data is damaged.
 func TestDamagedApart(t *testing.T) {
 	db := new(kvtest.Memory)
 	s := over(t, db, nil)
 	rec := fresh("a")
 	rec.Data = make([]byte, 2000)
-	add(t, s, rec)
-	flip(t, db, db.Keys("\x00s")[0], 60)
-	if err := s.Delete(bg, rec.Key); err != nil || len(db.Keys("\x00s"))+len(db.Keys("\x00d")) > 0 {
-		t.Errorf("%v; left: %q", err, db.Keys(""))
+	for what, end := range map[string]func() error{
+		"delete": func() error { return s.Delete(bg, rec.Key) },
+		"revoke": func() error { return second(s.Revoke(bg, "a", store.Selection{})) },
+	} {
+		add(t, s, rec)
+		flip(t, db, db.Keys("\x00s")[0], 60)
+		if err := end(); err != nil || len(db.Keys("\x00s"))+len(db.Keys("\x00d")) > 0 {
+			t.Errorf("%s: %v; left: %q", what, err, db.Keys(""))
+		}
 	}
+	add(t, s, rec)
+	key := db.Keys("\x00d")[0]
+	flip(t, db, key, 100)
+	if _, _, err := s.Get(bg, rec.Key); !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), "checksum") {
+		t.Errorf("with damaged data: %v", err)
+	}
+	db.Apply([]kvstore.Op{{Key: key, Delete: true}}, true)
+	if _, _, err := s.Get(bg, rec.Key); !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), "missing") {
+		t.Errorf("without data: %v", err)
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// TestRevokeMendsGuard revokes where the guard is damaged: then it is whole.
+func TestRevokeMendsGuard(t *testing.T) {
+	db := new(kvtest.Memory)
+	s := over(t, db, nil)
+	s.Revoke(bg, "a", store.Selection{})
+	flip(t, db, db.Keys("\x00g")[0], 4)
+	r, err := s.Revoke(bg, "a", store.Selection{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, err := s.Create(bg, fresh("a"), store.Admission{}); err != nil || !a.Revoked.Equal(r.At) {
+		t.Errorf("revoked at %v, want %v, %v", a.Revoked, r.At, err)
+	}
+}
+
+// TestWalkDamage breaks off where the engine itself is damaged: nobody knows what lies behind.
+func TestWalkDamage(t *testing.T) {
+	db := new(brittle)
+	s := over(t, db, nil)
+	add(t, s, fresh("a"))
+	db.broken = true
+	for _, err := range s.All(bg) {
+		if !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrCorrupt) {
+			t.Errorf("all: %v", err)
+		}
+	}
+	if err := second(s.Revoke(bg, "a", store.Selection{})); !errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrCorrupt) {
+		t.Errorf("revoke: %v", err)
+	}
+}
+
+// brittle finds a page of its own damaged.
+type brittle struct {
+	kvtest.Memory
+	broken bool
+}
+
+func (e *brittle) Walk(from, to []byte, f func(key, value []byte) bool) error {
+	if e.broken {
+		return store.ErrCorrupt
+	}
+	return e.Memory.Walk(from, to, f)
+}
+
+// TestSweepEnds ends a sweep's context at its first deletion: it goes no further, and does not say
+// that what it deleted is durable.
+func TestSweepEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for n := range 3 {
+			db := new(kvtest.Memory)
+			s := over(t, db, nil)
+			for range n + 1 {
+				add(t, s, fresh(""))
+			}
+			time.Sleep(time.Hour)
+			ctx, cancel := context.WithCancel(bg)
+			db.Refuse = func([]kvstore.Op, bool) error { cancel(); return nil }
+			if swept, err := s.Sweep(ctx, 10); swept != 1 || !errors.Is(err, context.Canceled) || !errors.Is(err, store.ErrUnavailable) {
+				t.Errorf("swept %d of %d, %v", swept, n+1, err)
+			}
+		}
+	})
 }
 
 // TestNeverRevoked tells a user who was never revoked from one who was.

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 
 	"github.com/sojourn-go/sojourn/store"
+	"github.com/sojourn-go/sojourn/store/driver"
 )
 
 // TestEntryBounds changes one field of a whole entry, whose checksum is made right: what no store
@@ -68,6 +69,11 @@ func TestEntryBounds(t *testing.T) {
 		if err := new(entry).decode(key, e.encode(key)[:n]); !errors.Is(err, store.ErrCorrupt) {
 			t.Errorf("%d bytes: %v", n, err)
 		}
+	}
+	later := []byte{format + 1, 0, 0, 0, 0, 0, 0, 0, 0} // as short as any format may be
+	binary.BigEndian.PutUint32(later[atSum:], sum(key, later, atSum))
+	if err := new(entry).decode(key, later); !errors.Is(err, driver.ErrVersion) {
+		t.Errorf("in another format: %v", err)
 	}
 	if err := new(entry).decode(key[1:], e.encode(key[1:])); !errors.Is(err, store.ErrCorrupt) {
 		t.Errorf("at a key of another length: %v", err)

@@ -58,7 +58,7 @@ func (w *write) Each(user string, f func(*store.Record, error)) error {
 // Revoked is part of [embedded.View].
 func (w *write) Revoked() (time.Time, error) {
 	at, found, err := w.guard(&w.tag)
-	if err != nil || !found {
+	if !found {
 		return time.Time{}, err
 	}
 	return instantTime(at), nil
