@@ -176,7 +176,13 @@ func TestFull(t *testing.T) {
 			t.Errorf("update: %v", err)
 		}
 		next.Data = next.Data[:size]
-		if err := errors.Join(s.Update(bg, next, 1), s.Touch(bg, rec, 0), s.Delete(bg, rec.Key)); err != nil || alive(t, s, rec.Key) {
+		if err := s.Update(bg, next, 1); err != nil {
+			t.Errorf("what needs no room: %v", err)
+		}
+		if got, _, err := s.Get(bg, rec.Key); err != nil || got.Version != 2 {
+			t.Errorf("updated to version %d, %v", got.Version, err)
+		}
+		if err := errors.Join(s.Touch(bg, rec, 0), s.Delete(bg, rec.Key)); err != nil || alive(t, s, rec.Key) {
 			t.Errorf("what needs no room: %v", err)
 		}
 	}

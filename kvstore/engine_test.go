@@ -167,7 +167,7 @@ func TestEngineErrors(t *testing.T) {
 		s := over(t, db, nil)
 		db.Refuse = func([]kvstore.Op, bool) error { return c.engine }
 		_, err := s.Create(bg, fresh("a"), store.Admission{})
-		if !errors.Is(err, c.want) || !errors.Is(err, c.engine) {
+		if !errors.Is(err, c.want) || !errors.Is(err, c.engine) || errors.Is(err, store.ErrIndeterminate) != (c.want == store.ErrIndeterminate) {
 			t.Errorf("%v became %v, want %v", c.engine, err, c.want)
 		}
 	}

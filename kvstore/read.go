@@ -74,7 +74,7 @@ func (e *engine) read(k *store.Key) (*entry, error) {
 func (e *engine) guard(tag *store.Tag) (at int64, found bool, err error) {
 	key := e.key(kindGuard, tag[:])
 	b, found, err := e.db.Get(key)
-	if err != nil || !found {
+	if !found {
 		return 0, false, class(err, store.ErrUnavailable)
 	}
 	at, ok := decodeInstant(key[len(e.root):], b)
@@ -125,11 +125,8 @@ func (e *engine) List(_ context.Context, user string, f func(*store.Record, erro
 			other = err // told last
 			return
 		}
-		l := listed{err: err}
-		if err == nil {
-			l.rec = en.Record
-			l.rec.Meta, l.rec.Data = bytes.Clone(en.Meta), nil
-		}
+		l := listed{en.Record, err}
+		l.rec.Meta, l.rec.Data = bytes.Clone(en.Meta), nil
 		some = append(some, l)
 	}
 	if user != "" {

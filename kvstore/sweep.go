@@ -42,7 +42,7 @@ func (s *sweep) run() error {
 	// last sweep. Nothing is filed before its own present, but for a write that takes a minute.
 	from := s.key(kindExpiry, slotBytes(s.swept.Load()))
 	to := s.key(kindExpiry, slotBytes(now+1))
-	for from != nil && s.n < s.limit {
+	for from != nil {
 		due, next, err := s.page(from, to)
 		if err != nil {
 			return err
@@ -57,10 +57,8 @@ func (s *sweep) run() error {
 		}
 		from = next
 	}
-	if from == nil {
-		s.swept.Store(max(0, now-minute))
-	}
-	return store.FromContext(s.ctx)
+	s.swept.Store(max(0, now-minute))
+	return nil
 }
 
 // page gathers some keys of the expiry index and returns the key to go on from, nil at the end.
@@ -120,7 +118,7 @@ func (s *sweep) record(w *write, key []byte, k *store.Key, slot int64) error {
 		w.del(key)
 	}
 	switch {
-	case e == nil || e.slot != slot && e.slot > w.now: // it is gone, or has an entry elsewhere
+	case e == nil || e.slot > w.now: // it is gone, or has an entry elsewhere
 	case e.Live(w.Now()):
 		w.unfile(e)
 		w.file(e)
@@ -134,11 +132,11 @@ func (s *sweep) record(w *write, key []byte, k *store.Key, slot int64) error {
 
 // forget drops a revocation that no sign-in can be older than, or that cannot be read.
 func (s *sweep) forget(w *write, key []byte, slot int64) error {
-	at, found, err := s.guard(&w.tag)
+	at, _, err := s.guard(&w.tag)
 	if err != nil && !errors.Is(err, store.ErrCorrupt) {
 		return err
 	}
-	if err != nil || found && at+guardKept <= slot {
+	if err != nil || at+guardKept <= slot {
 		w.del(s.key(kindGuard, w.tag[:]))
 	}
 	w.del(key)
@@ -146,7 +144,7 @@ func (s *sweep) forget(w *write, key []byte, slot int64) error {
 }
 
 func (s *sweep) commit(w *write, records int) error {
-	if records > 0 && !s.began {
+	if records > 0 {
 		s.began = true
 		s.loose.Add(1) // before anybody can find it gone
 	}

@@ -58,7 +58,7 @@ func (w *write) Each(user string, f func(*store.Record, error)) error {
 // Revoked is part of [embedded.View].
 func (w *write) Revoked() (time.Time, error) {
 	at, found, err := w.guard(&w.tag)
-	if err != nil || !found {
+	if !found {
 		return time.Time{}, err
 	}
 	return instantTime(at), nil
@@ -132,14 +132,11 @@ func (w *write) fits(next, old *entry) error {
 	if old == nil {
 		return store.ErrFull
 	}
-	before := len(old.Meta) + len(old.Data)
-	if old.apart {
-		b, _, err := w.db.Get(w.dataKey(&old.Key))
-		if err != nil {
-			return class(err, store.ErrUnavailable)
-		}
-		before += max(0, len(b)-dataHeaderLen)
+	apart, _, err := w.db.Get(w.dataKey(&old.Key))
+	if err != nil {
+		return class(err, store.ErrUnavailable)
 	}
+	before := len(old.Meta) + len(old.Data) + max(0, len(apart)-dataHeaderLen)
 	if len(next.Meta)+len(next.Data) > before {
 		return store.ErrFull
 	}
@@ -220,7 +217,6 @@ func (w *write) commit(sync bool) error {
 	key := w.key(kindClock, []byte{w.stripe})
 	w.set(key, encodeInstant(key[len(w.root):], w.now))
 	err := w.db.Apply(w.ops, sync)
-	w.ops = nil
 	w.kept.Store(w.now)
 	if err != nil {
 		w.loose.Add(1)

@@ -2,7 +2,6 @@ package memstore
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"strings"
 	"sync"
@@ -95,13 +94,23 @@ func TestMaxBytes(t *testing.T) {
 }
 
 func TestNoBounds(t *testing.T) {
-	for _, o := range []*Options{nil, {}, {MaxRecords: -1, MaxBytes: -1}} {
-		s := New(o)
-		filled(t, s, 1000)
-		if !s.Traits().Volatile {
-			t.Error("not volatile")
+	synctest.Test(t, func(t *testing.T) {
+		for _, o := range []*Options{nil, {}, {MaxRecords: -1, MaxBytes: -1}} {
+			s := New(o)
+			filled(t, s, 1000)
+			s.Delete(bg, key(1))
+			time.Sleep(time.Hour)
+			if swept, err := s.Sweep(bg, 1000); swept != 999 || err != nil {
+				t.Error(swept, err)
+			}
+			if !s.Traits().Volatile {
+				t.Error("not volatile")
+			}
+			if s.mem.limits.used != (room{}) {
+				t.Error("without a bound, all writes wait for one counter")
+			}
 		}
-	}
+	})
 }
 
 func TestEvictAnonymous(t *testing.T) {
@@ -181,67 +190,6 @@ func TestNoSweep(t *testing.T) {
 		}
 		s.mem.check(t)
 	})
-}
-
-// TestShrink wants the memory of many records back when most are gone.
-func TestShrink(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := New(nil)
-		s.mem.shards, s.mem.shift = s.mem.shards[:1], 64
-		sh := &s.mem.shards[0]
-		const n = 20_000
-		for i := range n {
-			rec := session(i)
-			if i%100 != 0 {
-				rec.Idle = time.Minute
-			}
-			create(t, s, rec)
-		}
-		time.Sleep(time.Minute)
-		if swept, err := s.Sweep(context.Background(), n); swept != n*99/100 || err != nil {
-			t.Fatal(swept, err)
-		}
-		s.mem.check(t)
-		if len(sh.used)*pageLen > 4*sh.count || cap(sh.pages) > 16*len(sh.pages) || cap(sh.keys.heads) > 16*sh.count {
-			t.Errorf("%d records in %d pages (cap %d), %d heads (cap %d)",
-				sh.count, len(sh.used), cap(sh.pages), len(sh.keys.heads), cap(sh.keys.heads))
-		}
-		for i := 0; i < n; i += 100 {
-			if !has(s, key(i)) {
-				t.Fatal("lost", i)
-			}
-		}
-	})
-}
-
-// TestWalkHolds deletes most records during a walk: slots stay where they are, and what is live all
-// along is seen once.
-func TestWalkHolds(t *testing.T) {
-	s := New(nil)
-	s.mem.shards, s.mem.shift = s.mem.shards[:1], 64
-	const n = 3000
-	filled(t, s, n)
-	seen, total := map[store.Key]int{}, 0
-	for rec, err := range s.All(bg) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if seen[rec.Key]++; total == 500 {
-			for i := range n {
-				if i%10 != 0 {
-					s.Delete(bg, key(i))
-				}
-			}
-		}
-		total++
-	}
-	for i := 0; i < n; i += 10 {
-		if seen[key(i)] != 1 {
-			t.Fatalf("record %d was seen %d times", i, seen[key(i)])
-		}
-	}
-	s.Sweep(bg, 1)
-	s.mem.check(t)
 }
 
 // TestGuards wants revocations kept for GuardFor, then forgotten, and bounded.

@@ -28,6 +28,9 @@ func (sh *shard) check() error {
 	var all room
 	users, anonymous := 0, 0
 	for k, bits := range sh.used {
+		if bits == 0 && sh.pages[k] != nil {
+			return fmt.Errorf("page %d is empty, and kept", k)
+		}
 		for j := range pageLen {
 			i := uint32(k*pageLen + j)
 			if i == 0 {
@@ -53,6 +56,11 @@ func (sh *shard) check() error {
 	if all != (room{int64(sh.count), sh.bytes}) {
 		return fmt.Errorf("slots hold %v, counted %d, %d", all, sh.count, sh.bytes)
 	}
+	for _, p := range sh.pages[len(sh.pages):cap(sh.pages)] {
+		if p != nil {
+			return fmt.Errorf("a page that was cut off is kept")
+		}
+	}
 	if n := len(sh.used); n > 1 && sh.used[n-1] == 0 {
 		return fmt.Errorf("empty page at the end")
 	}
@@ -64,6 +72,9 @@ func (sh *shard) checkLists(users, anonymous int) error {
 		err := x.check(sh, x.kind, n, func(b, i uint32) bool { return x.bucket(x.hash(sh, i)) == b })
 		if err != nil || x.n != n {
 			return fmt.Errorf("index %d counts %d, not %d: %v", x.kind, x.n, n, err)
+		}
+		if b := len(x.heads); x.heads != nil && (b < fewBuckets || b < n || b > max(fewBuckets, 2*n)) {
+			return fmt.Errorf("index %d has %d buckets for %d records", x.kind, b, n)
 		}
 	}
 	if sh.ageing {

@@ -17,12 +17,8 @@ type guards struct {
 const maxGuards = 2048
 
 func (g *guards) turn(now int64) {
-	if age := now - g.since; age >= int64(store.GuardFor) {
-		g.old, g.young = g.young, nil
-		if age >= 2*int64(store.GuardFor) {
-			g.old = nil
-		}
-		g.since = now
+	if now-g.since >= int64(store.GuardFor) {
+		g.old, g.young, g.since = g.young, nil, now
 	}
 }
 
@@ -43,8 +39,8 @@ func (g *guards) last(tag store.Tag) (at int64, ok bool) {
 	if at, ok = g.young[tag]; !ok {
 		at, ok = g.old[tag]
 	}
-	if g.folded && (!ok || at < g.all) {
-		return g.all, true
+	if g.folded {
+		return max(at, g.all), true
 	}
 	return at, ok
 }

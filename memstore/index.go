@@ -15,15 +15,14 @@ type link struct{ next, prev uint32 }
 
 const first = 1 << 31
 
-// list is some doubly linked lists of slots: heads[b] is the first of the b-th.
+// list is some doubly linked lists of slots: heads[b] is the first of the b-th. Slot 0, which is no
+// record's, takes the links that would be written where there is no slot; nobody reads them.
 type list struct{ heads []uint32 }
 
 func (l *list) push(sh *shard, kind int, b, i uint32) {
 	old := l.heads[b]
 	sh.at(i).links[kind] = link{next: old, prev: first | b}
-	if old != 0 {
-		sh.at(old).links[kind].prev = i
-	}
+	sh.at(old).links[kind].prev = i
 	l.heads[b] = i
 }
 
@@ -34,9 +33,7 @@ func (l *list) drop(sh *shard, kind int, i uint32) {
 	} else {
 		sh.at(at.prev).links[kind].next = at.next
 	}
-	if at.next != 0 {
-		sh.at(at.next).links[kind].prev = at.prev
-	}
+	sh.at(at.next).links[kind].prev = at.prev
 }
 
 // index is a hash table by linear hashing: it grows and shrinks by one bucket at a time, so that no

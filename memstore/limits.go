@@ -1,7 +1,6 @@
 package memstore
 
 import (
-	"context"
 	"fmt"
 	"sync"
 
@@ -28,7 +27,6 @@ func (r *room) sub(o room) { r.records -= o.records; r.bytes -= o.bytes }
 // for a few additions.
 type limits struct {
 	maxRecords, maxBytes int64
-	evict                bool
 
 	mu   sync.Mutex
 	used room
@@ -36,16 +34,14 @@ type limits struct {
 
 func (l *limits) bounded() bool { return l.maxRecords > 0 || l.maxBytes > 0 }
 
-// take accounts for need, of which have is accounted for already. Only growth can be refused.
+// take accounts for need, of which have is accounted for already. Only growth can be refused: what
+// is used is never above a bound.
 func (l *limits) take(need room, have *room) bool {
-	if !l.bounded() {
-		return true
-	}
 	need.sub(*have)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if need.records > 0 && l.maxRecords > 0 && l.used.records+need.records > l.maxRecords ||
-		need.bytes > 0 && l.maxBytes > 0 && l.used.bytes+need.bytes > l.maxBytes {
+	if l.maxRecords > 0 && l.used.records+need.records > l.maxRecords ||
+		l.maxBytes > 0 && l.used.bytes+need.bytes > l.maxBytes {
 		return false
 	}
 	l.used.add(need)
@@ -93,11 +89,7 @@ func (c *claim) find(r *store.Record) *made {
 
 // make copies a record's bytes, in place of those that were copied before the last.
 func (c *claim) make(r *store.Record) {
-	last := c.made[0]
-	if last.of == r {
-		last = c.made[1] // its user is another one now
-	}
-	c.made = [2]made{{r, r.User, bodyOf(r)}, last}
+	c.made = [2]made{{r, r.User, bodyOf(r)}, c.made[0]}
 }
 
 func (c *claim) bodyOf(r *store.Record) string {
@@ -110,8 +102,8 @@ func (c *claim) bodyOf(r *store.Record) string {
 // makeRoom ends a few records for the sake of a write that found no room: expired ones, and then,
 // for a user's record, the oldest anonymous one. It reports whether it ended any. It holds one
 // shard's lock at a time, and the caller none.
-func (m *memory) makeRoom(ctx context.Context, c *claim, user bool) bool {
-	for c.swept < len(m.shards) && ctx.Err() == nil {
+func (m *memory) makeRoom(c *claim, user bool) bool {
+	for c.swept < len(m.shards) {
 		freed, more := m.sweepShard(&m.shards[c.swept], slice)
 		c.got.add(freed)
 		if !more {
@@ -121,34 +113,29 @@ func (m *memory) makeRoom(ctx context.Context, c *claim, user bool) bool {
 			return true
 		}
 	}
-	return ctx.Err() == nil && user && m.limits.evict && m.evictOldest(c)
+	return user && m.evictOldest(c)
 }
 
-// evictOldest ends the anonymous record whose shard holds it longest.
+// evictOldest ends the anonymous record whose shard holds it longest. It reports whether there was
+// one: if another write took it meanwhile, there may be room now, or an older one.
 func (m *memory) evictOldest(c *claim) bool {
-	for {
-		var oldest *shard
-		age := int64(never)
-		for i := range m.shards {
-			sh := &m.shards[i]
-			sh.mu.RLock()
-			if i := sh.oldest(); i != 0 && sh.at(i).filed < age {
-				oldest, age = sh, sh.at(i).filed
-			}
-			sh.mu.RUnlock()
+	var oldest *shard
+	age := int64(never)
+	for i := range m.shards {
+		sh := &m.shards[i]
+		sh.mu.RLock()
+		if i := sh.oldest(); i != 0 && sh.at(i).filed < age {
+			oldest, age = sh, sh.at(i).filed
 		}
-		if oldest == nil {
-			return false
-		}
-		oldest.mu.Lock()
-		i := oldest.oldest()
-		if i != 0 {
-			c.got.add(oldest.remove(i))
-			oldest.tidy(2)
-		}
-		oldest.mu.Unlock()
-		if i != 0 {
-			return true
-		}
+		sh.mu.RUnlock()
 	}
+	if oldest == nil {
+		return false
+	}
+	oldest.mu.Lock()
+	defer oldest.mu.Unlock()
+	if i := oldest.oldest(); i != 0 {
+		c.got.add(oldest.remove(i))
+	}
+	return true
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"hash/maphash"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -68,17 +67,8 @@ func (m *memory) Read(_ context.Context, key store.Key, data bool) (rec store.Re
 
 // split copies Meta and Data with one allocation. Neither can grow into the other.
 func split(body string, n int) (meta, data []byte) {
-	if body == "" {
-		return nil, nil
-	}
 	b := []byte(body)
-	if n > 0 {
-		meta = b[:n:n]
-	}
-	if n < len(b) {
-		data = b[n:len(b):len(b)]
-	}
-	return meta, data
+	return b[:n:n], b[n:len(b):len(b)]
 }
 
 // Touch takes no lock that readers would wait for.
@@ -92,7 +82,7 @@ func (m *memory) Touch(_ context.Context, key store.Key, every time.Duration) er
 		return store.ErrNotFound
 	}
 	seen := &sh.at(i).seen
-	for old := seen.Load(); old < now && now-old >= int64(every); old = seen.Load() {
+	for old := seen.Load(); now-old >= int64(every); old = seen.Load() {
 		if seen.CompareAndSwap(old, now) {
 			break
 		}
@@ -100,19 +90,24 @@ func (m *memory) Touch(_ context.Context, key store.Key, every time.Duration) er
 	return nil
 }
 
-// Write makes room where a change finds none, and copies much data with no lock held; then it tries
-// again.
+// Write makes room where a change finds none, unless the caller has gone, and copies much data with
+// no lock held; then it tries again.
 func (m *memory) Write(ctx context.Context, tag store.Tag, decide func(embedded.View) (embedded.Change, error)) error {
 	var c claim
 	defer func() { m.limits.give(c.got) }()
 	for {
 		wants, err := m.try(&tag, decide, &c)
-		switch {
-		case wants == nil:
+		if wants == nil {
 			return err
-		case err == nil:
+		}
+		if err == nil {
 			c.make(wants)
-		case !m.makeRoom(ctx, &c, wants.User != ""):
+			continue
+		}
+		if gone := store.FromContext(ctx); gone != nil {
+			return gone
+		}
+		if !m.makeRoom(&c, wants.User != "") {
 			return err
 		}
 	}
@@ -147,29 +142,21 @@ func (m *memory) try(tag *store.Tag, decide func(embedded.View) (embedded.Change
 
 // view is a shard under its lock.
 type view struct {
-	sh    *shard
-	tag   store.Tag
-	hash  uint32
-	now   int64
-	found [2]uint32 // slots that were found last
+	sh   *shard
+	tag  store.Tag
+	hash uint32
+	now  int64
 }
 
 func (v *view) Now() time.Time { return v.sh.m.time(v.now) }
 
-// find is quick for what was found before.
 func (v *view) find(id *store.ID) uint32 {
-	for _, i := range v.found {
-		if i != 0 && v.sh.at(i).key.ID == *id {
-			return i
-		}
-	}
 	return v.sh.find(&store.Key{Tag: v.tag, ID: *id})
 }
 
 func (v *view) Find(id store.ID, rec *store.Record) (found bool, err error) {
-	i := v.sh.find(&store.Key{Tag: v.tag, ID: id})
+	i := v.find(&id)
 	if i != 0 {
-		v.found[0], v.found[1] = i, v.found[0]
 		v.sh.record(i, rec)
 	}
 	return i != 0, nil
@@ -221,10 +208,7 @@ func (v *view) apply(c *embedded.Change, made *claim) {
 		}
 	}
 	for _, p := range c.Put {
-		i := uint32(0)
-		if p.Old != nil {
-			i = v.find(&p.Rec.Key.ID)
-		}
+		i := v.find(&p.Rec.Key.ID)
 		if i != 0 && p.Rec.Version > 1 && sh.at(i).user() == p.Rec.User {
 			sh.replace(i, p.Rec, made.bodyOf(p.Rec))
 			continue
@@ -247,7 +231,7 @@ func (v *view) apply(c *embedded.Change, made *claim) {
 // may keep it from its processor for longer.
 const slice = 256
 
-func (m *memory) List(ctx context.Context, user string, f func(*store.Record, error) bool) error {
+func (m *memory) List(_ context.Context, user string, f func(*store.Record, error) bool) error {
 	if user != "" {
 		tag := store.TagOf(user)
 		sh, hash := m.locate(&tag)
@@ -258,31 +242,28 @@ func (m *memory) List(ctx context.Context, user string, f func(*store.Record, er
 		return nil
 	}
 	for i := range m.shards {
-		if more, err := m.walk(ctx, &m.shards[i], f); err != nil || !more {
-			return err
+		if !m.walk(&m.shards[i], f) {
+			return nil
 		}
 	}
 	return nil
 }
 
-// walk lists one shard. Slots do not move meanwhile, so the number of a slot is a cursor that
-// nothing can upset.
-func (m *memory) walk(ctx context.Context, sh *shard, f func(*store.Record, error) bool) (more bool, err error) {
+// walk lists one shard, until f returns false, and returns what f did last. Slots do not move
+// meanwhile, so the number of a slot is a cursor that nothing can upset.
+func (m *memory) walk(sh *shard, f func(*store.Record, error) bool) bool {
 	sh.walkers.Add(1)
 	defer sh.walkers.Add(-1)
 	for from := uint32(0); ; from += slice {
-		if err := store.FromContext(ctx); err != nil {
-			return false, err
-		}
 		sh.mu.RLock()
 		recs := sh.copy(sh.between(from, from+slice))
 		last := int(from+slice) >= pageLen*len(sh.used)
 		sh.mu.RUnlock()
 		if !listed(recs, f) {
-			return false, nil
+			return false
 		}
 		if last {
-			return true, nil
+			return true
 		}
 	}
 }
@@ -293,16 +274,11 @@ type found struct {
 	meta string
 }
 
-// listed calls f for records with bytes of their own, with no lock held.
+// listed calls f for records with a Meta of their own, with no lock held, until it returns false.
 func listed(all []found, f func(*store.Record, error) bool) bool {
 	for i := range all {
 		r := &all[i].rec
 		r.Meta, _ = split(all[i].meta, len(all[i].meta))
-		if i > 0 && r.User == all[i-1].rec.User {
-			r.User = all[i-1].rec.User
-		} else {
-			r.User = strings.Clone(r.User)
-		}
 		if !f(r, nil) {
 			return false
 		}

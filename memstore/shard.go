@@ -133,7 +133,6 @@ func (sh *shard) between(from, to uint32) (some []uint32) {
 // record reads all but Meta and Data. The User shares memory with the slot.
 func (sh *shard) record(i uint32, r *store.Record) {
 	sl, m := sh.at(i), sh.m
-	*r = store.Record{} // and not a literal, which would be copied
 	r.Key, r.Handle, r.User = sl.key, sl.handle, sl.user()
 	r.Version, r.Writer, r.Idle, r.Lifetime = sl.version, sl.writer, sl.idle, sl.life
 	r.Created, r.Seen = m.time(sl.created), m.time(sl.seen.Load())
@@ -256,7 +255,7 @@ func (sh *shard) free(i uint32) {
 	}
 	sh.pages[k] = nil
 	n := len(sh.used)
-	for n > 0 && sh.used[n-1] == 0 {
+	for sh.used[n-1] == 0 { // the first has the bit of slot 0
 		n--
 	}
 	sh.used, sh.pages = shrink(sh.used, n), shrink(sh.pages, n)
@@ -268,12 +267,7 @@ func (sh *shard) tidy(n int) {
 	for ; n > 0 && 3*sh.count < pageLen*(len(sh.used)-1) && sh.walkers.Load() == 0; n-- {
 		top := len(sh.used) - 1
 		from := uint32(top*pageLen + bits.Len64(sh.used[top]) - 1)
-		to := sh.alloc()
-		if to > from {
-			sh.free(to)
-			return
-		}
-		sh.move(from, to)
+		sh.move(from, sh.alloc())
 	}
 }
 
@@ -286,13 +280,10 @@ func (sh *shard) move(from, to uint32) {
 		heads[byTag] = sh.age.heads
 	}
 	for kind, l := range a.links {
-		if l.next != 0 {
-			sh.at(l.next).links[kind].prev = to
-		}
-		switch {
-		case l.prev&first != 0:
+		sh.at(l.next).links[kind].prev = to
+		if l.prev&first != 0 {
 			heads[kind][l.prev&^first] = to
-		case l.prev != 0:
+		} else {
 			sh.at(l.prev).links[kind].next = to
 		}
 	}
@@ -304,9 +295,8 @@ func (sh *shard) move(from, to uint32) {
 
 // shrink cuts s to n elements and gives memory back if most of it is unused.
 func shrink[T any](s []T, n int) []T {
-	clear(s[n:])
 	s = s[:n]
-	if cap(s) > 64 && cap(s) > 4*n {
+	if cap(s) > 4*n {
 		s = append(make([]T, 0, 2*n), s...)
 	}
 	return s

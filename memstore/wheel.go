@@ -22,34 +22,26 @@ const (
 	due    = levels << 6 // the bucket of what cur has reached
 )
 
-// file puts a slot where its end belongs.
+// file puts a slot where its end belongs. That is after cur: who files it has just seen it live.
 func (sh *shard) file(i uint32) {
 	w := &sh.wheel
 	if w.heads == nil {
 		w.heads = make([]uint32, due+1)
 	}
 	end := sh.ends(i)
-	if end <= w.cur {
-		w.push(sh, byTime, due, i)
-		return
-	}
 	level := (bits.Len64(uint64(end^w.cur)) - 1) / digit
 	d := end >> (digit * level) & 63
 	w.set[level] |= 1 << d
 	w.push(sh, byTime, uint32(level<<digit|int(d)), i)
 }
 
-// earliest returns the first bucket after cur that has slots, and its start.
+// earliest returns the first bucket after cur that may have slots, and its start.
 func (w *wheel) earliest() (b uint32, start int64) {
 	for level := range w.set {
-		for w.set[level] != 0 {
+		if w.set[level] != 0 {
 			d := bits.TrailingZeros64(w.set[level])
-			b := uint32(level<<digit | d)
-			if w.heads[b] != 0 {
-				low := digit * level
-				return b, w.cur>>(low+digit)<<(low+digit) | int64(d)<<low
-			}
-			w.set[level] &^= 1 << d
+			low := digit * level
+			return uint32(level<<digit | d), w.cur>>(low+digit)<<(low+digit) | int64(d)<<low
 		}
 	}
 	return 0, never

@@ -19,6 +19,13 @@ func TestParse(t *testing.T) {
 	if got := a.Redacted(); got != "redis-sentinel://user:xxxxx@a:1,b:2,[::1]:3/main" || fmt.Sprint(a) != got {
 		t.Errorf("shown as %s and %v", got, a)
 	}
+	a, err = Parse("redis://user:secret@h:1,i/path?password=secret@j,k#secret")
+	if got := a.Redacted(); err != nil || got != "redis://user:xxxxx@h:1,i/path" || strings.Join(a.Hosts, " ") != "h:1 i" {
+		t.Errorf("%v: shown as %s, hosts %q", err, got, a.Hosts)
+	}
+	if a.Fragment != "secret" || a.RawQuery != "password=secret@j,k" {
+		t.Errorf("showing an address has changed it: %q, %q", a.RawQuery, a.Fragment)
+	}
 	for text, want := range map[string]string{
 		"redis://localhost": "localhost:6379", "redis://[::1],h:7": "[::1]:6379 h:7", "redis://h?db=1": "h:6379", "redis://h:1,i": "h:1 i:6379",
 	} {

@@ -21,6 +21,7 @@ type stub struct {
 	traits store.Traits
 	called []string
 	rec    *store.Record
+	tail   *store.Record
 	adm    store.Admission
 	walk   int // records that walks yield before err
 	// damaged are those before the good ones.
@@ -48,7 +49,7 @@ func (d *stub) Update(_ context.Context, rec *store.Record, _ uint64) error {
 func (d *stub) Touch(context.Context, *store.Record, time.Duration) error { return d.note("touch") }
 
 func (d *stub) Rotate(_ context.Context, _ store.Key, _ uint64, _, tail *store.Record) error {
-	if tail != nil {
+	if d.tail = tail; tail != nil {
 		tail.Meta = nil
 	}
 	return d.note("rotate")
@@ -262,6 +263,9 @@ func TestRecords(t *testing.T) {
 	}
 	if rec.Meta == nil || tail.Meta == nil {
 		t.Error("a driver has changed the caller's record")
+	}
+	if d.tail.Key != (store.Key{}) {
+		t.Error("the front keeps a tail after the call")
 	}
 	nobody := record("")
 	if _, err := s.Create(t.Context(), nobody, store.Admission{Max: 1, Began: time.Now().Add(-1)}); err != nil || d.adm != (store.Admission{}) {

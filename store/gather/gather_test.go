@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -82,6 +83,29 @@ func TestShare(t *testing.T) {
 			t.Errorf("%d sends, %d at once, %v: %v", n, e.most, time.Since(start), e.batches)
 		}
 	})
+}
+
+// TestDefaults has two lanes, of 64 calls each, where nothing else is asked for.
+func TestDefaults(t *testing.T) {
+	for _, o := range []*gather.Options[int]{nil, {}, {Most: -1}} {
+		synctest.Test(t, func(t *testing.T) {
+			e := &engine{}
+			l := gather.New(o, e.send)
+			var wg sync.WaitGroup
+			for i := range 2 + 64 + 5 {
+				wg.Go(func() { l.Do(t.Context(), i) })
+			}
+			wg.Wait()
+			var sizes []int
+			for _, b := range e.batches {
+				sizes = append(sizes, len(b))
+			}
+			slices.Sort(sizes)
+			if fmt.Sprint(sizes) != "[1 1 5 64]" || e.most != 2 {
+				t.Errorf("sends of %v, %d at once", sizes, e.most)
+			}
+		})
+	}
 }
 
 func TestKeys(t *testing.T) {

@@ -24,6 +24,8 @@ func TestSpan(t *testing.T) {
 
 func TestInstant(t *testing.T) {
 	for _, u := range []ticks.Unit{ticks.Micro, ticks.Milli} {
+		perSecond := int64(time.Second) / int64(u)
+		last := int64(ticks.Never / perSecond)
 		for _, c := range []struct {
 			at   time.Time
 			want int64
@@ -33,6 +35,10 @@ func TestInstant(t *testing.T) {
 			{time.Unix(-1<<60, 0), -ticks.Never},
 			{time.Unix(0, 0), 0},
 			{time.Unix(1, 999_999_999), 2*int64(time.Second)/int64(u) - 1},
+			{time.Unix(last, 0), ticks.Never},
+			{time.Unix(last-1, 0), (last - 1) * perSecond},
+			{time.Unix(-last, 0), -ticks.Never},
+			{time.Unix(1-last, 0), (1 - last) * perSecond},
 			{time.Unix(-1, 1), -int64(time.Second) / int64(u)}, // rounded down, before 1970 too
 		} {
 			got := u.Instant(c.at)
