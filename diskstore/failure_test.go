@@ -187,6 +187,15 @@ func (st *stage) node(name string) *simNode {
 	return st.disk.child(shardName(key.Tag[0])).names[tagName(key.Tag)].names[idName(key.ID)]
 }
 
+// viewOf opens a store to view it.
+func (st *stage) viewOf(opts *Options, boot string) string {
+	s, err := open(st.disk, opts, boot)
+	if err != nil {
+		st.t.Fatal(err)
+	}
+	return st.view(s)
+}
+
 // view is what a store shows: every session, whom it remembers as revoked, and what All tells.
 func (st *stage) view(s *Store) string {
 	var b strings.Builder
@@ -319,10 +328,10 @@ func (st *stage) sweep(s *Store) (string, error) {
 
 // outcome is what came of an act.
 type outcome struct {
-	text        string
-	err         error
-	view, again string // what the store shows then, and after the act was done once more
-	calls       int
+	text                string
+	err                 error
+	before, view, again string // what the store shows: also then, and after the act was done once more
+	calls               int
 }
 
 // TestOneFailure (P3, P12) lets one call to the disk fail in every place of everything that a store
@@ -368,20 +377,16 @@ func (st *stage) play(i int, wait store.Durability, at int, want *outcome) (got 
 		t.Fatal(err)
 	}
 	time.Sleep(time.Minute)
-	before := ""
-	if want != nil && act.whole {
-		other, err := open(st.on(t).disk, opts, boot)
-		if err != nil {
-			t.Fatal(err)
-		}
-		before = st.view(other)
+	if want == nil {
+		got.before = st.on(t).viewOf(opts, boot)
 	}
 	f.calls, f.at = 0, at
 	got.text, got.err = act.do(st, s)
 	got.calls, f.at = f.calls, 0
-	after, err := open(st.disk.cut(rand.New(rand.NewPCG(1, 1)), 1), opts, "third")
-	if err != nil {
-		t.Fatal(err)
+	cut := ""
+	if got.err == nil {
+		lost := &stage{t, st.disk.cut(rand.New(rand.NewPCG(1, 1)), 1), st.recs, st.ends}
+		cut = lost.viewOf(opts, "third")
 	}
 	if act.what == "close" {
 		if s, err = open(f, opts, boot); err != nil {
@@ -390,13 +395,13 @@ func (st *stage) play(i int, wait store.Durability, at int, want *outcome) (got 
 	}
 	got.view = st.view(s)
 	if want != nil {
-		st.judge(act.whole, before, &got, want)
+		st.judge(act.whole, &got, want)
 		if got.err == nil && (act.synced || wait == store.Durable) && act.what != "touch" {
 			kept := got.view
 			if wait != store.Durable { // what is damaged is taken for torn
 				kept = strings.NewReplacer("all: damage; ", "", "e1:true ", "").Replace(kept)
 			}
-			if cut := st.view(after); cut != kept {
+			if cut != kept {
 				t.Errorf("acknowledged, and after a power cut there is\n%s, before it\n%s", cut, kept)
 			}
 		}
@@ -419,7 +424,7 @@ func (st *stage) play(i int, wait store.Durability, at int, want *outcome) (got 
 	return got
 }
 
-func (st *stage) judge(whole bool, before string, got, want *outcome) {
+func (st *stage) judge(whole bool, got, want *outcome) {
 	maybe := errors.Is(got.err, store.ErrIndeterminate)
 	switch {
 	case got.err == nil:
@@ -428,8 +433,8 @@ func (st *stage) judge(whole bool, before string, got, want *outcome) {
 		}
 	case !maybe && !errors.Is(got.err, store.ErrUnavailable):
 		st.t.Errorf("it answers %v", got.err)
-	case whole && got.view != before && (!maybe || got.view != want.view):
-		st.t.Errorf("%v, and it shows\n%s, neither\n%s, nor\n%s", got.err, got.view, before, want.view)
+	case whole && got.view != want.before && (!maybe || got.view != want.view):
+		st.t.Errorf("%v, and it shows\n%s, neither\n%s, nor\n%s", got.err, got.view, want.before, want.view)
 	}
 }
 
