@@ -325,23 +325,28 @@ func (d *osDir) append(name string, b []byte) error {
 		if err != nil {
 			return bare(err)
 		}
-		_, err = f.Write(b)
-		mine, e := f.Stat()
-		f.Close()
-		if err == nil {
-			err = e
-		}
-		if err != nil {
-			return bare(err)
-		}
-		there, err := d.root.Lstat(name)
-		if err == nil && os.SameFile(mine, there) {
-			return nil
-		}
-		if err != nil && !missing(err) {
+		stays, err := d.appendTo(f, name, b)
+		f.Close() // only now: the number of a file that is open is given to no other
+		if err != nil || stays {
 			return bare(err)
 		}
 	}
+}
+
+// appendTo reports whether the file still has the name after the write.
+func (d *osDir) appendTo(f *os.File, name string, b []byte) (stays bool, err error) {
+	if _, err := f.Write(b); err != nil {
+		return false, err
+	}
+	mine, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	there, err := d.root.Lstat(name)
+	if missing(err) {
+		return false, nil
+	}
+	return err == nil && os.SameFile(mine, there), err
 }
 
 func (d *osDir) touch(name string, mtime int64) error {

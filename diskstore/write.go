@@ -83,20 +83,26 @@ func (h *hold) revoke(ids []store.ID, at int64) error {
 	if err := h.remove(ids); err != nil {
 		return err
 	}
-	if err := h.s.spending(func() error { return h.guard(at) }); err != nil {
-		return classify(err, len(ids) > 0)
+	done := len(ids) > 0
+	err := h.s.spending(func() error {
+		guarded, err := h.guard(at)
+		done = done || guarded
+		return err
+	})
+	if err != nil {
+		return classify(err, done)
 	}
 	return h.end()
 }
 
-// guard remembers a revocation. Its sync makes removals before it durable, too.
-func (h *hold) guard(at int64) error {
+// guard remembers a revocation. done reports whether it may be remembered. Its sync makes removals
+// before it durable, too.
+func (h *hold) guard(at int64) (done bool, err error) {
 	if err := h.s.file(hint{'g', at + int64(embedded.GuardKept), store.Key{Tag: h.tag}}, h.time); err != nil {
-		return err
+		return false, err
 	}
 	if err := h.ensure(true); err != nil {
-		return err
+		return false, err
 	}
-	_, err := h.put(guardName, stamp(guardMagic, at), 0, true, true)
-	return err
+	return h.put(guardName, stamp(guardMagic, at), 0, true, true)
 }
