@@ -147,9 +147,8 @@ func (v *Values) Delete(name string) {
 	}
 	v.open()
 	v.edit.encoded = nil
-	if i, ok := v.find(name); ok {
-		v.edit.entries = slices.Delete(v.edit.entries, i, i+1)
-	}
+	i, _ := v.find(name)
+	v.edit.entries = slices.Delete(v.edit.entries, i, i+1)
 }
 
 // Clear removes all values.
