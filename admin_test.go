@@ -360,6 +360,14 @@ func (b *breakable) Seal(dst, plain, aad []byte) ([]byte, error) {
 	return b.Sealer.Seal(dst, plain, aad)
 }
 
+func (b *breakable) Open(dst, sealed, aad []byte) ([]byte, error) {
+	plain, err := b.Sealer.Open(dst, sealed, aad)
+	if b.broken {
+		err = errors.New("the key service is down")
+	}
+	return plain, err
+}
+
 // How long a bearer token lives, and what is said of it.
 func TestBearerLives(t *testing.T) {
 	const d = 100 * time.Hour
