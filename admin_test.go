@@ -319,6 +319,10 @@ func TestActsFreeTheirTime(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		b = g.signedIn("ada")
+		s := must(g.Open(t.Context(), b.request(t.Context(), "")))
+		rigOK(t, slot("a").Set(s, "z"))
+		must(s.Commit(t.Context()))
+		over("Commit without Handler")
 		time.Sleep(5 * time.Minute)
 		b.ok("user") // a touch
 		over("touch")
