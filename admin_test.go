@@ -286,7 +286,7 @@ func TestActsFreeTheirTime(t *testing.T) {
 		g.store.setBefore(func(ctx context.Context) error {
 			ctx.Done() // the timer starts when somebody waits for it
 			bounds = append(bounds, ctx)
-			return nil
+			return store.FromContext(ctx)
 		}, slices.Concat(allOps, []string{opUser, opAll, opSweep})...)
 		g.on("bearer", func(_ *sojourn.Session, r *http.Request) (string, error) {
 			_, _, err := g.IssueBearer(r, "ada")

@@ -367,9 +367,10 @@ func TestCSRFTokenOfABadSealer(t *testing.T) {
 	user := g.login("")
 	var tok string
 	g.do(user, func(s *sojourn.Session) { tok = s.CSRFToken() })
-	keys.broken = true
 	for cookies, text := range map[string]string{user: tok, cookie: form} {
+		keys.broken = false
 		g.do(cookies, func(s *sojourn.Session) {
+			keys.broken = true
 			if err := s.VerifyCSRF(text); !errors.Is(err, sojourn.ErrCrossSite) {
 				t.Errorf("what the Sealer refuses is accepted: %v", err)
 			}

@@ -153,6 +153,9 @@ func TestDamagedTwice(t *testing.T) {
 				g.status(w, http.StatusServiceUnavailable)
 				g.noCookie(w)
 				time.Sleep(2 * time.Second)
+				if _, err := g.Open(t.Context(), b.request(t.Context(), "")); !sojourn.IsOutage(err) || errors.Is(err, sojourn.ErrCorrupt) {
+					t.Errorf("not an outage: %v", err)
+				}
 			}
 			g.store.setBefore(nil, opDelete)
 			b.wants("user", "")
