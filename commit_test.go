@@ -81,6 +81,12 @@ func TestChangeWithDueRenewal(t *testing.T) {
 		"ended": {func(g *site, _ *browser) {
 			g.store.setBefore(once(func() { must(g.RevokeUser(g.Context(), "ada")) }), opRotate)
 		}, 409, 0, 0},
+		"lost": {func(g *site, _ *browser) {
+			g.store.setBefore(func(context.Context) error {
+				g.store.setBefore(fail(store.ErrUnavailable), opGet)
+				return store.ErrIndeterminate
+			}, opRotate)
+		}, 503, 0, 1},
 		"full": {func(g *site, _ *browser) { g.store.setBefore(fail(store.ErrFull), opRotate) }, 200, 1, 1},
 	} {
 		bubble(t, func(t *testing.T, g *site) {
@@ -290,7 +296,8 @@ func TestPeekOfARenewedToken(t *testing.T) {
 				if n := g.store.count(opTouch); n != want {
 					t.Errorf("%s with %v: %d touches, want %d", path, err, n, want)
 				}
-				if n := g.log.count(sojourn.StoreFailed); (n > 0) != (err != nil) {
+				told := map[error]int{nil: 0, store.ErrFull: 2, store.ErrUnavailable: 1}[err] // a page has two commits
+				if n := g.log.count(sojourn.StoreFailed); n != told {
 					t.Errorf("%s with %v: %d events", path, err, n)
 				}
 			})
