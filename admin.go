@@ -158,15 +158,14 @@ func (m *Manager) revoke(ctx context.Context, user string, sel store.Selection) 
 		m.event(ctx, StoreFailed, store.Handle{}, user, "revoke", err)
 		return done, err
 	}
-	if lost && done.N == 0 && len(sel.Only) > 0 {
-		done.N = 1
-	}
-	if len(sel.Only) == 0 {
-		m.lately.note(user, done.At)
-	}
 	var h store.Handle
-	if len(sel.Only) == 1 {
+	if len(sel.Only) > 0 { // one, here
 		h = sel.Only[0]
+		if lost {
+			done.N = 1
+		}
+	} else {
+		m.lately.note(user, done.At)
 	}
 	if done.N > 0 {
 		m.event(ctx, SessionExpired, h, user, "revoked", nil)
@@ -187,10 +186,8 @@ func (m *Manager) RevokeEveryone(ctx context.Context) (n int, err error) {
 			return n, opError("revoke", err)
 		}
 		switch mt, err := meta.DecodeFacts(rec.Meta); {
-		case rec.Key.Tag == store.Reserved:
-			continue // no session
-		case rec.User == "" && err == nil && mt.Tail != nil:
-			continue // it leads to a session or to none, and is no session itself
+		case rec.Key.Tag == store.Reserved: // no session
+		case err == nil && mt.Tail != nil: // it leads to a session or to none, and is no session itself
 		case rec.User == "":
 			if err := m.calls.Do(ctx, func(ctx context.Context) error { return m.store.Delete(ctx, rec.Key) }); err != nil {
 				return n, opError("revoke", err)
@@ -212,8 +209,8 @@ func (m *Manager) RevokeEveryone(ctx context.Context) (n int, err error) {
 // request that asks for it; only its client data are used. The token is listed and revoked like
 // every session. Errors: those of Login, and [ErrOptions] without [Options.Bearer].
 func (m *Manager) IssueBearer(r *http.Request, user string, opts ...LoginOption) (Token, Info, error) {
-	if m.opts.Bearer == nil || m.store == nil {
-		return Token{}, Info{}, opError("login", bad("IssueBearer needs Options.Bearer and a store"))
+	if m.opts.Bearer == nil { // as in sealed mode
+		return Token{}, Info{}, opError("login", bad("IssueBearer needs Options.Bearer"))
 	}
 	l, err := m.login(user, opts)
 	if err != nil {
@@ -262,8 +259,6 @@ func (m *Manager) RunSweeper(ctx context.Context, every time.Duration) error {
 	// Jitter keeps the processes of a cluster from acting in step.
 	pause := func(d time.Duration) time.Duration { return d/2 + call.Jitter(d) }
 	sweep, keys := time.NewTimer(pause(every)), time.NewTimer(0)
-	defer sweep.Stop()
-	defer keys.Stop()
 	for {
 		select {
 		case <-ctx.Done():

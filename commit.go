@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/sojourn-go/sojourn/internal/call"
-	"github.com/sojourn-go/sojourn/internal/envelope"
 	"github.com/sojourn-go/sojourn/internal/meta"
 	"github.com/sojourn-go/sojourn/internal/token"
 	"github.com/sojourn-go/sojourn/store"
@@ -73,7 +72,7 @@ func (s *Session) commitTo(ctx context.Context, h http.Header) error {
 // forgoes returns [ErrOver], once, where changes of this request were dropped because its page has
 // a status of 5xx: a Commit that returned nil would say that they were written.
 func (s *Session) forgoes() error {
-	if s.reading == nil || !s.forgone {
+	if !s.forgone {
 		return nil
 	}
 	s.forgone = false
@@ -250,14 +249,11 @@ func (s *Session) update(ctx context.Context) error {
 	late := false // a rotation with the changes may yet be carried out
 	if s.renewalDue(now) {
 		err := s.rotate(ctx, s.changed(), s.fullMeta(), withGrace)
-		written := err == nil || outrun(err) || errors.Is(err, ErrIndeterminate)
-		if written {
-			s.ops = nil // they are in the store, or may be: a second commit must not add them again
-		}
-		if err == nil {
-			s.view.Values = envelope.Of(s.rec.Data)
-		}
-		if written || errors.Is(err, ErrConflict) || errors.Is(err, store.ErrNotFound) {
+		switch {
+		case err == nil, outrun(err):
+			s.ops = nil // they are in the store: what follows must not add them again
+			return err
+		case errors.Is(err, ErrIndeterminate), errors.Is(err, ErrConflict), errors.Is(err, store.ErrNotFound):
 			return err
 		}
 		late = errors.Is(err, errNotApplied)
@@ -273,7 +269,6 @@ func (s *Session) update(ctx context.Context) error {
 		return err
 	}
 	s.ops = nil
-	s.view.Values = envelope.Of(s.rec.Data)
 	return nil
 }
 
@@ -284,9 +279,6 @@ func (s *Session) put(ctx context.Context, rec store.Record) error {
 		rec.Seen = time.Time{}
 	}
 	err := s.m.calls.Do(ctx, func(ctx context.Context) error { return s.records().Update(ctx, rec, s.rec.Version) })
-	if errors.Is(err, ErrIndeterminate) {
-		s.ops = nil // they may be in the store: a second commit must not add them again
-	}
 	if err != nil {
 		return err
 	}
@@ -324,7 +316,7 @@ func (s *Session) touch(ctx context.Context, now time.Time) (shown bool) {
 		every = min(every, s.rec.Idle/2)
 	}
 	since := now.Sub(s.rec.Seen)
-	used := !s.peek && s.standing < renewed && since >= every // a token just made was a use, too
+	used := !s.peek && since >= every
 	if used && s.w != nil {
 		used = since >= s.began.ago() // what was seen since this request came includes it
 	}
@@ -342,7 +334,7 @@ func (s *Session) touch(ctx context.Context, now time.Time) (shown bool) {
 	if noted {
 		err = s.put(ctx, rec)
 	}
-	if noted && used && errors.Is(err, ErrFull) && !s.idled() { // the note waits for room; the use needs none
+	if used && errors.Is(err, ErrFull) && !s.idled() { // the note waits for room; the use needs none
 		s.event(ctx, StoreFailed, "touch", err)
 		noted = false
 	}

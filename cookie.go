@@ -64,7 +64,7 @@ func (c *CookieOptions) complete(plainHTTP bool) error {
 	if err := c.checkName(plainHTTP, hostOnly); err != nil {
 		return err
 	}
-	if c.SameSite < http.SameSiteDefaultMode || c.SameSite > http.SameSiteNoneMode {
+	if c.SameSite < http.SameSiteLaxMode || c.SameSite > http.SameSiteNoneMode {
 		return bad("Cookie.SameSite %d is none of Lax, Strict and None", c.SameSite)
 	}
 	if c.SameSite == http.SameSiteNoneMode && (c.InsecureSameSiteNone == "" || plainHTTP) {
@@ -76,10 +76,10 @@ func (c *CookieOptions) complete(plainHTTP bool) error {
 	if c.Partitioned && c.SameSite != http.SameSiteNoneMode {
 		return bad("Cookie.Partitioned needs SameSite None")
 	}
-	if len(c.Path) > 1024 || len(c.Domain) > 1024 || c.Path[0] != '/' || strings.ContainsAny(c.Path, " \",") {
-		return bad("Cookie.Path must begin with /, have no space, quote or comma and, like Cookie.Domain, have at most 1024 bytes")
+	if len(c.Path) > 1024 || c.Path[0] != '/' || strings.ContainsAny(c.Path, " \",") {
+		return bad("Cookie.Path must begin with /, have no space, quote or comma, and have at most 1024 bytes")
 	}
-	// Valid finds what http.SetCookie would silently drop.
+	// Valid finds what http.SetCookie would silently drop, such as a Domain that is none.
 	if err := c.cookie(plainHTTP).Valid(); err != nil {
 		return bad("Cookie: %w", err)
 	}

@@ -1,6 +1,8 @@
 package sojourn_test
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net/http"
@@ -11,6 +13,8 @@ import (
 	"time"
 
 	"github.com/sojourn-go/sojourn"
+	"github.com/sojourn-go/sojourn/internal/token"
+	"github.com/sojourn-go/sojourn/internal/vectors"
 )
 
 // R37: the token belongs to one session, and to its present token.
@@ -135,6 +139,8 @@ func TestCSRFTokenOfVisitors(t *testing.T) {
 			"another visitor's":   {cookie, other, false},
 			"to another visitor":  {otherCookie, tok, false},
 			"several cookies":     {otherCookie + "; " + cookie, tok, true},
+			"junk behind":         {cookie + "!", tok, false},
+			"short cookie":        {"__Host-session.csrf=AAAA; " + cookie, tok, true},
 			"junk cookie":         {"__Host-session.csrf=x; " + cookie, tok, true},
 			"cookie as token":     {cookie, strings.TrimPrefix(cookie, "__Host-session.csrf="), false},
 			"empty":               {cookie, "", false},
@@ -272,5 +278,108 @@ func TestRequireCSRFToken(t *testing.T) {
 		if w.Code != tt.want {
 			t.Errorf("%s: %d, want %d", tt.name, w.Code, tt.want)
 		}
+	}
+}
+
+// A visitor's token is good in the request that made it; a second one needs no second cookie, also
+// after the first byte.
+func TestCSRFTokenTwice(t *testing.T) {
+	g := newWebRig(t, nil, sojourn.Options{})
+	var tokens []string
+	w := g.serve(rigRequest("POST"), func(w http.ResponseWriter, r *http.Request) {
+		s := must(g.m.Load(r))
+		tokens = append(tokens, s.CSRFToken(), s.CSRFToken())
+		io.WriteString(w, "first")
+		tokens = append(tokens, s.CSRFToken())
+		for _, tok := range tokens {
+			rigOK(t, s.VerifyCSRF(tok))
+		}
+	})
+	g.do(rigCookies(w), func(s *sojourn.Session) {
+		for _, tok := range tokens {
+			rigOK(t, s.VerifyCSRF(tok))
+		}
+	})
+	// So it is after a sign-out whose removal of the session's cookie is in the header already.
+	w = g.do(g.login(""), func(s *sojourn.Session) {
+		rigOK(t, s.Logout(t.Context()))
+		must(s.Commit(t.Context()))
+		tokens = []string{s.CSRFToken()}
+	})
+	g.do(rigCookies(w), func(s *sojourn.Session) { rigOK(t, s.VerifyCSRF(tokens[0])) })
+}
+
+// A form may come from a page that a node made whose clock is ahead, by as much as clocks may
+// differ and a second for the rounding.
+func TestCSRFTokenOfAnotherNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		key, id := vectors.Key(1), vectors.Key(2)[:16]
+		g := newWebRig(t, nil, sojourn.Options{Keys: ringOf(t, key)})
+		cookie := "__Host-session.csrf=" + token.Encoding.EncodeToString(id)
+		for age, ok := range map[time.Duration]bool{
+			4 * time.Hour: true, 4*time.Hour + time.Second: false, -61 * time.Second: true, -62 * time.Second: false,
+		} {
+			plain := binary.BigEndian.AppendUint64(bytes.Clone(id), uint64(time.Now().Add(-age).Unix()))
+			tok := vectors.Text(1, vectors.Seal(key, plain, token.AAD(token.Form, "", "__Host-session")))
+			g.do(cookie, func(s *sojourn.Session) {
+				if err := s.VerifyCSRF(tok); (err == nil) != ok {
+					t.Errorf("made %v ago: %v", age, err)
+				}
+			})
+		}
+	})
+}
+
+// Explicit transports need no token, others do; the cookie of the form is as the session's, which
+// other sites' pages may embed.
+func TestCSRFTokenByTransport(t *testing.T) {
+	custom := func(explicit bool) sojourn.Options {
+		return sojourn.Options{Custom: &sojourn.CustomTransport{
+			Receive:  func(r *http.Request) string { return r.Header.Get("X-Token") },
+			Send:     func(http.Header, sojourn.Token, time.Duration) error { return nil },
+			Delete:   func(http.Header) error { return nil },
+			Explicit: explicit,
+		}}
+	}
+	for name, c := range map[string]struct {
+		o    sojourn.Options
+		ok   bool
+		same http.SameSite
+	}{
+		"explicit": {custom(true), false, 0},
+		"custom":   {custom(false), true, http.SameSiteLaxMode},
+		"embedded": {sojourn.Options{Cookie: sojourn.CookieOptions{SameSite: http.SameSiteNoneMode, InsecureSameSiteNone: "embedded"}}, true, http.SameSiteNoneMode},
+	} {
+		var tok string
+		w := newWebRig(t, nil, c.o).do("", func(s *sojourn.Session) { tok = s.CSRFToken() })
+		cookies := w.Result().Cookies()
+		if (tok != "") != c.ok || (len(cookies) == 1) != c.ok || c.ok && cookies[0].SameSite != c.same {
+			t.Errorf("%s: token %q, cookies %v", name, tok, cookies)
+		}
+	}
+}
+
+// A Sealer that fails gives no token, and whatever it returns beside an error is not believed.
+func TestCSRFTokenOfABadSealer(t *testing.T) {
+	keys := &breakable{Sealer: rigKeys(t)}
+	g := newWebRig(t, nil, sojourn.Options{Keys: keys})
+	form, cookie := g.form("")
+	user := g.login("")
+	var tok string
+	g.do(user, func(s *sojourn.Session) { tok = s.CSRFToken() })
+	for cookies, text := range map[string]string{user: tok, cookie: form} {
+		keys.broken = false
+		g.do(cookies, func(s *sojourn.Session) {
+			keys.broken = true
+			if err := s.VerifyCSRF(text); !errors.Is(err, sojourn.ErrCrossSite) {
+				t.Errorf("what the Sealer refuses is accepted: %v", err)
+			}
+			if got := s.CSRFToken(); got != "" {
+				t.Errorf("token %q", got)
+			}
+		})
+	}
+	if n := g.seen(sojourn.SealFailed); n != 2 {
+		t.Errorf("%d events", n)
 	}
 }

@@ -69,7 +69,7 @@ type damaged struct {
 func (d *damaged) admit(key store.Key, most int) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if now := time.Now(); d.keys == nil || now.Sub(d.since) >= time.Minute {
+	if now := time.Now(); now.Sub(d.since) >= time.Minute { // also at first
 		d.since, d.keys = now, make(map[store.Key]bool)
 	}
 	if d.keys[key] {

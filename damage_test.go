@@ -140,6 +140,29 @@ func TestMuchDamage(t *testing.T) {
 	}, func(o *sojourn.Options) { o.DamagedPerMinute = 3 })
 }
 
+// A record that was to be set aside, and could not be, counts once; one that cannot be removed at
+// all is an outage each time.
+func TestDamagedTwice(t *testing.T) {
+	for _, err := range []error{store.ErrUnavailable, store.ErrCorrupt} {
+		bubble(t, func(t *testing.T, g *site) {
+			b := g.signedIn("ada")
+			g.store.mutate = func(r *store.Record) { r.Meta = badMeta }
+			g.store.setBefore(fail(err), opDelete)
+			for range 3 {
+				w := b.copy().get("user")
+				g.status(w, http.StatusServiceUnavailable)
+				g.noCookie(w)
+				time.Sleep(2 * time.Second)
+				if _, err := g.Open(t.Context(), b.request(t.Context(), "")); !sojourn.IsOutage(err) || errors.Is(err, sojourn.ErrCorrupt) {
+					t.Errorf("not an outage: %v", err)
+				}
+			}
+			g.store.setBefore(nil, opDelete)
+			b.wants("user", "")
+		}, func(o *sojourn.Options) { o.DamagedPerMinute = 1 })
+	}
+}
+
 // A list goes on past what the store cannot read, and says so.
 func TestDamagedInList(t *testing.T) {
 	bubble(t, func(t *testing.T, g *site) {

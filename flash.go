@@ -84,9 +84,9 @@ const flashID = 8
 // items yields the whole items of a list and stops at damage.
 func items(raw []byte) func(func([]byte) bool) {
 	return func(yield func([]byte) bool) {
-		for len(raw) > 0 {
-			item, rest, ok := field.Cut(raw)
-			if !ok || len(item) < flashID || !yield(item) {
+		for {
+			item, rest, _ := field.Cut(raw) // nothing at the end
+			if len(item) < flashID || !yield(item) {
 				return
 			}
 			raw = rest

@@ -2,8 +2,11 @@ package sojourn
 
 import (
 	"bytes"
+	"errors"
 	"io"
+	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 )
 
@@ -39,6 +42,60 @@ func FuzzFormField(f *testing.F) {
 			t.Fatalf("found %q, net/http finds %q", got, want)
 		}
 	})
+}
+
+// A field is found where it stands whole within the bound, also where an outer middleware has read
+// the form, and a body's failure is left for the handler, once.
+func TestFormField(t *testing.T) {
+	const form, multi = "application/x-www-form-urlencoded", "multipart/form-data; boundary=b"
+	part := "--b\r\nContent-Disposition: form-data; name=csrf_token\r\n\r\nvalue\r\n--b--\r\n"
+	none := func(*http.Request) {}
+	for name, c := range map[string]struct {
+		kind, body string
+		limit      int
+		before     func(*http.Request)
+		want       string
+	}{
+		"form":                {form, "csrf_token=value&a=b", 100, none, "value"},
+		"form, just whole":    {form, "csrf_token=value&a=b", 17, none, "value"},
+		"form, cut":           {form, "a=b&csrf_token=value", 18, none, ""},
+		"form, all of it cut": {form, "csrf_token=value", 14, none, ""},
+		"multipart":           {multi, part, 1000, none, "value"},
+		"multipart, cut":      {multi, part, len(part) - 14, none, ""},
+		"no body":             {form, "", 100, func(r *http.Request) { r.Body = nil }, ""},
+		"read before":         {form, "csrf_token=value", 5, func(r *http.Request) { _ = r.ParseForm() }, "value"},
+		"parts read before":   {multi, part, 5, func(r *http.Request) { _ = r.ParseMultipartForm(1000) }, "value"},
+		"no parts read":       {multi, part, 1000, func(r *http.Request) { _ = r.ParseForm() }, "value"},
+	} {
+		r := httptest.NewRequest("POST", "/", strings.NewReader(c.body))
+		r.Header.Set("Content-Type", c.kind)
+		c.before(r)
+		if got := formField(r, "csrf_token", c.limit); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+	for _, kind := range []string{form, multi} {
+		r := httptest.NewRequest("POST", "/", &failsOnce{text: part})
+		r.Header.Set("Content-Type", kind)
+		formField(r, "csrf_token", 1000)
+		if b, err := io.ReadAll(r.Body); string(b) != part || !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("%s: the handler reads %d bytes, %v", kind, len(b), err)
+		}
+	}
+}
+
+// failsOnce is a body that fails after its text, with it, and must not be read again.
+type failsOnce struct {
+	text   string
+	failed bool
+}
+
+func (f *failsOnce) Read(p []byte) (int, error) {
+	if f.failed {
+		panic("a body is read that has failed")
+	}
+	f.failed = true
+	return copy(p, f.text), io.ErrUnexpectedEOF
 }
 
 type counter struct {

@@ -24,7 +24,7 @@ func FuzzFlash(f *testing.F) {
 
 // R10: the short cut for strings writes and reads what encoding/json does.
 func FuzzJSONString(f *testing.F) {
-	for _, s := range []string{"", "plain", `a"b`, `a\b`, "<>&", "é", "\u2028", "\xff", "\x00", "\x7f", "\t"} {
+	for _, s := range []string{"", "plain", `a"b`, `a\b`, "<>&", "é", "\u2028", "\xff", "\x00", "\x7f", "\t", "\x80", `"`, `""`, `"a`, `a"`, `"a"`, "5"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -28,10 +28,7 @@ func (v *visit) Format(f fmt.State, _ rune) { fmt.Fprint(f, "sojourn.visit") }
 
 // Value finds the visit by its manager, so that several managers share a request.
 func (v *visit) Value(key any) any {
-	if m, ok := key.(*Manager); ok && m == v.s.m {
-		return v
-	}
-	if key == (anyManager{}) {
+	if key == any(v.s.m) || key == any(anyManager{}) {
 		return v
 	}
 	return v.Context.Value(key)
@@ -132,9 +129,8 @@ func (v *visit) reveal() {
 			return
 		}
 		name, rest, _ = strings.Cut(rest, "}")
-		if name = strings.TrimSuffix(name, "..."); name != "$" {
-			v.outer.SetPathValue(name, in.PathValue(name))
-		}
+		name = strings.TrimSuffix(name, "...")
+		v.outer.SetPathValue(name, in.PathValue(name)) // "" for "$"
 	}
 }
 

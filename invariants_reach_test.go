@@ -106,7 +106,8 @@ func TestL3BelowAnotherManager(t *testing.T) {
 					rigOK(t, do(s))
 					rigOK(t, s.Save(w))
 				}
-				w.Header().Set("X-Page", "1")
+				w.Header().Set("X-Page", "__Host-in=x; Path=/; Secure; HttpOnly; SameSite=Lax")
+				w.Header().Add("Set-Cookie", "page=1; Path=/")
 			}))
 			if way == "Handler" {
 				page = in.m.Handler(page)

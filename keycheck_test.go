@@ -177,6 +177,82 @@ func TestKeyCheckOutage(t *testing.T) {
 	rigOK(t, newWebRig(t, nil, sojourn.Options{}).m.CheckKeys(t.Context()))
 }
 
+// What a check costs: nothing where there is nothing to compare, and no more than one try where the
+// store answers.
+func TestKeyCheckCost(t *testing.T) {
+	ring := rigKeys(t)
+	for name, c := range map[string]struct {
+		st    store.Store
+		keys  sojourn.Sealer
+		op    string
+		calls int
+		is    error
+	}{
+		"first":                  {durable{memstore.New(nil)}, ring, "", 2, nil},
+		"one process's store":    {memstore.New(nil), ring, "", 0, nil},
+		"keys that have no name": {durable{memstore.New(nil)}, nameless{ring}, "", 0, nil},
+		"no room":                {durable{memstore.New(nil)}, ring, opCreate, 2, store.ErrFull},
+	} {
+		st := newFaultStore(c.st)
+		g := node(t, st, c.keys)
+		if c.op != "" {
+			st.setBefore(fail(c.is), c.op)
+		}
+		if err := g.m.CheckKeys(t.Context()); !errors.Is(err, c.is) || (err == nil) != (c.is == nil) || st.count() != c.calls {
+			t.Errorf("%s: %d calls, want %d; %v", name, st.count(), c.calls, err)
+		}
+	}
+}
+
+// nameless is a Sealer that has no names for its keys.
+type nameless struct{ sojourn.Sealer }
+
+func (nameless) KeyIDs() []string { return nil }
+
+// An entry of one's own is written anew when it is older than four minutes, and one of another
+// process counts for fifteen.
+func TestKeyEntriesAge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newFaultStore(durable{memstore.New(nil)})
+		g, other := node(t, st, rigKeys(t)), node(t, st, rigKeys(t))
+		rigOK(t, g.m.CheckKeys(t.Context()))
+		for _, c := range []struct {
+			after  time.Duration
+			writes int
+		}{{4 * time.Minute, 0}, {time.Second, 1}, {4 * time.Minute, 0}, {time.Second, 1}} {
+			st.reset()
+			time.Sleep(c.after)
+			rigOK(t, g.m.CheckKeys(t.Context()))
+			if n := st.count(opUpdate, opCreate); n != c.writes {
+				t.Errorf("%v later: %d writes, want %d", c.after, n, c.writes)
+			}
+		}
+		if err := other.m.CheckKeys(t.Context()); !errors.Is(err, sojourn.ErrKeys) {
+			t.Error(err)
+		}
+		for range 3 {
+			time.Sleep(5 * time.Minute)
+			if err := g.m.CheckKeys(t.Context()); !errors.Is(err, sojourn.ErrKeys) {
+				t.Errorf("the other process is forgotten too soon: %v", err)
+			}
+		}
+		time.Sleep(time.Second)
+		rigOK(t, g.m.CheckKeys(t.Context()))
+	})
+}
+
+// Processes with the same key that seals and others that open are others.
+func TestKeyEntriesOfOneSealer(t *testing.T) {
+	st := durable{memstore.New(nil)}
+	a, b := sojourn.NewKey(), sojourn.NewKey()
+	rigOK(t, node(t, st, ringOf(t, a)).m.CheckKeys(t.Context()))
+	rigOK(t, node(t, st, ringOf(t, a, b)).m.CheckKeys(t.Context()))
+	err := node(t, st, ringOf(t, sojourn.NewKey())).m.CheckKeys(t.Context())
+	if n := strings.Count(fmt.Sprint(err), "another seals"); n != 2 {
+		t.Errorf("%d others, want 2: %v", n, err)
+	}
+}
+
 // A process whose write meets another's reads again, and misses nobody.
 func TestKeyRecordChangesMeanwhile(t *testing.T) {
 	for _, first := range []bool{true, false} {
@@ -210,6 +286,13 @@ func TestDamagedRings(t *testing.T) {
 		if st.damaged {
 			t.Error("the damaged record is still there")
 		}
+		if err := node(t, st, rigKeys(t)).m.CheckKeys(t.Context()); !errors.Is(err, sojourn.ErrKeys) {
+			t.Errorf("its place is empty: %v", err)
+		}
+		st.damaged, st.kept = true, true
+		if err := m.CheckKeys(t.Context()); !errors.Is(err, store.ErrFull) {
+			t.Errorf("damage that stays: %v", err)
+		}
 	})
 }
 
@@ -217,6 +300,7 @@ func TestDamagedRings(t *testing.T) {
 type persistent struct {
 	store.Store
 	damaged bool
+	kept    bool // it cannot be removed
 }
 
 func (p *persistent) Traits() store.Traits { return store.Traits{} }
@@ -229,6 +313,9 @@ func (p *persistent) Get(ctx context.Context, key store.Key) (store.Record, time
 }
 
 func (p *persistent) Delete(ctx context.Context, key store.Key) error {
+	if p.kept {
+		return store.ErrFull
+	}
 	p.damaged = false
 	return p.Store.Delete(ctx, key)
 }

@@ -69,6 +69,11 @@ func TestOptionsOutOfRange(t *testing.T) {
 		{"Cookie.Name", o{InsecureLoopbackHTTP: true, Cookie: sojourn.CookieOptions{Name: "__Host-s"}}},
 		{"Cookie.Path", o{Cookie: sojourn.CookieOptions{Path: "app"}}},
 		{"Cookie.Path", o{Cookie: sojourn.CookieOptions{Path: "/a b"}}},
+		{"Cookie.Path", o{Cookie: sojourn.CookieOptions{Path: "/" + strings.Repeat("p", 1024)}}},
+		{"Cookie.Domain", o{Cookie: sojourn.CookieOptions{Domain: strings.Repeat("a.", 600) + "example"}}},
+		{"Cookie.SameSite", o{Cookie: sojourn.CookieOptions{SameSite: -1}}},
+		{"Cookie.MaxAge", o{Cookie: sojourn.CookieOptions{MaxAge: 400*day + 1}}},
+		{"Cookie.MaxAge", o{Cookie: sojourn.CookieOptions{MaxAge: -1}}},
 		{"Cookie.Domain", o{Cookie: sojourn.CookieOptions{Domain: "a b"}}},
 		{"Cookie.SameSite", o{Cookie: sojourn.CookieOptions{SameSite: 7}}},
 		{"TrustedProxies", o{TrustedProxies: []netip.Prefix{{}}}},
@@ -110,6 +115,7 @@ func TestOptionsAccepted(t *testing.T) {
 		{Assurance: sojourn.AAL2, Idle: 2 * time.Hour, Deviation: "kiosk"}, {MaxSessions: 10000, RefuseAtLimit: true},
 		{Name: strings.Repeat("n", 64)}, {Bearer: &sojourn.BearerOptions{Lifetime: sojourn.Unlimited, Prefix: "acme_"}},
 		{TrustedOrigins: []string{"https://a.example:8443"}, ClearSiteData: []string{"*"}},
+		{Cookie: sojourn.CookieOptions{Name: "__Secure-s", MaxAge: 400 * day, Path: "/" + strings.Repeat("p", 1023)}},
 	} {
 		before := o
 		if _, err := sojourn.New(memstore.New(nil), &o); err != nil {

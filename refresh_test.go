@@ -51,6 +51,11 @@ func TestRefresh(t *testing.T) {
 			t.Error("Refresh made a session for a visitor who keeps nothing")
 		}
 	})
+	// A cookie that goes with the browser is not sent again.
+	g := newWebRig(t, nil, sojourn.Options{})
+	if w := g.do(g.login(""), func(s *sojourn.Session) { door.Refresh(s) }); len(w.Result().Cookies()) != 0 {
+		t.Errorf("Refresh sent %v", w.Result().Cookies())
+	}
 	for _, d := range []time.Duration{-1, 401 * 24 * time.Hour} {
 		if _, err := sojourn.New(newFaultStore(nil), &sojourn.Options{Keys: rigKeys(t), Cookie: sojourn.CookieOptions{MaxAge: d}}); !errors.Is(err, sojourn.ErrOptions) {
 			t.Errorf("MaxAge %v: %v", d, err)

@@ -34,9 +34,7 @@ func (b *breaker) closed() bool {
 
 // release gives the place of the probe back, whose outcome is not known.
 func (b *breaker) release() {
-	if b.failures.Load() >= breakAfter {
-		b.until.Store(time.Now().UnixNano())
-	}
+	b.until.Store(time.Now().UnixNano()) // which matters to an open breaker only
 }
 
 // rests is the error of a call that does not go through. It says what the store did, for whoever
@@ -53,11 +51,8 @@ func (b *breaker) done(err error) {
 		}
 		return
 	}
-	n := b.failures.Add(1)
-	if n >= breakAfter {
-		b.last.Store(err.Error())
-	}
-	if n == breakAfter {
+	b.last.Store(err.Error())
+	if b.failures.Add(1) == breakAfter { // calls that began before and fail later prolong nothing
 		b.until.Store(time.Now().UnixNano() + int64(breakFor))
 	}
 }

@@ -90,11 +90,7 @@ func (c *Caller) Begin(t *Context) bool { return !t.over() && c.breaker.closed()
 
 // End finishes an act whose first try answered err: act is tried again while it meets outages.
 func (c *Caller) End(t *Context, err error, act func(context.Context) error) error {
-	if err != nil {
-		return c.again(t, c.classify(err), act)
-	}
-	c.breaker.done(nil)
-	return nil
+	return c.again(t, c.classify(err), act)
 }
 
 // errNoTime is the error of a step whose act has no time left. It says nothing about the store.
@@ -103,7 +99,7 @@ var errNoTime = fmt.Errorf("%w: the steps before have taken all the time", store
 // again goes on with an act whose first try answered err.
 func (c *Caller) again(t *Context, err error, act func(context.Context) error) error {
 	lost := false
-	for i := 0; Outage(err) && i+1 < attempts && t.Err() == nil && Wait(t, i); i++ {
+	for i := 0; Outage(err) && i+1 < attempts && Wait(t, i); i++ {
 		lost = lost || errors.Is(err, store.ErrIndeterminate)
 		err = c.classify(act(t))
 	}
@@ -128,7 +124,7 @@ func (c *Caller) again(t *Context, err error, act func(context.Context) error) e
 // classify makes an error without a sentinel an outage: what a store cannot name may have been
 // applied.
 func (c *Caller) classify(err error) error {
-	if err == nil || c.Known != nil && errors.Is(err, c.Known) {
+	if err == nil || errors.Is(err, c.Known) {
 		return err
 	}
 	for _, s := range sentinels {
@@ -141,7 +137,7 @@ func (c *Caller) classify(err error) error {
 
 // Outage reports whether err says that the store could not be reached.
 func Outage(err error) bool {
-	return err != nil && (errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrIndeterminate))
+	return errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrIndeterminate)
 }
 
 // Jitter returns a random duration below d, which is positive, so that many callers do not keep
@@ -156,10 +152,8 @@ func Jitter(d time.Duration) time.Duration {
 // Wait sleeps before try i+1: exponentially longer, with full jitter, at most 64 ms. It reports
 // whether ctx is still alive.
 func Wait(ctx context.Context, i int) bool {
-	t := time.NewTimer(Jitter(time.Millisecond << min(i, 6)))
-	defer t.Stop()
 	select {
-	case <-t.C:
+	case <-time.After(Jitter(time.Millisecond << min(i, 6))):
 		return true
 	case <-ctx.Done():
 		return false

@@ -3,6 +3,7 @@ package call
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -126,6 +127,20 @@ func TestCancelledCallsDoNotBreak(t *testing.T) {
 	}
 }
 
+// It says what it says where the store has answered all the same.
+func TestCancelledCallsThatAreAnswered(t *testing.T) {
+	m := Caller{Timeout: time.Second}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 2 * breakAfter {
+		m.Do(ctx, func(context.Context) error { return nil })
+		m.breaker.done(store.ErrUnavailable)
+	}
+	if !m.breaker.closed() {
+		t.Error("outages between answers have opened the breaker")
+	}
+}
+
 // Nor does one whose call is the probe of a breaker: the next call is.
 func TestCancelledProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -174,6 +189,11 @@ func TestTimeOfAnAct(t *testing.T) {
 			m.Do(ctx, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
 			return time.Since(begun)
 		}
+		plain := []*Context{m.Half(ctx), m.Rest(ctx)}
+		if half, rest := spent(plain[0]), spent(plain[1]); half != 4*time.Second || rest != 8*time.Second {
+			t.Errorf("without a bound around it, Half is %v and Rest %v, want 4 and 8 s", half, rest)
+		}
+		m.breaker.done(nil)
 		m.Do(whole, func(ctx context.Context) error { ctx.Done(); time.Sleep(2 * time.Second); return nil })
 		half := m.Half(whole)
 		defer half.Stop()
@@ -199,4 +219,132 @@ func TestTimeOfAnAct(t *testing.T) {
 			t.Error("steps that were not taken have opened the breaker")
 		}
 	})
+}
+
+// A breaker rests for a second from when it opens: what began before and fails later prolongs
+// nothing. A step of a longer act that times out counts as well.
+func TestBreakerRestsASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := Caller{Timeout: time.Minute}
+		for range breakAfter {
+			whole := m.Whole(t.Context())
+			m.Do(whole, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+			whole.Stop()
+		}
+		for range 9 {
+			time.Sleep(breakFor / 10)
+			m.breaker.done(errLate)
+			if m.breaker.closed() {
+				t.Fatal("a call goes through")
+			}
+		}
+		if err := m.breaker.rests(); !strings.Contains(err.Error(), "too late") {
+			t.Errorf("%v does not say what failed last", err)
+		}
+		if time.Sleep(breakFor / 10); !m.breaker.closed() {
+			t.Error("no call goes through after a second")
+		}
+	})
+}
+
+var errLate = fmt.Errorf("%w: too late", store.ErrUnavailable)
+
+// A try whose time ends in the pause before the next is the last.
+func TestNoTryAfterTheTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := Caller{Timeout: time.Nanosecond}
+		act, calls := answers(store.ErrUnavailable, store.ErrUnavailable)
+		if err := m.Do(t.Context(), act); !errors.Is(err, store.ErrUnavailable) || *calls != 1 {
+			t.Errorf("%v after %d calls", err, *calls)
+		}
+	})
+}
+
+// Do frees what its own bound has taken.
+func TestDoStops(t *testing.T) {
+	m := Caller{Timeout: time.Hour}
+	var bound context.Context
+	m.Do(t.Context(), func(ctx context.Context) error { ctx.Done(); bound = ctx; return nil })
+	if !errors.Is(bound.Err(), context.Canceled) {
+		t.Errorf("the timer goes on: %v", bound.Err())
+	}
+}
+
+func TestJitter(t *testing.T) {
+	seen := map[time.Duration]bool{}
+	for range 100 {
+		d := Jitter(time.Hour)
+		if seen[d] = true; d < 0 || d >= time.Hour {
+			t.Errorf("%v is not below an hour", d)
+		}
+	}
+	if len(seen) < 2 {
+		t.Error("always the same")
+	}
+}
+
+// A Context has the values of the one around it before and after its timer starts, and tells why it
+// has ended. The timer is started once.
+func TestContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		type key struct{}
+		outer, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "value"))
+		defer cancel()
+		c := (&Caller{Timeout: time.Second}).Whole(outer)
+		defer c.Stop()
+		for range 2 {
+			if c.Value(key{}) != "value" {
+				t.Error("a value is lost")
+			}
+			<-c.Done()
+		}
+		if n := testing.AllocsPerRun(100, func() { c.Done() }); n != 0 {
+			t.Errorf("%v allocations of a timer that runs", n)
+		}
+		if err := context.Cause(c); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("cause %v", err)
+		}
+	})
+}
+
+// Of two goroutines that start the timer at once one does, and nothing of the other's is left.
+func TestContextStartsOnce(t *testing.T) {
+	around := &watched{Context: t.Context(), done: make(chan struct{})}
+	c := (&Caller{Timeout: time.Hour}).Whole(around)
+	var inner <-chan struct{}
+	around.meanwhile = func() { inner = c.Done() }
+	if outer := c.Done(); inner == nil || outer != inner {
+		t.Error("two timers")
+	}
+	if around.open != 1 {
+		t.Errorf("%d timers wait, want 1", around.open)
+	}
+	if c.Stop(); around.open != 0 {
+		t.Errorf("%d timers wait after Stop", around.open)
+	}
+}
+
+// watched counts who waits for it, and runs a function the first time that it is asked something.
+type watched struct {
+	context.Context
+	done      chan struct{}
+	meanwhile func()
+	open      int
+}
+
+func (w *watched) Deadline() (time.Time, bool) {
+	if f := w.meanwhile; f != nil {
+		w.meanwhile = nil
+		f()
+	}
+	return w.Context.Deadline()
+}
+
+// Done is a channel of its own, so that package context calls AfterFunc.
+func (w *watched) Done() <-chan struct{} { return w.done }
+
+// AfterFunc is how package context waits for a context of another package.
+func (w *watched) AfterFunc(func()) (stop func() bool) {
+	w.open++
+	return func() bool { w.open--; return true }
 }

@@ -22,7 +22,7 @@ func (j *Jar) Room() int { return MaxBytes - len(j.Name) - 4 }
 // came besides the cookie itself.
 func (j *Jar) Chunks(h http.Header) (n int) {
 	var values [Max]string
-	for i := 1; i < Max && len(h["Cookie"]) > 0; i++ {
+	for i := 1; i < MaxChunks; i++ {
 		if Values(h, j.ChunkName(i), &values) > 0 {
 			n = i + 1
 		}
@@ -52,10 +52,10 @@ func (j *Jar) JoinAll(h http.Header, first string, most int) []string {
 		return nil
 	}
 	texts := []string{text}
-	for i := 1; i < n && len(texts) > 0; i++ {
+	for i := 1; i < n; i++ {
 		var values [Max]string
 		k := Values(h, j.ChunkName(i), &values)
-		if k > Max || k*len(texts) > maxTexts {
+		if k*len(texts) > maxTexts {
 			return nil
 		}
 		var longer []string
@@ -71,8 +71,8 @@ func (j *Jar) JoinAll(h http.Header, first string, most int) []string {
 	return texts
 }
 
-// maxTexts bounds how often the parts of two cookies of four chunks are tried.
-const maxTexts = 16
+// maxTexts bounds how often the parts of two cookies of four chunks are tried. Values holds as many.
+const maxTexts = Max
 
 // chunked reads the value of the cookie itself: how many chunks there are, and the first.
 func (j *Jar) chunked(value string, most int) (n int, first string, ok bool) {
@@ -80,8 +80,8 @@ func (j *Jar) chunked(value string, most int) (n int, first string, ok bool) {
 	if !more {
 		return 1, value, len(value) <= j.Room()
 	}
-	n, err := strconv.Atoi(count)
-	return n, first, err == nil && n >= 2 && n <= most && count == strconv.Itoa(n)
+	n, _ = strconv.Atoi(count) // what is no number is not spelled as one
+	return n, first, n >= 2 && n <= most && count == strconv.Itoa(n)
 }
 
 // append puts chunk i behind those before it. All are full but the last, so that there is one way

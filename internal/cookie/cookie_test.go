@@ -59,7 +59,7 @@ func send(h http.Header) http.Header {
 // What SetChunks sends, Join puts together, at every length around the borders.
 func TestChunks(t *testing.T) {
 	j := New(&example)
-	for n := 1; n <= Max; n++ {
+	for n := 1; n <= MaxChunks; n++ {
 		for _, length := range []int{(n-1)*j.Room() + 1, n * j.Room()} {
 			text := strings.Repeat("abcdefghij", length/10+1)[:length]
 			h := http.Header{}
@@ -85,6 +85,10 @@ func TestChunks(t *testing.T) {
 			if want := n; n > 1 && j.Chunks(back) != want {
 				t.Errorf("%d chunks, want %d", j.Chunks(back), want)
 			}
+			back.Add("Cookie", "__Host-s.4=the program's own; __Host-s.15=too")
+			if want := n; n > 1 && j.Chunks(back) != want {
+				t.Errorf("beside others %d chunks, want %d", j.Chunks(back), want)
+			}
 			h = http.Header{}
 			if j.RemoveChunks(h, true, 1, n); len(h["Set-Cookie"]) != n-1 {
 				t.Errorf("%d of %d chunks are removed", len(h["Set-Cookie"]), n-1)
@@ -106,6 +110,7 @@ func TestJoinRefuses(t *testing.T) {
 		"one of one": {second, "1." + full, 4}, "leading zero": {second, "02." + full, 4}, "sign": {second, "+2." + full, 4},
 		"more than allowed": {second, "2." + full, 1}, "first not full": {second, "2." + full[1:], 4}, "first too long": {second, "2.x" + full, 4},
 		"second missing": {http.Header{}, "2." + full, 4}, "second empty": {http.Header{"Cookie": {"__Host-s.1="}}, "2." + full, 4},
+		"second too long": {http.Header{"Cookie": {"__Host-s.1=y" + full}}, "2." + full, 4},
 		"second twice":    {http.Header{"Cookie": {"__Host-s.1=yy; __Host-s.1=yy"}}, "2." + full, 4},
 		"second not full": {http.Header{"Cookie": {"__Host-s.1=yy; __Host-s.2=zz"}}, "3." + full, 4},
 	} {
@@ -164,6 +169,7 @@ func TestSetKeepsOtherPlaces(t *testing.T) {
 		"s=1; Domain=example.com":                         false, // at the request's own path
 		"s=1; Domain=example.com; Path=app":               false,
 		"s=1; Path=/app":                                  true,
+		"s=1; Domain=example.com; Path=/app; Comment=/x":  false,
 		"s=1; Domain=sub.example.com; Path=/app":          true,
 		"s=1; Domain=example.com; Path=/":                 true,
 		"s=1; Domain=example.com; Path=/app; Partitioned": true,
@@ -204,6 +210,11 @@ func TestJoinAll(t *testing.T) {
 	if ok, n := tries(a, text("a", 3)); !ok || n != 1 {
 		t.Errorf("one of each: %v among %d", ok, n)
 	}
+	h["Cookie"] = append(h["Cookie"], "__Host-s.1=planted")
+	if ok, n := tries(a, text("a", 3)); !ok || n != 1 {
+		t.Errorf("beside one that is cut short: %v among %d", ok, n)
+	}
+	h["Cookie"] = h["Cookie"][:len(h["Cookie"])-1]
 	b := add(text("b", 4))
 	for first, want := range map[string]string{a: text("a", 3), b: text("b", 4)} {
 		if _, ok := j.Join(h, first, Max); ok {
@@ -230,7 +241,7 @@ func TestJoinAll(t *testing.T) {
 // A program's own cookies may have names that begin with the session's.
 func TestSetsItsOwn(t *testing.T) {
 	j := New(&http.Cookie{Name: "s", Path: "/"})
-	for name, want := range map[string]bool{"s": true, "s.1": true, "s.3": true, "s.csrf": true, "s.0": false, "s.4": false, "s.11": false, "s.theme": false, "s.": false, "t": false} {
+	for name, want := range map[string]bool{"s": true, "s.1": true, "s.3": true, "s.csrf": true, "s.0": false, "s.4": false, "s.11": false, "s.theme": false, "s.": false, "s-1": false, "t": false, ".csrf": false, ".1": false, "": false} {
 		if got := j.Sets(name + "=x; Path=/"); got != want {
 			t.Errorf("%s: %v, want %v", name, got, want)
 		}

@@ -51,7 +51,7 @@ func Check(data []byte) error {
 	var last []byte
 	for b := data[1:]; len(b) > 0; {
 		name, _, rest, ok := next(b)
-		if !ok || len(name) == 0 || bytes.Compare(name, last) <= 0 {
+		if !ok || bytes.Compare(name, last) <= 0 { // as an empty name is, if it is the first
 			return ErrMalformed
 		}
 		last, b = name, rest
@@ -61,11 +61,9 @@ func Check(data []byte) error {
 
 // next cuts one name and value off b.
 func next(b []byte) (name, raw, rest []byte, ok bool) {
-	if name, b, ok = field.Cut(b); !ok {
-		return nil, nil, nil, false
-	}
-	raw, b, ok = field.Cut(b)
-	return name, raw, b, ok
+	name, b, _ = field.Cut(b) // where there is none, there is no second either
+	raw, rest, ok = field.Cut(b)
+	return name, raw, rest, ok
 }
 
 // Get returns the value's bytes, which the caller must not change.
@@ -149,9 +147,8 @@ func (v *Values) Delete(name string) {
 	}
 	v.open()
 	v.edit.encoded = nil
-	if i, ok := v.find(name); ok {
-		v.edit.entries = slices.Delete(v.edit.entries, i, i+1)
-	}
+	i, _ := v.find(name)
+	v.edit.entries = slices.Delete(v.edit.entries, i, i+1)
 }
 
 // Clear removes all values.

@@ -19,7 +19,7 @@ func Cut(b []byte) (f, rest []byte, ok bool) {
 		return b[1:end:end], b[end:], true
 	}
 	n, k := binary.Uvarint(b)
-	if k <= 0 || n > uint64(len(b)-k) || k > 1 && b[k-1] == 0 { // the last clause refuses overlong lengths
+	if k <= 0 || n > uint64(len(b)-k) || b[k-1] == 0 { // the last clause refuses overlong lengths: a length of 0 was met above
 		return nil, nil, false
 	}
 	end := k + int(n)

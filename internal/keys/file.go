@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -19,66 +18,45 @@ import (
 // system's.
 func Load(path string) (*Ring, error) {
 	b, err := readFile(path)
-	var refused *Refused
+	var k *Ring
+	if err == nil {
+		k, err = Parse(b)
+	}
 	switch {
-	case errors.As(err, &refused):
-		return nil, err
+	case err == nil:
+		return k, nil
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("key file %s: make it once with CreateKeys, and give it to each process that shares the sessions: %w", path, err)
 	case errors.Is(err, fs.ErrPermission):
 		return nil, fmt.Errorf("key file %s: user %d, who runs this program, may not read it: %w", path, os.Geteuid(), err)
-	case err != nil:
-		return nil, fmt.Errorf("key file %s: %w", path, err)
 	}
-	k, err := Parse(b)
-	if err != nil {
-		return nil, fmt.Errorf("key file %s: %w", path, err)
-	}
-	return k, nil
+	return nil, fmt.Errorf("key file %s: %w", path, err)
 }
 
 const maxFile = 1 << 16
 
 func readFile(path string) ([]byte, error) {
-	if err := checkPath(path); err != nil {
-		return nil, err
-	}
-	// Looked at before it is opened: opening a pipe would wait for its writer.
-	if info, err := os.Stat(path); err != nil {
-		return nil, err
-	} else if !info.Mode().IsRegular() {
-		return nil, refuse("key file %s is not a regular file", path)
-	}
-	f, err := os.Open(path)
+	info, err := checkPath(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	if !info.Mode().IsRegular() { // opening a pipe would wait for its writer
+		return nil, refuse("it is not a regular file")
+	}
 	// A mounted secret may have been replaced meanwhile, but only by those who may do so.
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, refuse("key file %s is not a regular file", path)
-	}
-	if err := checkEntry(path, info); err != nil {
-		return nil, err
-	}
-	return io.ReadAll(io.LimitReader(f, maxFile+1))
+	return os.ReadFile(path)
 }
 
 // Create makes a key file with one fresh key, mode 0600, in a folder where Load would read it.
 // Errors: one that matches [fs.ErrExist] where there is something already, which is left alone;
 // [Refused] for the folder; the operating system's.
 func Create(path string) error {
-	err := checkPath(filepath.Dir(path))
+	_, err := checkPath(filepath.Dir(path))
 	if err == nil {
 		err = createFile(path)
 	}
-	var refused *Refused
-	if err == nil || errors.As(err, &refused) {
-		return err
+	if err == nil {
+		return nil
 	}
 	return fmt.Errorf("key file %s: %w", path, bare(err))
 }
@@ -113,10 +91,7 @@ func createFile(path string) error {
 	// not.
 	os.Remove(f.Name())
 	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return errors.Join(err, dir.Sync(), dir.Close())
 }
 
 // Parse reads the text of a key file and keeps nothing of b. Errors: [Refused].
@@ -146,7 +121,7 @@ func Parse(b []byte) (*Ring, error) {
 		case "prepared", "retired":
 			err = k.add(key, false)
 		case "revoked":
-			if err = check(key); err == nil && revoked[IDOf(key)] {
+			if err = check(key); revoked[IDOf(key)] {
 				err = errTwice
 			}
 			revoked[IDOf(key)] = true
@@ -154,7 +129,7 @@ func Parse(b []byte) (*Ring, error) {
 			return nil, refuse("line %d: the state is none of active, prepared, retired, revoked", n+1)
 		}
 		if err != nil {
-			return nil, refuse("line %d: key %w", n+1, err)
+			return nil, refuse("line %d: key %v", n+1, err)
 		}
 	}
 	switch {

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -47,6 +48,9 @@ func TestCreateAndLoad(t *testing.T) {
 	if err := Create(path); !errors.Is(err, fs.ErrExist) || !strings.Contains(err.Error(), "key file "+path+": file exists") || strings.Contains(err.Error(), ".keys-") {
 		t.Errorf("made twice: %v", err)
 	}
+	if left, _ := os.ReadDir(dir); len(left) != 1 {
+		t.Errorf("left behind: %v", left)
+	}
 	if again, err := Load(path); err != nil || again.active != k.active {
 		t.Errorf("loaded twice: %v", err)
 	}
@@ -64,6 +68,11 @@ func TestCreateRefuses(t *testing.T) {
 	}
 	if err := Create(filepath.Join(dir, "no", "keys")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no folder: %v", err)
+	}
+	file := filepath.Join(dir, "file")
+	must(t, os.WriteFile(file, nil, 0o600))
+	if err := Create(filepath.Join(file, "keys")); err == nil || refused(err) || strings.Contains(err.Error(), ".keys-") || !strings.Contains(err.Error(), file) {
+		t.Errorf("a file in the place of the folder: %v", err)
 	}
 	open := filepath.Join(dir, "open")
 	must(t, os.Mkdir(open, 0o700), os.Chmod(open, 0o777))
@@ -83,8 +92,16 @@ func TestLoadRefuses(t *testing.T) {
 	big, loop, file := filepath.Join(dir, "big"), filepath.Join(dir, "loop"), filepath.Join(dir, "dangling")
 	must(t, err, os.WriteFile(big, append(body, bytes.Repeat([]byte("#\n"), maxFile/2)...), 0o600), os.Symlink("loop", loop), os.Symlink("none", file))
 	for name, path := range map[string]string{"too big": big, "a folder": dir, "a link to itself": loop, "a device": os.DevNull} {
-		if _, err := Load(path); !refused(err) || !strings.Contains(err.Error(), path) {
+		if _, err := Load(path); !refused(err) || !strings.HasPrefix(err.Error(), "key file "+path+": ") {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := Load(filepath.Join(path, "keys")); err == nil || refused(err) || !strings.HasPrefix(err.Error(), "key file "+path) {
+		t.Errorf("a file in the place of a folder: %v", err)
+	}
+	if pipe := filepath.Join(dir, "pipe"); makePipe(pipe) == nil {
+		if _, err := Load(pipe); !refused(err) {
+			t.Errorf("a pipe: %v", err)
 		}
 	}
 	for name, path := range map[string]string{"no folder": filepath.Join(dir, "no", "keys"), "a link to nothing": file} {
@@ -126,7 +143,12 @@ func TestLoadModes(t *testing.T) {
 // it keys -> ..data/keys, ..data -> ..2026_11_27, and the file there.
 func mount(t *testing.T, mode os.FileMode) (dir, path string) {
 	t.Helper()
-	dir = filepath.Join(t.TempDir(), "secret")
+	return mountIn(t, t.TempDir(), mode)
+}
+
+func mountIn(t *testing.T, folder string, mode os.FileMode) (dir, path string) {
+	t.Helper()
+	dir = filepath.Join(folder, "secret")
 	data := filepath.Join(dir, "..2026_11_27")
 	path = filepath.Join(dir, "keys")
 	must(t, os.Mkdir(dir, 0o755), os.Chmod(dir, 0o777|os.ModeSticky), os.Mkdir(data, 0o755), Create(filepath.Join(data, "keys")),
@@ -165,6 +187,28 @@ func TestLoadMountedSecret(t *testing.T) {
 	must(t, os.Chmod(filepath.Join(dir, "..2026_11_27"), 0o777))
 	if _, err := Load(path); !refused(err) || !strings.Contains(err.Error(), "..2026_11_27") {
 		t.Errorf("behind a link, a folder that everybody writes: %v", err)
+	}
+}
+
+// As many links are followed as kernels do, and what a program's folder was before it went is asked
+// of nobody.
+func TestLoadLongWay(t *testing.T) {
+	dir := t.TempDir()
+	must(t, Create(filepath.Join(dir, "0")))
+	for i := range maxLinks + 1 {
+		must(t, os.Symlink(strconv.Itoa(i), filepath.Join(dir, strconv.Itoa(i+1))))
+	}
+	for n, ok := range map[int]bool{maxLinks: true, maxLinks + 1: false} {
+		if _, err := Load(filepath.Join(dir, strconv.Itoa(n))); (err == nil) != ok || !ok && !refused(err) {
+			t.Errorf("%d links: %v", n, err)
+		}
+	}
+	gone := filepath.Join(dir, "gone")
+	must(t, os.Mkdir(gone, 0o700))
+	t.Chdir(gone)
+	must(t, os.Remove(gone))
+	if _, err := Load("keys"); err == nil || !strings.Contains(err.Error(), "getwd") {
+		t.Errorf("in a folder that is gone: %v", err)
 	}
 }
 
@@ -219,11 +263,17 @@ func TestLoadNotRoot(t *testing.T) {
 	}
 	self, err := os.ReadFile(os.Args[0])
 	must(t, err)
-	program := filepath.Join(t.TempDir(), "test") // go test's own is in a folder that only root enters
-	must(t, os.WriteFile(program, self, 0o755), os.Chmod(filepath.Dir(filepath.Dir(program)), 0o755))
+	entered := func() (dir string) { // folders of go test's own may be such that only root enters
+		dir, err := os.MkdirTemp("/tmp", "sojourn")
+		must(t, err, os.Chmod(dir, 0o755))
+		t.Cleanup(func() { os.RemoveAll(dir) })
+		return dir
+	}
+	program := filepath.Join(entered(), "test")
+	must(t, os.WriteFile(program, self, 0o755))
 	const user = 54321
 	for _, mode := range []os.FileMode{0o440, 0o444, 0o400} {
-		dir, path := mount(t, mode)
+		dir, path := mountIn(t, entered(), mode)
 		must(t, os.Chown(filepath.Join(dir, "..data", "keys"), 0, user))
 		out, err := runAs(user, program, "SOJOURN_TEST_KEYFILE="+path, "-test.run=^TestLoadNotRoot$")
 		want := mode != 0o400 // for root alone: the system refuses

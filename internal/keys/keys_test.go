@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,6 +21,7 @@ func TestWeakKeys(t *testing.T) {
 		"zeros": make([]byte, 32), "one byte": bytes.Repeat([]byte{0xa5}, 32),
 		"passphrase": []byte("correct horse battery staple 123"), "hex": []byte(hex.EncodeToString(good[:16])),
 		"base64": []byte(base64.StdEncoding.EncodeToString(good)[:32]), "lines": []byte("0123456789abcdef\n0123456789abcd\n"),
+		"tabs": []byte("correct\thorse\tbattery\tstaple 123"), "tilde": []byte("~orrect horse battery staple 123"),
 	} {
 		for where, err := range map[string]error{
 			"active": second(New(b)), "other": second(New(good, b)),
@@ -95,6 +97,23 @@ func TestKeyRingEdges(t *testing.T) {
 		if _, err := k.Open(nil, sealed, nil); err == nil {
 			t.Error("an empty ring opens")
 		}
+		if ids := k.IDs(); ids != nil {
+			t.Errorf("an empty ring has keys %q", ids)
+		}
+	}
+}
+
+// The names of a ring's keys: that of the active one, then the others', in order.
+func TestIDs(t *testing.T) {
+	id := func(n byte) string { id := IDOf(vectors.Key(n)); return hex.EncodeToString(id[:]) }
+	var others []string
+	for n := range byte(20) {
+		others = append(others, id(n+2))
+	}
+	slices.Sort(others)
+	ring := testRing(t, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21)
+	if got := ring.IDs(); !slices.Equal(got, append([]string{id(1)}, others...)) {
+		t.Errorf("%q", got)
 	}
 }
 
@@ -225,10 +244,23 @@ func TestKeyFileTextSays(t *testing.T) {
 		"active=" + a:                    `the word "active"`,
 		"active " + a + `\nretired ` + a: "each key has a line of its own",
 		"retired " + a:                   "0 active keys",
+		"#\n\nactive x y":                "line 3: it is not",
+		"#\nactive " + a[:42] + "9=":     "line 2: key is not base64",
+		"#\nACTIVE " + a:                 "line 2: the state is none of",
+		"#\n#\n#\nactive AAAA":           "line 4: key has 3 bytes",
+		strings.Repeat("#", maxFile+1):   "more than 65536 bytes",
 	} {
 		if _, err := Parse([]byte(text)); !refused(err) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.10q: %v, want %q", text, err, want)
 		}
+	}
+}
+
+// A text may have as many bytes as the bound says.
+func TestKeyFileOfMostBytes(t *testing.T) {
+	text := "active " + base64.StdEncoding.EncodeToString(vectors.Key(1)) + "\n#"
+	if _, err := Parse([]byte(text + strings.Repeat("x", maxFile-len(text)))); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -12,14 +12,14 @@ const maxLinks = 40
 
 // checkPath follows path as the kernel does and checks each folder and link on the way, for whoever
 // can write one of them can put other keys there. Mounts of secrets pass: in those of Kubernetes
-// the file is a link into a link (..data), below a folder of mode 1777. Errors: [Refused], and the
-// operating system's.
-func checkPath(path string) error {
+// the file is a link into a link (..data), below a folder of mode 1777. It returns what path leads
+// to. Errors: [Refused], and the operating system's.
+func checkPath(path string) (fs.FileInfo, error) {
 	const separator = string(filepath.Separator)
 	if !filepath.IsAbs(path) {
 		folder, err := os.Getwd()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		path = folder + separator + path // not Join, which takes "link/.." for nothing
 	}
@@ -28,18 +28,18 @@ func checkPath(path string) error {
 	for links := 0; ; {
 		info, err := os.Lstat(at)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if err := checkEntry(at, info); err != nil {
-			return err
+			return nil, err
 		}
 		if info.Mode().Type() == fs.ModeSymlink {
 			if links++; links > maxLinks {
-				return refuse("key file %s: more than %d links", path, maxLinks)
+				return nil, refuse("more than %d links lead to it", maxLinks)
 			}
 			target, err := os.Readlink(at)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			at = filepath.Dir(at)
 			if filepath.IsAbs(target) {
@@ -48,11 +48,8 @@ func checkPath(path string) error {
 			}
 			todo = append(strings.Split(target, separator), todo...)
 		}
-		for len(todo) > 0 && (todo[0] == "" || todo[0] == ".") {
-			todo = todo[1:]
-		}
 		if len(todo) == 0 {
-			return nil
+			return info, nil
 		}
 		at, todo = filepath.Join(at, todo[0]), todo[1:] // "..": at has no link in it, so that this is its parent
 	}
@@ -83,7 +80,7 @@ func judge(path string, mode fs.FileMode, owner, us int) error {
 	case kind == "folder" && mode.Perm()&0o002 != 0 && mode&fs.ModeSticky == 0:
 		return refuse("folder %s has mode %v, so that anybody can put other keys there: make it a folder that only its owner writes (chmod go-w), or give it the sticky bit (chmod +t)", path, mode)
 	case kind == "file" && mode.Perm()&0o022 != 0:
-		return refuse("key file %s has mode %v, so that others can change the keys: make it a file that only its owner writes (chmod go-w)", path, mode)
+		return refuse("file %s has mode %v, so that others can change the keys: make it a file that only its owner writes (chmod go-w)", path, mode)
 	}
 	return nil // a link's own mode says nothing
 }

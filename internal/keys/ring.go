@@ -3,6 +3,7 @@
 package keys
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -27,33 +28,27 @@ type ID [4]byte
 var ErrOpen = errors.New("sojourn: cannot be opened")
 
 // Refused is the error for keys that will not do, wherever they come from. It never quotes them.
-type Refused struct{ reason error }
+type Refused struct{ reason string }
 
 // Error is the reason.
-func (r *Refused) Error() string { return r.reason.Error() }
+func (r *Refused) Error() string { return r.reason }
 
-// Unwrap returns the reason.
-func (r *Refused) Unwrap() error { return r.reason }
-
-func refuse(format string, args ...any) error { return &Refused{fmt.Errorf(format, args...)} }
+func refuse(format string, args ...any) error { return &Refused{fmt.Sprintf(format, args...)} }
 
 // New makes a ring: active seals, active and others open. Errors: [Refused].
 func New(active []byte, others ...[]byte) (*Ring, error) {
 	k := &Ring{keys: make(map[ID]*xaes.AEAD)}
 	for i, b := range append([][]byte{active}, others...) {
 		if err := k.add(b, i == 0); err != nil {
-			return nil, refuse("key %d: %w", i, err)
+			return nil, refuse("key %d: %v", i, err)
 		}
 	}
 	return k, nil
 }
 
 func (k *Ring) add(b []byte, active bool) error {
-	if err := check(b); err != nil {
-		return err
-	}
 	aead, err := xaes.New(b)
-	if err != nil {
+	if err := cmp.Or(check(b), err); err != nil { // check says more than the cipher does
 		return err
 	}
 	id := IDOf(b)

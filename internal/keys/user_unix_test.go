@@ -8,6 +8,9 @@ import (
 	"syscall"
 )
 
+// makePipe makes a named pipe.
+func makePipe(path string) error { return syscall.Mkfifo(path, 0o600) }
+
 // runAs runs a program as a user and group of this number and gives what it prints.
 func runAs(id uint32, program, env string, args ...string) (string, error) {
 	cmd := exec.Command(program, args...)
