@@ -351,7 +351,7 @@ func (s *Session) getAgain(t *call.Context, key store.Key, err error) (rec store
 
 func (s *Session) expired(ctx context.Context, rec *store.Record) {
 	reason := "idle"
-	if rec.Lifetime > 0 && rec.Expires().Equal(rec.Created.Add(rec.Lifetime)) {
+	if rec.Expires().Equal(rec.Created.Add(rec.Lifetime)) { // never of one without Lifetime
 		reason = "lifetime"
 	}
 	s.m.event(ctx, SessionExpired, rec.Handle, rec.User, reason, nil)

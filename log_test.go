@@ -193,6 +193,25 @@ func TestLogIsRateLimited(t *testing.T) {
 		if !strings.HasSuffix(log.String(), "reason=load omitted=999\n") {
 			t.Errorf("%s", &log)
 		}
+		time.Sleep(10 * time.Second)
+		log.Reset()
+		emit(sojourn.StoreFailed, "load")
+		time.Sleep(10*time.Second - 1)
+		emit(sojourn.StoreFailed, "load") // too soon, and counted anew
+		time.Sleep(1)
+		emit(sojourn.StoreFailed, "load")
+		first, then, _ := strings.Cut(log.String(), "\n")
+		if !strings.HasSuffix(first, "reason=load") || !strings.HasSuffix(then, "reason=load omitted=1\n") || strings.Count(then, "\n") != 1 {
+			t.Errorf("%s", &log)
+		}
+		log.Reset()
+		h := store.Handle{1, 2, 3}
+		observe(t.Context(), sojourn.Event{Name: sojourn.SessionReuse, Handle: h, Time: time.Now()})
+		observe(t.Context(), sojourn.Event{Name: sojourn.SessionDamaged, Time: time.Now()})
+		with, without, _ := strings.Cut(log.String(), "\n")
+		if !strings.HasSuffix(with, "event=session_token_reuse session="+h.String()) || !strings.HasSuffix(without, "event=session_damaged\n") {
+			t.Errorf("%s", &log)
+		}
 		log.Reset()
 		for i := range 10000 { // reasons that a client chooses
 			emit(sojourn.ValueDropped, fmt.Sprint(i))

@@ -147,10 +147,10 @@ func (s *Session) Login(ctx context.Context, user string, opts ...LoginOption) e
 		s.site = siteOwn // the browser's cookie is to be this request's
 	}
 	if err = s.unreachable(); err == nil {
-		if s.standing.holds() && s.selfRevoked {
+		if s.selfRevoked {
 			s.turn(turnEnded) // nothing is left to confirm
 		}
-		if s.standing.holds() && s.rec.User == user {
+		if s.rec.User == user {
 			err = s.confirm(ctx, &l)
 		} else {
 			err = s.signIn(ctx, user, &l)
@@ -286,7 +286,7 @@ func (s *Session) snapshot() snapshot {
 
 func (s *Session) restore(p snapshot) {
 	s.standing, s.held, s.view, s.ops = p.standing, p.held, p.view, p.ops
-	if s.sealed != nil && p.sealed != nil {
+	if p.sealed != nil {
 		*s.sealed = *p.sealed
 	}
 }
@@ -294,7 +294,7 @@ func (s *Session) restore(p snapshot) {
 // kept returns the data that go over into the user's session. Nothing ever goes from one user to
 // another.
 func (p *snapshot) kept(l *login) []byte {
-	if p.held.rec.User != "" || !l.keeps() {
+	if p.held.rec.User != "" {
 		return nil
 	}
 	if l.keepAll {
@@ -326,12 +326,7 @@ func (s *Session) retire(ctx context.Context, before snapshot, l *login) error {
 	if len(before.ops) > 0 {
 		end = (*Session).converge // which does not go after it by its handle
 	}
-	var err error
-	if l.keeps() {
-		after, err = s.endAndCarry(ctx, end, after, l)
-	} else {
-		err = end(s, ctx, replacedStep)
-	}
+	after, err := s.endAndCarry(ctx, end, after, l)
 	if s.standing == ended && (err == nil || errors.Is(err, ErrEnded)) {
 		err = nil
 		if len(after.held.rec.Data) > 0 || len(before.ops) > 0 {
@@ -346,9 +341,6 @@ func (s *Session) retire(ctx context.Context, before snapshot, l *login) error {
 
 // An ending runs a step that ends the held session, as [Session.end] and [Session.converge] do.
 type ending func(*Session, context.Context, func(*Session, context.Context) error) error
-
-// replacedStep ends the session from before a sign-in of which nothing is kept.
-func replacedStep(s *Session, ctx context.Context) error { return s.endStep(ctx, markReplaced) }
 
 // endAndCarry ends the session from before a sign-in, and writes what is kept of it into the new
 // one, which after is, as often as others change it meanwhile. It returns the new session.

@@ -55,7 +55,6 @@ func newManager(st store.Store, sealed *SealedOptions, opts *Options) (*Manager,
 	if m.exempt, err = exemptions(m.opts.InsecureCrossSite); err != nil {
 		return nil, err
 	}
-	m.opts.InsecureCrossSite = nil
 	for _, text := range m.opts.TrustedOrigins {
 		o, _ := parseOrigin(text) // complete has accepted it
 		m.origins = append(m.origins, o)

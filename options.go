@@ -220,11 +220,10 @@ func (o *Options) complete() error {
 	if o.CSRFBodyLimit == 0 {
 		o.CSRFBodyLimit = 64 << 10
 	}
-	if o.CSRFBodyLimit < 0 || o.CSRFBodyLimit > 10<<20 {
+	if o.CSRFBodyLimit < 1 || o.CSRFBodyLimit > 10<<20 {
 		return bad("CSRFBodyLimit %d is not within 0 and 10 MiB", o.CSRFBodyLimit)
 	}
 	o.TrustedProxies = slices.Clone(o.TrustedProxies)
-	o.TrustedOrigins = slices.Clone(o.TrustedOrigins)
 	o.ClearSiteData = slices.Clone(o.ClearSiteData)
 	if o.Codec == nil {
 		o.Codec = JSON
@@ -325,8 +324,8 @@ func (o *Options) durations() error {
 		return bad("RenewAfter %v is shorter than RenewGrace %v: a token would be renewed while the one before still leads to it",
 			o.RenewAfter, o.RenewGrace)
 	}
-	if mostLife, _ := o.Assurance.bounds(); mostLife > 0 && o.MaxRemember > mostLife && o.Deviation == "" {
-		o.MaxRemember = mostLife
+	if mostLife, _ := o.Assurance.bounds(); mostLife > 0 && o.Deviation == "" {
+		o.MaxRemember = min(o.MaxRemember, mostLife)
 	}
 	return nil
 }

@@ -2,10 +2,12 @@ package sojourn_test
 
 import (
 	"errors"
+	"net/http"
 	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sojourn-go/sojourn"
@@ -47,6 +49,7 @@ func TestOptionsOutOfRange(t *testing.T) {
 		{"Lifetime", o{Assurance: sojourn.AAL3, Lifetime: 13 * time.Hour, Deviation: "because"}},
 		{"MaxSessions", o{MaxSessions: -1}},
 		{"MaxSessions", o{MaxSessions: 10001}},
+		{"DamagedPerMinute", o{DamagedPerMinute: 10001}},
 		{"CSRFBodyLimit", o{CSRFBodyLimit: -1}},
 		{"CSRFBodyLimit", o{CSRFBodyLimit: 10<<20 + 1}},
 		{"Timeout", o{Timeout: -1}},
@@ -60,10 +63,20 @@ func TestOptionsOutOfRange(t *testing.T) {
 		{"Keys", o{Keys: &sojourn.KeyRing{}}},
 		{"Keys", o{Keys: plainSealer{}}},
 		{"Custom", o{Custom: &sojourn.CustomTransport{}}},
+		{"Custom", o{Custom: &sojourn.CustomTransport{Send: noSend, Delete: noDelete}}},
+		{"Custom", o{Custom: &sojourn.CustomTransport{Receive: noReceive, Delete: noDelete}}},
+		{"Custom", o{Custom: &sojourn.CustomTransport{Receive: noReceive, Send: noSend}}},
 		{"Bearer.Prefix", o{Bearer: &sojourn.BearerOptions{Prefix: "a b"}}},
 		{"Bearer.Prefix", o{Bearer: &sojourn.BearerOptions{Prefix: strings.Repeat("p", 21)}}},
+		{"Bearer.Prefix", o{Bearer: &sojourn.BearerOptions{Prefix: "a/"}}},
+		{"Bearer.Prefix", o{Bearer: &sojourn.BearerOptions{Prefix: "a:"}}},
+		{"Bearer.Prefix", o{Bearer: &sojourn.BearerOptions{Prefix: "a@"}}},
+		{"Bearer.Prefix", o{Bearer: &sojourn.BearerOptions{Prefix: "a{"}}},
 		{"Bearer.Realm", o{Bearer: &sojourn.BearerOptions{Realm: "a\"b"}}},
 		{"Bearer.Realm", o{Bearer: &sojourn.BearerOptions{Realm: "a\x00b"}}},
+		{"Bearer.Realm", o{Bearer: &sojourn.BearerOptions{Realm: "a\\b"}}},
+		{"Bearer.Realm", o{Bearer: &sojourn.BearerOptions{Realm: "a\x7fb"}}},
+		{"Bearer.Realm", o{Bearer: &sojourn.BearerOptions{Realm: strings.Repeat("r", 257)}}},
 		{"Bearer.Lifetime", o{Bearer: &sojourn.BearerOptions{Lifetime: -2}}},
 		{"Cookie.Name", o{Cookie: sojourn.CookieOptions{Name: "plain"}}},
 		{"Cookie.Name", o{InsecureLoopbackHTTP: true, Cookie: sojourn.CookieOptions{Name: "__Host-s"}}},
@@ -84,6 +97,10 @@ func TestOptionsOutOfRange(t *testing.T) {
 		{"TrustedOrigins", o{TrustedOrigins: []string{"*"}}},
 		{"TrustedOrigins", o{TrustedOrigins: []string{"https://*.a.example"}}},
 		{"TrustedOrigins", o{TrustedOrigins: []string{""}}},
+		{"TrustedOrigins", o{TrustedOrigins: []string{"https://a.example:x"}}},
+		{"TrustedOrigins", o{TrustedOrigins: []string{"ftp://a.example"}}},
+		{"TrustedOrigins", o{TrustedOrigins: []string{"ftp://a.example"}, InsecureLoopbackHTTP: true}},
+		{"TrustedOrigins", o{TrustedOrigins: []string{"https://ada@a.example"}}},
 		{"ClearSiteData", o{ClearSiteData: []string{`"cache"`}}},
 		{"ClearSiteData", o{ClearSiteData: []string{""}}},
 	} {
@@ -100,6 +117,61 @@ func TestOptionsOutOfRange(t *testing.T) {
 	}
 }
 
+func noReceive(*http.Request) string                         { return "" }
+func noSend(http.Header, sojourn.Token, time.Duration) error { return nil }
+func noDelete(http.Header) error                             { return nil }
+
+// What is left at zero has the default that its documentation names, or what the level allows.
+func TestOptionsDefaults(t *testing.T) {
+	const day = 24 * time.Hour
+	synctest.Test(t, func(t *testing.T) {
+		for name, tt := range map[string]struct {
+			opts     sojourn.Options
+			life     time.Duration // of a session in constant use
+			idle     time.Duration
+			remember time.Duration // at most
+		}{
+			"none":                     {sojourn.Options{}, 12 * time.Hour, 30 * time.Minute, 30 * day},
+			"AAL1":                     {sojourn.Options{Assurance: sojourn.AAL1}, 30 * day, 30 * time.Minute, 30 * day},
+			"AAL2":                     {sojourn.Options{Assurance: sojourn.AAL2}, day, time.Hour, day},
+			"AAL3":                     {sojourn.Options{Assurance: sojourn.AAL3}, 12 * time.Hour, 15 * time.Minute, 12 * time.Hour},
+			"AAL2, less remembered":    {sojourn.Options{Assurance: sojourn.AAL2, MaxRemember: time.Hour}, day, time.Hour, time.Hour},
+			"AAL2, with a reason":      {sojourn.Options{Assurance: sojourn.AAL2, MaxRemember: 2 * day, Deviation: "a kiosk"}, day, time.Hour, 2 * day},
+			"none, more is remembered": {sojourn.Options{MaxRemember: 90 * day}, 12 * time.Hour, 30 * time.Minute, 90 * day},
+		} {
+			g := newWebRig(t, nil, tt.opts)
+			g.do("", func(s *sojourn.Session) {
+				rigOK(t, s.Login(t.Context(), "ada"))
+				if got := s.ExpiresIn(); got != tt.idle {
+					t.Errorf("%s: idle limit %v, want %v", name, got, tt.idle)
+				}
+				if err := s.SetIdle(tt.life); err != nil || s.ExpiresIn() > tt.life {
+					t.Errorf("%s: an idle limit as long as the life %v: %v, %v left", name, tt.life, err, s.ExpiresIn())
+				}
+				if err := s.SetIdle(tt.life + 1); !errors.Is(err, sojourn.ErrOptions) {
+					t.Errorf("%s: an idle limit longer than the life %v: %v", name, tt.life, err)
+				}
+				s.Discard()
+				rigOK(t, s.Login(t.Context(), "ada", sojourn.Remember(tt.remember)))
+				if err := s.Login(t.Context(), "ada", sojourn.Remember(tt.remember+1)); !errors.Is(err, sojourn.ErrOptions) {
+					t.Errorf("%s: remembered for more than %v: %v", name, tt.remember, err)
+				}
+			})
+		}
+		g := newWebRig(t, nil, sojourn.Options{Bearer: &sojourn.BearerOptions{}})
+		for want, o := range map[time.Duration]sojourn.BearerOptions{12 * time.Hour: {}, store.MaxLife: {Lifetime: sojourn.Unlimited}, day: {Lifetime: day}} {
+			g = newWebRig(t, nil, sojourn.Options{Bearer: &o})
+			r := rigRequest("POST")
+			r.Header.Set("Authorization", "Bearer "+g.bearer("ada"))
+			g.serve(r, func(_ http.ResponseWriter, r *http.Request) {
+				if s, err := g.m.Load(r); err != nil || s.ExpiresIn() != want {
+					t.Errorf("bearer: %v left, %v, want %v", s.ExpiresIn(), err, want)
+				}
+			})
+		}
+	})
+}
+
 // plainSealer hides and binds nothing.
 type plainSealer struct{}
 
@@ -114,6 +186,12 @@ func TestOptionsAccepted(t *testing.T) {
 		{MaxRemember: 400 * day}, {RenewAfter: sojourn.Unlimited}, {Assurance: sojourn.AAL1}, {Assurance: sojourn.AAL2}, {Assurance: sojourn.AAL3},
 		{Assurance: sojourn.AAL2, Idle: 2 * time.Hour, Deviation: "kiosk"}, {MaxSessions: 10000, RefuseAtLimit: true},
 		{Name: strings.Repeat("n", 64)}, {Bearer: &sojourn.BearerOptions{Lifetime: sojourn.Unlimited, Prefix: "acme_"}},
+		{DamagedPerMinute: 10000}, {DamagedPerMinute: -1}, {CSRFBodyLimit: 1}, {CSRFBodyLimit: 10 << 20},
+		{Timeout: time.Millisecond}, {Timeout: 5 * time.Minute}, {ClockSkew: time.Minute}, {ClientRetention: time.Second},
+		{Lifetime: time.Millisecond}, {MaxRemember: time.Minute}, {RenewGrace: time.Millisecond, RenewGraceMost: time.Millisecond},
+		{Bearer: &sojourn.BearerOptions{Prefix: "aAzZ09-_" + strings.Repeat("p", 12), Realm: " ~" + strings.Repeat("r", 254)}},
+		{TrustedOrigins: []string{"http://a.example"}, InsecureLoopbackHTTP: true},
+		{Custom: &sojourn.CustomTransport{Receive: noReceive, Send: noSend, Delete: noDelete}},
 		{TrustedOrigins: []string{"https://a.example:8443"}, ClearSiteData: []string{"*"}},
 		{Cookie: sojourn.CookieOptions{Name: "__Secure-s", MaxAge: 400 * day, Path: "/" + strings.Repeat("p", 1023)}},
 	} {

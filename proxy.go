@@ -56,9 +56,9 @@ func foreignOrigin(r *http.Request) bool {
 // plainOwn reports whether r comes from a page of our own name over plain HTTP, where anybody may
 // have written the page: that it is no page of this site is then not what is wrong.
 func (m *Manager) plainOwn(r *http.Request) bool {
-	page, ok := parseOrigin(r.Header.Get("Origin"))
-	own, known := parseOrigin("http://" + r.Host)
-	return ok && known && page == own && !m.secure(r)
+	page, _ := parseOrigin(r.Header.Get("Origin"))
+	own, ok := parseOrigin("http://" + r.Host)
+	return ok && page == own && !m.secure(r)
 }
 
 // https reports whether the client spoke TLS, with us or with a trusted proxy. That a proxy speaks
@@ -89,7 +89,7 @@ func (m *Manager) schemes(r *http.Request) (s schemes) {
 		return s // the commonest, and each request asks
 	}
 	x, f := r.Header["X-Forwarded-Proto"], r.Header["Forwarded"]
-	if len(x)+len(f) == 0 || !m.fromProxy(r) {
+	if !m.fromProxy(r) {
 		return s
 	}
 	if len(x) > 0 { // each proxy adds its own at the end, or replaces all
@@ -167,7 +167,7 @@ func (m *Manager) fromProxy(r *http.Request) bool {
 
 func (m *Manager) trusted(a netip.Addr) bool {
 	for _, p := range m.opts.TrustedProxies {
-		if a.IsValid() && p.Contains(a) {
+		if p.Contains(a) {
 			return true
 		}
 	}
@@ -186,10 +186,7 @@ func overUnixSocket(r *http.Request) bool {
 // peerOf returns the address of the connection's other end. An address without a port is none:
 // net/http sets no such, and a middleware that does has it from a header.
 func peerOf(r *http.Request) netip.Addr {
-	ap, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
+	ap, _ := netip.ParseAddrPort(r.RemoteAddr)
 	return plainAddr(ap.Addr())
 }
 
@@ -205,18 +202,15 @@ func loopbackHost(hostport string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true
 	}
-	a, err := netip.ParseAddr(host)
-	return err == nil && a.IsLoopback()
+	a, _ := netip.ParseAddr(host)
+	return a.IsLoopback()
 }
 
 // clientAddr returns the last address that no trusted proxy vouches for. Where both headers came
 // they must agree: which of them the proxy wrote, and which it let through, does not show.
 func (m *Manager) clientAddr(r *http.Request) netip.Addr {
 	if !m.fromProxy(r) {
-		if a := peerOf(r); a.IsValid() {
-			return a
-		}
-		return hopAddr(r.RemoteAddr) // a middleware's
+		return hopAddr(r.RemoteAddr) // a middleware's may have no port
 	}
 	x, f := r.Header["X-Forwarded-For"], forwardedHops(r.Header["Forwarded"])
 	names := make([]string, len(f))
@@ -259,9 +253,6 @@ func hopAddr(s string) netip.Addr {
 			return netip.Addr{}
 		}
 	}
-	a, err := netip.ParseAddr(s)
-	if err != nil {
-		return netip.Addr{}
-	}
+	a, _ := netip.ParseAddr(s)
 	return plainAddr(a)
 }

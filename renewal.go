@@ -39,7 +39,7 @@ func (s *Session) renewalDue(now time.Time) bool {
 	case s.peek: // it would count as use
 		return false
 	case s.got.former: // see FormerCookie.Name
-	case s.rec.User == "", s.m.sealed != nil, s.facts.Bearer:
+	case s.rec.User == "", s.m.sealed != nil:
 		return false
 	case s.tooFar():
 		return false

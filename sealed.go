@@ -118,10 +118,8 @@ var _ store.Store = (*sealedStore)(nil)
 
 func newSealedStore(m *Manager, plain []byte) *sealedStore {
 	st := &sealedStore{m: m, presence: m.store}
-	if plain != nil {
-		_, rec, err := sealed.Decode(plain)
-		st.rec, st.live = rec, err == nil
-	}
+	_, rec, err := sealed.Decode(plain) // nil holds none
+	st.rec, st.live = rec, err == nil
 	return st
 }
 

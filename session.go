@@ -66,7 +66,7 @@ type reading struct {
 	carried *change       // of the header, by a custom transport
 	held
 	now time.Time // the store's clock at the last read
-	at  instant   // ours, then; 0 = nothing was read
+	at  instant   // ours, then
 
 	down instant // when this request last met an outage; 0 = never
 
@@ -231,7 +231,7 @@ func (s *Session) Level() Level {
 // levelOf returns what is left of the level of a sign-in.
 func (m *Manager) levelOf(rec *store.Record, f meta.Facts, now time.Time) Level {
 	most := m.opts.Lifetime
-	if m.opts.Assurance == 0 && !(f.Remembered && rec.Lifetime > most) {
+	if m.opts.Assurance == 0 && !f.Remembered {
 		most = 0 // the session itself ends in time, or nothing bounds its level
 	}
 	if most > 0 && sinceAuth(rec, f, now) > most {
@@ -271,13 +271,9 @@ func (s *Session) left() time.Duration {
 	return max(0, e.Sub(s.storeNow()))
 }
 
-// storeNow is the store's present time, from its last answer and the time passed since.
-func (s *Session) storeNow() time.Time {
-	if s.at == 0 {
-		return time.Now()
-	}
-	return s.now.Add(s.at.ago())
-}
+// storeNow is the store's present time, from its last answer and the time passed since. Of a
+// visitor, for whom the store was not asked, it says nothing.
+func (s *Session) storeNow() time.Time { return s.now.Add(s.at.ago()) }
 
 // Peek keeps this request from counting as use of the session: for polling and health checks. The
 // token is not renewed unasked, then; [Session.Renew], [Session.Login] and [Session.RevokeOthers]
@@ -297,9 +293,10 @@ func (s *Session) SetIdle(d time.Duration) error {
 // never lengthen it: only signing in again does (NIST SP 800-63B-4 section 2.1.3).
 func (s *Session) SetLifetime(d time.Duration) error {
 	return s.setLife(d, func(v *view) error {
-		if v.life == 0 || d < v.life { // another request may have shortened it more
+		if v.life == 0 {
 			v.life = d
 		}
+		v.life = min(v.life, d) // another request may have shortened it more
 		return nil
 	})
 }

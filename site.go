@@ -180,7 +180,7 @@ const (
 func (m *Manager) originOf(r *http.Request) origin {
 	text := r.Header.Get("Origin")
 	if len(m.origins) > 0 {
-		if from, ok := parseOrigin(text); ok && slices.Contains(m.origins, from) {
+		if from, _ := parseOrigin(text); slices.Contains(m.origins, from) {
 			return originTrusted
 		}
 	}
@@ -192,8 +192,8 @@ func (m *Manager) originOf(r *http.Request) origin {
 	case text == "": // no browser of today sends an unsafe request without it
 		return originUnsaid
 	}
-	from, ok := parseOrigin(text)
-	if !ok || from.scheme != "https" && !m.opts.insecure() { // what plain HTTP serves under our name may be anybody's
+	from, _ := parseOrigin(text)
+	if from.scheme != "https" && !m.opts.insecure() { // what plain HTTP serves under our name may be anybody's
 		return originForeign
 	}
 	if own, ok := parseOrigin(from.scheme + "://" + r.Host); !ok || own != from {
@@ -209,7 +209,7 @@ type webOrigin struct{ scheme, host, port string }
 // parseOrigin reads a serialized origin of HTTP. ok is false for "null" and all else.
 func parseOrigin(text string) (o webOrigin, ok bool) {
 	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.User != nil || strings.ContainsAny(text, "?#") || u.Path != "" {
+	if err != nil || u.User != nil || strings.ContainsAny(text, "?#") || u.Path != "" {
 		return o, false
 	}
 	o = webOrigin{u.Scheme, strings.ToLower(u.Hostname()), u.Port()}
