@@ -81,7 +81,8 @@ func TestRevokeSays(t *testing.T) {
 	}
 }
 
-// A request's own revocation concerns its sign-in where it has succeeded, and has ended its session.
+// A request's own revocation concerns its sign-in where it has succeeded, and has ended its
+// session.
 func TestRevokeThenLoginOfAnother(t *testing.T) {
 	for name, c := range map[string]struct {
 		user   string

@@ -293,8 +293,8 @@ func TestFaultOfTouchAndRenewal(t *testing.T) {
 	}
 }
 
-// P8: a renewal that takes a change along loses its answers, and is carried out only after the store
-// was asked whether it had been: the change is not made twice.
+// P8: a renewal that takes a change along loses its answers, and is carried out only after the
+// store was asked whether it had been: the change is not made twice.
 func TestFaultRenewalComesLate(t *testing.T) {
 	bubble(t, func(t *testing.T, g *site) {
 		b := g.signedIn("ada")

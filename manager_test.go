@@ -34,8 +34,8 @@ func (o odd) Open(dst, sealed, ad []byte) ([]byte, error) {
 	return o.KeyRing.Open(dst, sealed[:len(sealed)-o.more], ad)
 }
 
-// Bad input: a Sealer that does not seal fails when the manager is made, not at a sign-in. So does a
-// manager without a store.
+// Bad input: a Sealer that does not seal fails when the manager is made, not at a sign-in. So does
+// a manager without a store.
 func TestSealerIsTried(t *testing.T) {
 	errVault := errors.New("vault")
 	for name, tt := range map[string]struct {

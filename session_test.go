@@ -101,8 +101,8 @@ func TestLimitsOfASession(t *testing.T) {
 	})
 }
 
-// Without Assurance a bearer token has the level of its sign-in for as long as it lives; a visitor's
-// session is never fresh.
+// Without Assurance a bearer token has the level of its sign-in for as long as it lives; a
+// visitor's session is never fresh.
 func TestLevelOfABearerToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newWebRig(t, nil, sojourn.Options{Bearer: &sojourn.BearerOptions{Lifetime: 30 * longTime}})

@@ -142,8 +142,8 @@ type stage struct {
 	ends time.Time // by the store's clock
 }
 
-// newStage makes it: sessions of ada and bob and a visitor's; eve's, of which one is damaged;
-// one that expired; a revocation that is long over; and a renewal of jim's that a crash cut short.
+// newStage makes it: sessions of ada and bob and a visitor's; eve's, of which one is damaged; one
+// that expired; a revocation that is long over; and a renewal of jim's that a crash cut short.
 func newStage(t *testing.T, wait store.Durability) *stage {
 	st := &stage{t: t, disk: newSimDisk(), recs: map[string]store.Record{}}
 	f := &flaky{disk: st.disk}

@@ -115,7 +115,8 @@ func TestFiled(t *testing.T) {
 	})
 }
 
-// TestPages wants records listed and swept in pages of 256, and no look at what a sweep left behind.
+// TestPages wants records listed and swept in pages of 256, and no look at what a sweep left
+// behind.
 func TestPages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for n, pages := range map[int]int{255: 1, 256: 2, 600: 3} {
@@ -222,7 +223,8 @@ func TestRefiledUnsynced(t *testing.T) {
 	})
 }
 
-// TestSweptBefore begins a sweep a minute before the last one, and not in front of all that is gone.
+// TestSweptBefore begins a sweep a minute before the last one, and not in front of all that is
+// gone.
 func TestSweptBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := new(tracked)

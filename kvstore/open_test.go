@@ -96,7 +96,8 @@ func TestMakeDir(t *testing.T) {
 	}
 }
 
-// TestNotOpened says what is wrong, and matches an outage only where somebody else has the database.
+// TestNotOpened says what is wrong, and matches an outage only where somebody else has the
+// database.
 func TestNotOpened(t *testing.T) {
 	for _, inUse := range []bool{false, true} {
 		err := kvstore.NotOpened("kvstore", "dir", errDisk, inUse)

@@ -14,8 +14,8 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// frozen stands between a store and its driver, and lets other Lua run first, at the very
-// instant that the script then takes for now.
+// frozen stands between a store and its driver, and lets other Lua run first, at the very instant
+// that the script then takes for now.
 type frozen struct {
 	lua.Cacher
 	first string

@@ -71,7 +71,8 @@ func (j *Jar) JoinAll(h http.Header, first string, most int) []string {
 	return texts
 }
 
-// maxTexts bounds how often the parts of two cookies of four chunks are tried. Values holds as many.
+// maxTexts bounds how often the parts of two cookies of four chunks are tried. Values holds as
+// many.
 const maxTexts = Max
 
 // chunked reads the value of the cookie itself: how many chunks there are, and the first.

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// traced are the calls that change files, those that sync, and those that say where bytes go. A question mark passes over what a
-// machine does not have.
+// traced are the calls that change files, those that sync, and those that say where bytes go. A
+// question mark passes over what a machine does not have.
 const traced = "lseek,?open,openat,?openat2,?creat,write,pwrite64,writev,pwritev,?pwritev2,?truncate,ftruncate,fallocate," +
 	"copy_file_range,?sendfile,fsync,fdatasync,?rename,renameat,renameat2,?unlink,unlinkat,?rmdir,?link,linkat," +
 	"?mkdir,mkdirat,?utimensat,?chmod,fchmod,fchmodat,?fchmodat2"

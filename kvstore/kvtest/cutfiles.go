@@ -26,8 +26,8 @@ const stepsOfStory = 60
 // lost: all of it, none, or each write and each name by chance. The store must open on what is
 // left, which is held against the law: cuts times, with another moment each time, in each of
 // rounds. A round goes on from what the last cut of the one before left, so that recovery meets
-// cuts, too. No cut meets the founding of the database: nothing was acknowledged then, and an engine
-// may refuse what it left.
+// cuts, too. No cut meets the founding of the database: nothing was acknowledged then, and an
+// engine may refuse what it left.
 //
 // shared reports whether a file is memory that processes share, which strace does not see and which
 // no store reads after a cut; nil means that there is none. It skips the test where there is no

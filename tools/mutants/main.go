@@ -1,5 +1,6 @@
-// Command mutants changes the code in one place at a time and looks whether a test notices. A change
-// that none notices is a hole in the tests, unless known.txt says why it makes no difference.
+// Command mutants changes the code in one place at a time and looks whether a test notices. A
+// change that none notices is a hole in the tests, unless known.txt says why it makes no
+// difference.
 //
 // Usage: mutants [flags] [target …], from the repository's root; see docs/mutants.md.
 package main

@@ -15,8 +15,8 @@ type token struct {
 
 var (
 	luaToken = regexp.MustCompile(`\A(?:(?P<c>--[^\n]*)|(?P<n>[A-Za-z_][A-Za-z_0-9]*)|(?P<d>[0-9]+)|(?P<s>'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")|(?P<o>\.\.|==|~=|<=|>=|[-+*/%^#<>=(){}\[\];:,.]))`)
-	// A name of SQL may be a parameter, or a word in braces that the store replaces. A percent
-	// sign stands for the table.
+	// A name of SQL may be a parameter, or a word in braces that the store replaces. A percent sign
+	// stands for the table.
 	sqlToken = regexp.MustCompile(`\A(?:(?P<c>--[^\n]*|/\*(?s:.*?)\*/)|(?P<n>[:$]?[A-Za-z_%@][A-Za-z_0-9.%]*|\$[0-9]+|\?|\{[a-z]+\})|(?P<d>[0-9]+)|(?P<s>'[^']*')|(?P<o>::|<=|>=|<>|<<|\|\||[-+*/<>=(),;|&.]))`)
 )
 
@@ -120,8 +120,8 @@ func operands(tokens []token, ends func(i int) bool, joins func(t token) (and, o
 	return all
 }
 
-// arguments splits what stands between the bracket at open and its partner at the commas: the
-// first and the last token of each.
+// arguments splits what stands between the bracket at open and its partner at the commas: the first
+// and the last token of each.
 func arguments(tokens []token, open int) (args [][2]int, closing int) {
 	first := open + 1
 	for i := open + 1; i < len(tokens); i++ {

@@ -225,8 +225,8 @@ func (t *Target) environ(slot int) (env []string, err error) {
 	return env, nil
 }
 
-// emptyRedis empties a database of a Redis, of which it has 16, and returns its address. A walk over
-// all records looks at what all other tests have left in its database.
+// emptyRedis empties a database of a Redis, of which it has 16, and returns its address. A walk
+// over all records looks at what all other tests have left in its database.
 func emptyRedis(address string, slot int) (string, error) {
 	slot = 2 + slot%14 // a test has the first two for itself
 	u, err := url.Parse(address)

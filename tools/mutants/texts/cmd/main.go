@@ -1,8 +1,9 @@
 // Command cmd tries the mutants of the stores' texts; see package texts.
 //
-// It needs the servers of the targets: run it by bin/servers run -- go run ./tools/mutants/texts/cmd.
-// The results go to a file, one JSON object a line; a later run leaves out those that are there,
-// but for the alive ones with -alive. Ctrl-C stops it, and nothing is lost.
+// It needs the servers of the targets: run it by bin/servers run -- go run
+// ./tools/mutants/texts/cmd. The results go to a file, one JSON object a line; a later run leaves
+// out those that are there, but for the alive ones with -alive. Ctrl-C stops it, and nothing is
+// lost.
 package main
 
 import (
