@@ -136,7 +136,7 @@ func (s *sweep) forget(w *write, key []byte, slot int64) error {
 	if err != nil && !errors.Is(err, store.ErrCorrupt) {
 		return err
 	}
-	if err != nil || at+guardKept <= slot {
+	if at+guardKept <= slot { // at is 0 of one that cannot be read
 		w.del(s.key(kindGuard, w.tag[:]))
 	}
 	w.del(key)

@@ -57,6 +57,13 @@ func TestIterators(t *testing.T) {
 	for range s.User(t.Context(), "ada") {
 		break
 	}
+	walked := 0
+	if err := (&engine{db: db}).Walk([]byte{0}, []byte{0xff}, func(_, _ []byte) bool {
+		walked++
+		return false
+	}); walked != 1 || err != nil {
+		t.Errorf("walked on for %d entries, %v", walked, err)
+	}
 	if n, err := s.Sweep(t.Context(), 5); n != 5 || err != nil {
 		t.Fatal(n, err)
 	}
