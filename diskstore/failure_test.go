@@ -1,6 +1,7 @@
 package diskstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,14 +21,15 @@ import (
 // flaky is a disk of which one call fails. It counts what is open.
 type flaky struct {
 	disk
-	at, calls int // the call that fails, from 1, and how many there were
+	at, calls int   // the call that fails, from 1, and how many there were
+	err       error // how, if not for want of the disk
 	opened    int
 	waited    func() // called when a lock was waited for
 }
 
 func (f *flaky) fails() error {
 	if f.calls++; f.calls == f.at {
-		return syscall.EIO
+		return cmp.Or[error](f.err, syscall.EIO)
 	}
 	return nil
 }
@@ -459,4 +461,48 @@ func (st *stage) clean(s *Store) {
 			st.t.Errorf("in %s/ is left %v", folder, slices.Sorted(maps.Keys(d.names)))
 		}
 	}
+}
+
+// TestWhyItFails has each reason that a disk gives for a lack of room, and a context that ends
+// while a write waits for its lock.
+func TestWhyItFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := newStage(t, store.Durable)
+		f := &flaky{disk: st.disk}
+		s, err := open(f, &Options{Reserve: -1}, "first")
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := st.view(s)
+		rec := st.recs["a1"]
+		rec.Writer = store.Writer{1}
+		for _, why := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG} {
+			f.calls, f.at, f.err = 0, 0, why
+			f.waited = func() { f.at = f.calls + 5 }
+			if err := s.Update(t.Context(), rec, 1); !errors.Is(err, store.ErrFull) {
+				t.Errorf("%v: update answers %v", why, err)
+			}
+		}
+		f.at = 0
+		for _, want := range []error{context.Canceled, context.DeadlineExceeded} {
+			ctx, cancel := context.WithCancel(t.Context())
+			if want == context.DeadlineExceeded {
+				ctx, cancel = context.WithTimeout(t.Context(), time.Second)
+			}
+			f.waited = func() {
+				if want == context.Canceled {
+					cancel()
+				}
+				time.Sleep(2 * time.Second)
+			}
+			if err := s.Update(ctx, rec, 1); !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, want) {
+				t.Errorf("update that waited for too long answers %v, want %v", err, want)
+			}
+			cancel()
+		}
+		f.waited = nil
+		if got := st.view(s); got != before {
+			t.Errorf("it shows\n%s, not\n%s", got, before)
+		}
+	})
 }

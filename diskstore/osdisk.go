@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -143,13 +144,8 @@ func parse(dst []byte, name string) bool {
 	if len(name) != 2*len(dst) {
 		return false
 	}
-	for i := range len(name) {
-		if c := name[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
 	_, err := hex.Decode(dst, []byte(name))
-	return err == nil
+	return err == nil && name == strings.ToLower(name)
 }
 
 func (d *osDisk) open(t store.Tag, write bool) (dir, error) {
