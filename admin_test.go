@@ -7,7 +7,9 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sojourn-go/sojourn"
@@ -283,9 +285,12 @@ func TestActsOutliveTheirClient(t *testing.T) {
 // Every act frees what bounds its time when it is over.
 func TestActsFreeTheirTime(t *testing.T) {
 	bubble(t, func(t *testing.T, g *site) {
+		var mu sync.Mutex
 		var bounds []context.Context
 		g.store.setBefore(func(ctx context.Context) error {
 			ctx.Done() // the timer starts when somebody waits for it
+			mu.Lock()
+			defer mu.Unlock()
 			bounds = append(bounds, ctx)
 			return store.FromContext(ctx)
 		}, slices.Concat(allOps, []string{opUser, opAll, opSweep})...)
@@ -299,6 +304,9 @@ func TestActsFreeTheirTime(t *testing.T) {
 		})
 		over := func(what string) {
 			t.Helper()
+			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
 			for _, ctx := range bounds {
 				if ctx.Err() == nil {
 					t.Errorf("%s: a timer goes on", what)
