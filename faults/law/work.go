@@ -23,8 +23,8 @@ type Load struct {
 	Size    int           // greatest size of a session's data: 2000
 	// Retries is how often an act is sent again whose answer was lost: 2.
 	Retries int
-	// Seed makes the workers choose the same acts again; which of them meet is up to the machine.
-	// 0 draws one.
+	// Seed makes the workers choose the same acts again; which of them meet is up to the machine. 0
+	// draws one.
 	Seed uint64
 }
 

@@ -1,6 +1,6 @@
 // Package syscalls tells what a test asks of the disk. [Run] runs the test again in a process under
-// strace and reads its system calls; a [Disk] replays them and says what a power cut could take, and
-// [Cut] takes it.
+// strace and reads its system calls; a [Disk] replays them and says what a power cut could take,
+// and [Cut] takes it.
 //
 // Models of a disk show that a store survives what the model does. They cannot show that the real
 // files are synced as the model's are: that is what this package is for.
