@@ -293,37 +293,6 @@ func TestFaultOfTouchAndRenewal(t *testing.T) {
 	}
 }
 
-// P8: a renewal that takes a change along loses its answers, and is carried out only after the
-// store was asked whether it had been: the change is not made twice.
-func TestFaultRenewalComesLate(t *testing.T) {
-	bubble(t, func(t *testing.T, g *site) {
-		b := g.signedIn("ada")
-		for range 2 {
-			time.Sleep(25 * time.Minute)
-			b.ok("user")
-		}
-		time.Sleep(25 * time.Minute) // a renewal is due
-		g.store.setBefore(fail(store.ErrIndeterminate), opRotate)
-		came := false
-		g.store.setBefore(func(ctx context.Context) error {
-			if came {
-				return nil
-			}
-			came = true
-			g.store.setBefore(nil, opRotate)
-			g.store.mu.Lock()
-			last := g.store.seen[len(g.store.seen)-3:] // the renewal, its tail, and the update
-			g.store.mu.Unlock()
-			return g.store.Store.Rotate(ctx, last[1].Key, last[0].Version, last[0], &last[1])
-		}, opUpdate)
-		g.status(b.get("append?v=x"), 503)
-		if !came {
-			t.Error("no update came after the renewal")
-		}
-		b.wants("get?k=list", "x")
-	})
-}
-
 // An engine that has lost a write in a failover may hold another user's record, such as a tail,
 // under the version that a request has seen: its renewal and its confirmation of a sign-in are
 // behind, and begin again.

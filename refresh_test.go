@@ -1,6 +1,7 @@
 package sojourn_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/sojourn-go/sojourn"
 	"github.com/sojourn-go/sojourn/compat/door"
+	"github.com/sojourn-go/sojourn/store"
 )
 
 // A visitor's session is persistent too where Cookie.Persistent says so, its cookie as old as
@@ -119,5 +121,36 @@ func TestPersistentIsNotRemembered(t *testing.T) {
 		if in := s.Info(); !in.Remembered || s.ExpiresIn() < 47*time.Hour {
 			t.Errorf("a confirmation has forgotten that the session is remembered: %v left", s.ExpiresIn())
 		}
+	})
+}
+
+// P8: a renewal that takes a change along loses its answers, and is carried out only after the
+// store was asked whether it had been: the change is not made twice.
+func TestFaultRenewalComesLate(t *testing.T) {
+	bubble(t, func(t *testing.T, g *site) {
+		b := g.signedIn("ada")
+		for range 2 {
+			time.Sleep(25 * time.Minute)
+			b.ok("user")
+		}
+		time.Sleep(25 * time.Minute) // a renewal is due
+		g.store.setBefore(fail(store.ErrIndeterminate), opRotate)
+		came := false
+		g.store.setBefore(func(ctx context.Context) error {
+			if came {
+				return nil
+			}
+			came = true
+			g.store.setBefore(nil, opRotate)
+			g.store.mu.Lock()
+			last := g.store.seen[len(g.store.seen)-3:] // the renewal, its tail, and the update
+			g.store.mu.Unlock()
+			return g.store.Store.Rotate(ctx, last[1].Key, last[0].Version, last[0], &last[1])
+		}, opUpdate)
+		g.status(b.get("append?v=x"), 503)
+		if !came {
+			t.Error("no update came after the renewal")
+		}
+		b.wants("get?k=list", "x")
 	})
 }

@@ -197,7 +197,8 @@ var (
 func outrun(err error) bool { return err == errChanged || err == errMoved }
 
 // resolve finds out what became of a rotation whose answers were lost: nil, or as outrun has it, if
-// it was applied, errNotApplied if it was not, lost if that cannot be known.
+// it was applied, errNotApplied if it was not or only will be, ErrConflict if it never will be,
+// lost if none of that can be known.
 func (s *Session) resolve(ctx context.Context, lost error, old store.Key, rec, tail *store.Record) error {
 	ours := false
 	switch at, _, err := s.get(ctx, old); {
@@ -205,8 +206,13 @@ func (s *Session) resolve(ctx context.Context, lost error, old store.Key, rec, t
 	case err != nil:
 		return lost
 	default:
-		if ours = at.Writer == tail.Writer; !ours { // what is there, live or a tail, is not this rotation's
+		switch at.Writer {
+		case tail.Writer:
+			ours = true
+		case s.rec.Writer:
 			return fmt.Errorf("%w: %w: nothing was written, and the answer was lost: %v", errNotApplied, ErrUnavailable, lost)
+		default: // another request's, live or a tail: this rotation finds no more what it needs
+			return fmt.Errorf("%w: the answer was lost: %v", ErrConflict, lost)
 		}
 	}
 	if ours && lifeless(rec) {

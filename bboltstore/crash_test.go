@@ -1,6 +1,7 @@
 package bboltstore
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -29,9 +30,11 @@ func TestKill(t *testing.T) {
 
 // TestPowerCut (P12) loses what was not synced of the real file.
 func TestPowerCut(t *testing.T) {
-	t.Parallel()
 	for d := range store.Loose + 1 {
-		kvtest.CutFiles(t, 2, 15, d, openDir, nil)
+		t.Run(fmt.Sprint("setting", int(d)), func(t *testing.T) {
+			t.Parallel()
+			kvtest.CutFiles(t, 2, 10, d, openDir, nil)
+		})
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 // file system under SQLite reads only, so what reached the disk is told by the system calls.
 func TestPowerCut(t *testing.T) {
 	t.Parallel()
-	kvtest.CutFiles(t, 2, 30, store.Durable, func(dir string, _ store.Durability) (store.Store, func() error, error) {
+	kvtest.CutFiles(t, 2, 20, store.Durable, func(dir string, _ store.Durability) (store.Store, func() error, error) {
 		s, err := sqlitestore.Open(filepath.Join(dir, "sessions.db"), nil)
 		if err != nil {
 			return nil, nil, err

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"maps"
 	"math"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -53,14 +52,14 @@ func (m Image) Write(dir string) error {
 const End = math.MaxInt
 
 // Cut returns what a folder holds that held before, and to which calls were done until the power
-// was cut at an instant. What was not synced is lost with a chance, each write, length and name by
-// itself: 0 keeps all, 1 loses all, and what lies between tears writes, too. A call that had begun
-// by then and not returned may be done. Bytes and names are synced as [Disk] has it; a rename
-// within a folder is one change.
-func Cut(before Image, calls []Call, at int, chance float64, r *rand.Rand) (Image, error) {
+// was cut at an instant. What was not synced is lost by chance, each write, length and name by
+// itself: percent 0 keeps all, 100 loses all, and what lies between tears writes, too. A call that
+// had begun by then and not returned may be done. Bytes and names are synced as [Disk] has it; a
+// rename within a folder is one change. below draws a number from 0 to n-1.
+func Cut(before Image, calls []Call, at, percent int, below func(n int) int) (Image, error) {
 	root := newFolder()
 	for _, path := range slices.Sorted(maps.Keys(before)) {
-		n := &node{safe: before[path]}
+		n := &node{safe: bytes.Clone(before[path])}
 		if before[path] == nil {
 			n = newFolder()
 		}
@@ -76,7 +75,7 @@ func Cut(before Image, calls []Call, at int, chance float64, r *rand.Rand) (Imag
 		}
 	}
 	after := Image{}
-	root.after(after, "", func() bool { return r.Float64() < chance }, r)
+	root.after(after, "", func() bool { return below(100) < percent }, below)
 	return after, nil
 }
 
@@ -192,27 +191,25 @@ func (n *node) sync(began int) {
 	}
 }
 
-// written does a write to bytes.
+// written does a write to bytes, in place where they have room.
 func written(b []byte, c Call) []byte {
-	size := c.At + int64(len(c.Bytes))
 	switch {
 	case c.Resized:
-		size = c.At
+		b = b[:min(c.At, int64(len(b)))]
+	case c.At == toEnd:
+		c.At = int64(len(b))
 	case c.Bytes == nil:
 		return b // times or mode
-	case c.At == toEnd:
-		return append(bytes.Clone(b), c.Bytes...)
-	default:
-		size = max(size, int64(len(b)))
 	}
-	after := make([]byte, size)
-	copy(after, b)
-	copy(after[c.At:], c.Bytes)
-	return after
+	if more := c.At + int64(len(c.Bytes)) - int64(len(b)); more > 0 {
+		b = append(b, make([]byte, more)...)
+	}
+	copy(b[c.At:], c.Bytes)
+	return b
 }
 
 // after puts what is left of a folder into an image.
-func (n *node) after(m Image, path string, loses func() bool, r *rand.Rand) {
+func (n *node) after(m Image, path string, loses func() bool, below func(int) int) {
 	names := maps.Clone(n.safeNames)
 	for _, ch := range n.changes {
 		if !loses() {
@@ -223,7 +220,7 @@ func (n *node) after(m Image, path string, loses func() bool, r *rand.Rand) {
 		child, at := names[name], filepath.Join(path, name)
 		if child.names != nil {
 			m[at] = nil
-			child.after(m, at, loses, r)
+			child.after(m, at, loses, below)
 			continue
 		}
 		b := append([]byte{}, child.safe...)
@@ -232,7 +229,7 @@ func (n *node) after(m Image, path string, loses func() bool, r *rand.Rand) {
 				if len(c.Bytes) == 0 || loses() {
 					continue
 				}
-				c.Bytes = c.Bytes[:r.IntN(len(c.Bytes))] // some of it arrived
+				c.Bytes = c.Bytes[:below(len(c.Bytes))] // some of it arrived
 			}
 			b = written(b, c)
 		}

@@ -93,7 +93,9 @@ func parse(text, dir string) (acts []Act, err error) {
 	halves := map[string]half{}
 	places := places{}
 	within := false
+	var long texts
 	for n, line := range strings.Split(text, "\n") {
+		line = long.hide(line)
 		var name, args, result string
 		began := n
 		if m := whole.FindStringSubmatch(line); m != nil {
@@ -114,7 +116,7 @@ func parse(text, dir string) (acts []Act, err error) {
 		paths := pathsOf(args)
 		var call Call
 		if name == "write" && len(paths) > 1 && paths[0] == os.DevNull {
-			what, act, _ := strings.Cut(paths[1], " ")
+			what, act, _ := strings.Cut(long.of(paths[1]), " ")
 			switch what {
 			case begins:
 				acts = append(acts, Act{Name: act})
@@ -131,7 +133,7 @@ func parse(text, dir string) (acts []Act, err error) {
 		} else {
 			ok := false
 			if call, ok, err = read(name, args, paths, dir); err == nil {
-				err = places.set(&call, ok, name, args, r)
+				err = places.set(&call, ok, name, args, r, long)
 			}
 			if err != nil {
 				return nil, fmt.Errorf("strace: %w: %s", err, line)

@@ -164,16 +164,15 @@ func TestTell(t *testing.T) {
 		must(t, errors.Join(err, f.Close(), os.Rename(in("folder/in"), in("out")), os.Remove(in("out")), os.Mkdir(in("made"), 0o700)))
 		must(t, errors.Join(os.WriteFile(in("made/file"), []byte("y"), 0o600), os.WriteFile(in("made/file"), []byte("z"), 0o600)))
 	})
-	r := rand.New(rand.NewPCG(1, 2))
-	cut := func(at int, chance float64) Image {
-		m, err := Cut(before, calls, at, chance, r)
+	cut := func(at, percent int) Image {
+		m, err := Cut(before, calls, at, percent, rand.IntN)
 		must(t, err)
 		return m
 	}
 	if got := cut(End, 0); !maps.EqualFunc(got, after, bytes.Equal) {
 		t.Errorf("replayed: %q, and the folder holds %q", got, after)
 	}
-	if got := cut(End, 1); !maps.EqualFunc(got, before, bytes.Equal) { // for no name was synced
+	if got := cut(End, 100); !maps.EqualFunc(got, before, bytes.Equal) { // for no name was synced
 		t.Errorf("of what was not synced, all is lost but %q", got)
 	}
 	noted := slices.IndexFunc(calls, func(c Call) bool { return c.Kind == Note })
@@ -182,12 +181,12 @@ func TestTell(t *testing.T) {
 	}
 	named := slices.Insert(slices.Clone(calls), noted, Call{Kind: Sync, Path: ".", Began: calls[noted].Began, Ended: calls[noted].Began})
 	calls = named
-	if got := cut(End, 1)["new"]; len(got) != 30 || !bytes.Contains(got, []byte("in the middle")) {
+	if got := cut(End, 100)["new"]; len(got) != 30 || !bytes.Contains(got, []byte("in the middle")) {
 		t.Errorf("what was synced is %q", got)
 	}
 	torn := map[int]bool{}
 	for range 300 {
-		torn[len(cut(End, 0.5)["old"])] = true
+		torn[len(cut(End, 50)["old"])] = true
 	}
 	if len(torn) != len(", and more")+1 {
 		t.Errorf("a write is torn in %d ways", len(torn))

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -37,28 +36,29 @@ func CutFiles(t *testing.T, rounds, cuts int, d store.Durability, open Open, sha
 	if shared == nil {
 		shared = func(string) bool { return false }
 	}
-	seed := rand.Uint64()
-	r, l, image := rand.New(rand.NewPCG(seed, 0)), newLaw(workers), syscalls.Image{}
+	l, image := newLaw(workers), syscalls.Image{}
 	total := 0
 	for round := range rounds {
 		calls, after := tell(t, d, l.lives(), image, open)
-		same(t, image, calls, after, shared, r)
+		same(t, image, calls, after, shared)
+		notes, err := notesOf(calls)
+		if err != nil {
+			t.Fatal(err)
+		}
 		before, base, first := image, l, 0
 		if round == 0 {
 			first = slices.IndexFunc(calls, func(c syscalls.Call) bool { return c.Kind == syscalls.Note })
 		}
 		for i := range cuts {
-			at := calls[first+r.IntN(len(calls)-first)].Began
-			chance := []float64{0, 1, 0.2, 0.5, 0.8}[i%5]
+			at := calls[first+below(len(calls)-first)].Began
+			percent := []int{0, 100, 20, 50, 80}[i%5]
 			var err error
-			if image, err = syscalls.Cut(before, calls, at, chance, r); err == nil {
-				l, err = base.at(calls, at)
-			}
-			if err == nil {
+			if image, err = syscalls.Cut(before, calls, at, percent, below); err == nil {
+				l = base.at(notes, at)
 				err = l.reopen(t, d, image, open)
 			}
 			if err != nil {
-				t.Fatalf("seed %d, round %d, cut %d at instant %d, which loses %v of what was not synced: %v", seed, round, i, at, chance, err)
+				t.Fatalf("round %d, cut %d at instant %d, which loses %d %% of what was not synced: %v", round, i, at, percent, err)
 			}
 			total += l.total
 		}
@@ -116,9 +116,9 @@ func story(dir string, input []byte, d store.Durability, open Open, note func(st
 }
 
 // same wants the replay of all calls to leave what the process left, or it would prove nothing.
-func same(t *testing.T, before syscalls.Image, calls []syscalls.Call, after syscalls.Image, shared func(string) bool, r *rand.Rand) {
+func same(t *testing.T, before syscalls.Image, calls []syscalls.Call, after syscalls.Image, shared func(string) bool) {
 	t.Helper()
-	got, err := syscalls.Cut(before, calls, syscalls.End, 0, r)
+	got, err := syscalls.Cut(before, calls, syscalls.End, 0, below)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,30 +136,45 @@ func same(t *testing.T, before syscalls.Image, calls []syscalls.Call, after sysc
 	t.Fatalf("the replay leaves %q, and the process left %q", slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(after)))
 }
 
-// at is the law for a cut at that instant of the calls, which go on from what l has found.
-func (l *law) at(calls []syscalls.Call, at int) (*law, error) {
+// noted is a step that a process told of, and when.
+type noted struct {
+	step
+	at int
+}
+
+func notesOf(calls []syscalls.Call) (notes []noted, err error) {
+	for _, c := range calls {
+		if c.Kind != syscalls.Note {
+			continue
+		}
+		n := noted{at: c.Began}
+		b, err := base64.StdEncoding.DecodeString(c.Text)
+		if err == nil {
+			err = gob.NewDecoder(bytes.NewReader(b)).Decode(&n.step)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("a note: %w", err)
+		}
+		notes = append(notes, n)
+	}
+	return notes, nil
+}
+
+// at is the law for a cut at that instant, of a process that went on from what l has found.
+func (l *law) at(notes []noted, at int) *law {
 	now := newLaw(len(l.workers))
 	now.owner = maps.Clone(l.owner)
 	for i := range l.workers {
 		now.workers[i].base = maps.Clone(l.workers[i].base)
 	}
-	for _, c := range calls {
-		if c.Kind != syscalls.Note || c.Began > at {
-			continue
+	for _, n := range notes {
+		if n.at <= at {
+			now.note(n.step)
 		}
-		b, err := base64.StdEncoding.DecodeString(c.Text)
-		if err != nil {
-			return nil, fmt.Errorf("a note: %w", err)
-		}
-		var st step
-		if err := gob.NewDecoder(bytes.NewReader(b)).Decode(&st); err != nil {
-			return nil, fmt.Errorf("a note: %w", err)
-		}
-		now.note(st)
 	}
 	now.before()
 	now.after()
-	return now, nil
+	return now
 }
 
 // reopen opens what a cut left and holds it against the law.

@@ -185,7 +185,7 @@ func (f *finder) condition(e ast.Expr, canBeTrue bool) {
 	if canBeTrue {
 		f.add(e, "true", "(", " || mutant__(%d))")
 	}
-	f.add(e, "false", "(", " && !mutant__(%d))")
+	f.add(e, "false", "((", ") && !mutant__(%d))")
 }
 
 // binary adds the mutants of an operator.
@@ -198,8 +198,8 @@ func (f *finder) binary(n *ast.BinaryExpr) {
 		f.add(n.X, "true", "(", " || mutant__(%d))")
 		f.add(n.Y, "true", "(", " || mutant__(%d))")
 	case token.LOR:
-		f.add(n.X, "false", "(", " && !mutant__(%d))")
-		f.add(n.Y, "false", "(", " && !mutant__(%d))")
+		f.add(n.X, "false", "((", ") && !mutant__(%d))")
+		f.add(n.Y, "false", "((", ") && !mutant__(%d))")
 	case token.LSS, token.GTR, token.LEQ, token.GEQ:
 		if !f.pure(n.X) || !f.pure(n.Y) {
 			return // it would be called twice

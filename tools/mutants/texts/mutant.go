@@ -27,6 +27,7 @@ type ID struct {
 	Text string // the original line, trimmed
 }
 
+// String returns the form in which lists name the mutant.
 func (id ID) String() string { return fmt.Sprintf("%s: %s %d: %s", id.File, id.Op, id.N, id.Text) }
 
 // Apply returns the mutated text.

@@ -54,6 +54,7 @@ var rooms = []room{
 	{"memstore", forStores, []string{"store/storetest"}, "a store imports the contract only"},
 	{"diskstore", forStores, []string{"store/storetest", "store/disktest"}, "a store imports the contract only"},
 	{"sqlite", forStores, []string{"store/storetest"}, "a store imports the contract only"},
+	{"kvstore/kvtest", append([]string{"kvstore", "internal/syscalls"}, forStores...), []string{"store/storetest"}, "what crashes a store knows the contract only"},
 	{"kvstore", forStores, []string{"store/storetest"}, "a store imports the contract only"},
 	{"postgresstore", forStores, []string{"store/storetest"}, "a store imports the contract only"},
 	{"sojourntest", []string{".", "store", "memstore"}, []string{"*"}, "users' test helpers know the root package, store and memstore"},
