@@ -246,7 +246,7 @@ func (s *Session) update(ctx context.Context) error {
 		return nil // another request has done it
 	}
 	now := s.storeNow()
-	late := false // a rotation with the changes may yet be carried out
+	var late *notApplied // a rotation with the changes, which may yet be carried out
 	if s.renewalDue(now) {
 		err := s.rotate(ctx, s.changed(), s.fullMeta(), withGrace)
 		switch {
@@ -256,15 +256,14 @@ func (s *Session) update(ctx context.Context) error {
 		case errors.Is(err, ErrIndeterminate), errors.Is(err, ErrConflict), errors.Is(err, store.ErrNotFound):
 			return err
 		}
-		late = errors.Is(err, errNotApplied)
+		errors.As(err, &late)
 		s.event(ctx, StoreFailed, "renew", err) // next time, then: nobody has asked for it
 	}
 	rec := s.changed()
 	rec.Meta = s.metaToWrite(now)
 	switch err := s.put(ctx, rec); {
-	case late && errors.Is(err, ErrConflict): // with ours, perhaps: made again, the changes would count twice
-		s.ops = nil
-		return fmt.Errorf("%w: a renewal's answer was lost, then: %v", ErrIndeterminate, err)
+	case late != nil && errors.Is(err, ErrConflict): // with ours, perhaps: made again, the changes would count twice
+		return s.cameLate(ctx, late, err)
 	case err != nil:
 		return err
 	}

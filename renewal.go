@@ -210,7 +210,8 @@ func (s *Session) resolve(ctx context.Context, lost error, old store.Key, rec, t
 		case tail.Writer:
 			ours = true
 		case s.rec.Writer:
-			return fmt.Errorf("%w: %w: nothing was written, and the answer was lost: %v", errNotApplied, ErrUnavailable, lost)
+			err := fmt.Errorf("%w: %w: nothing was written, and the answer was lost: %v", errNotApplied, ErrUnavailable, lost)
+			return &notApplied{err, *rec, tail}
 		default: // another request's, live or a tail: this rotation finds no more what it needs
 			return fmt.Errorf("%w: the answer was lost: %v", ErrConflict, lost)
 		}
@@ -230,6 +231,32 @@ func (s *Session) resolve(ctx context.Context, lost error, old store.Key, rec, t
 		return lost
 	}
 	return fmt.Errorf("%w: %w", ErrIndeterminate, store.ErrNotFound) // applied, perhaps, and ended since
+}
+
+// A notApplied is the errNotApplied of a rotation that may yet be carried out.
+type notApplied struct {
+	error
+	rec  store.Record
+	tail *store.Record
+}
+
+func (e *notApplied) Unwrap() error { return e.error }
+
+// cameLate finds out whether a rotation with this request's changes was carried out after all,
+// where the write that came after it was a conflict.
+func (s *Session) cameLate(ctx context.Context, late *notApplied, conflict error) error {
+	lost := fmt.Errorf("%w: a renewal's answer was lost, then: %v", ErrIndeterminate, conflict)
+	err := s.resolve(ctx, lost, s.rec.Key, &late.rec, late.tail)
+	switch {
+	case err == nil:
+		err = errChanged // read it
+	case errors.Is(err, errNotApplied):
+		return lost // and what the write met is gone: an engine may lose writes in a failover
+	}
+	if outrun(err) {
+		s.ops = nil // they are in the store
+	}
+	return err
 }
 
 // contested reports whether the response owes a token of a session that other requests may have
