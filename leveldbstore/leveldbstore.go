@@ -26,6 +26,14 @@
 // sign-outs working, set [kvstore.Options].Full so that it says true while some MiB are left:
 // [kvstore.Reserve] makes one, and [Open] sets it.
 //
+// After a power cut goleveldb passes over a damaged part of its log and reads on behind it. Where
+// writes do not wait for the disk ([store.Relaxed], [store.Loose]) and the disk kept a later one of
+// them and lost an earlier, a session may so be found without its data: that is [store.ErrCorrupt],
+// and ends it. What was acknowledged as durable is not touched by that.
+//
+// A power cut while a database is made may leave a directory that goleveldb refuses ("database
+// entry point either missing or corrupted"). It holds nothing that was acknowledged: remove it.
+//
 // A Create looks whether its key is free, which a bloom filter makes cheap: open the database with
 // filter.NewBloomFilter(10) as Filter. Do not set NoSync in the database's options, or nothing that
 // this package says of durability holds.

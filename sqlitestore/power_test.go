@@ -21,5 +21,5 @@ func TestPowerCut(t *testing.T) {
 			return nil, nil, err
 		}
 		return s, s.Close, s.Migrate(context.Background())
-	}, func(path string) bool { return strings.HasSuffix(path, "-shm") })
+	}, &kvtest.Files{Shared: func(path string) bool { return strings.HasSuffix(path, "-shm") }})
 }

@@ -51,12 +51,20 @@ func (m Image) Write(dir string) error {
 // End is an instant after all calls.
 const End = math.MaxInt
 
+// Loss says what a power cut takes of what was not synced.
+type Loss struct {
+	Percent int             // the chance of each write, length and name: 0 keeps all, 100 loses all
+	InOrder bool            // what follows a write that is lost, in its file, is lost as well
+	Below   func(n int) int // draws a number from 0 to n-1
+}
+
+func (l *Loss) takes() bool { return l.Below(100) < l.Percent }
+
 // Cut returns what a folder holds that held before, and to which calls were done until the power
-// was cut at an instant. What was not synced is lost by chance, each write, length and name by
-// itself: percent 0 keeps all, 100 loses all, and what lies between tears writes, too. A call that
-// had begun by then and not returned may be done. Bytes and names are synced as [Disk] has it; a
-// rename within a folder is one change. below draws a number from 0 to n-1.
-func Cut(before Image, calls []Call, at, percent int, below func(n int) int) (Image, error) {
+// was cut at an instant. Where the loss is by chance, writes are torn, too. A call that had begun
+// by then and not returned may be done. Bytes and names are synced as [Disk] has it; a rename
+// within a folder is one change.
+func Cut(before Image, calls []Call, at int, loss Loss) (Image, error) {
 	root := newFolder()
 	for _, path := range slices.Sorted(maps.Keys(before)) {
 		n := &node{safe: bytes.Clone(before[path])}
@@ -75,7 +83,7 @@ func Cut(before Image, calls []Call, at, percent int, below func(n int) int) (Im
 		}
 	}
 	after := Image{}
-	root.after(after, "", func() bool { return below(100) < percent }, below)
+	root.after(after, "", &loss)
 	return after, nil
 }
 
@@ -209,10 +217,10 @@ func written(b []byte, c Call) []byte {
 }
 
 // after puts what is left of a folder into an image.
-func (n *node) after(m Image, path string, loses func() bool, below func(int) int) {
+func (n *node) after(m Image, path string, loss *Loss) {
 	names := maps.Clone(n.safeNames)
 	for _, ch := range n.changes {
-		if !loses() {
+		if !loss.takes() {
 			ch.apply(names)
 		}
 	}
@@ -220,19 +228,28 @@ func (n *node) after(m Image, path string, loses func() bool, below func(int) in
 		child, at := names[name], filepath.Join(path, name)
 		if child.names != nil {
 			m[at] = nil
-			child.after(m, at, loses, below)
-			continue
+			child.after(m, at, loss)
+		} else {
+			m[at] = child.left(loss)
 		}
-		b := append([]byte{}, child.safe...)
-		for _, c := range child.writes {
-			if loses() {
-				if len(c.Bytes) == 0 || loses() {
-					continue
-				}
-				c.Bytes = c.Bytes[:below(len(c.Bytes))] // some of it arrived
-			}
+	}
+}
+
+// left returns what is left of a file.
+func (n *node) left(loss *Loss) []byte {
+	b := append([]byte{}, n.safe...)
+	for _, c := range n.writes {
+		lost := loss.takes()
+		if lost && len(c.Bytes) > 0 && !loss.takes() {
+			c.Bytes = c.Bytes[:loss.Below(len(c.Bytes))] // some of it arrived
 			b = written(b, c)
 		}
-		m[at] = b
+		switch {
+		case !lost:
+			b = written(b, c)
+		case loss.InOrder:
+			return b
+		}
 	}
+	return b
 }

@@ -165,7 +165,7 @@ func TestTell(t *testing.T) {
 		must(t, errors.Join(os.WriteFile(in("made/file"), []byte("y"), 0o600), os.WriteFile(in("made/file"), []byte("z"), 0o600)))
 	})
 	cut := func(at, percent int) Image {
-		m, err := Cut(before, calls, at, percent, rand.IntN)
+		m, err := Cut(before, calls, at, Loss{Percent: percent, Below: rand.IntN})
 		must(t, err)
 		return m
 	}

@@ -20,6 +20,16 @@ import (
 // stepsOfStory is how many steps are acknowledged before a process under strace ends.
 const stepsOfStory = 60
 
+// Files says what is special about an engine's files.
+type Files struct {
+	// Shared reports whether a file is memory that processes share, which strace does not see and
+	// no store reads after a cut. nil means that there is none.
+	Shared func(path string) bool
+	// InOrder says that a file's writes are lost from one on only, for an engine that reads on in
+	// its log behind what is damaged. A disk need not be as kind.
+	InOrder bool
+}
+
 // CutFiles cuts the power of a machine whose files are real ones. A process works under strace;
 // what it did to its files is done again up to some moment, and what it had not synced by then is
 // lost: all of it, none, or each write and each name by chance. The store must open on what is
@@ -28,19 +38,17 @@ const stepsOfStory = 60
 // cuts, too. No cut meets the founding of the database: nothing was acknowledged then, and an
 // engine may refuse what it left.
 //
-// shared reports whether a file is memory that processes share, which strace does not see and which
-// no store reads after a cut; nil means that there is none. It skips the test where there is no
-// strace.
-func CutFiles(t *testing.T, rounds, cuts int, d store.Durability, open Open, shared func(path string) bool) {
+// It skips the test where there is no strace.
+func CutFiles(t *testing.T, rounds, cuts int, d store.Durability, open Open, o *Files) {
 	t.Helper()
-	if shared == nil {
-		shared = func(string) bool { return false }
+	if o == nil {
+		o = new(Files)
 	}
 	l, image := newLaw(workers), syscalls.Image{}
 	total := 0
 	for round := range rounds {
 		calls, after := tell(t, d, l.lives(), image, open)
-		same(t, image, calls, after, shared)
+		same(t, image, calls, after, o.Shared)
 		notes, err := notesOf(calls)
 		if err != nil {
 			t.Fatal(err)
@@ -53,7 +61,7 @@ func CutFiles(t *testing.T, rounds, cuts int, d store.Durability, open Open, sha
 			at := calls[first+below(len(calls)-first)].Began
 			percent := []int{0, 100, 20, 50, 80}[i%5]
 			var err error
-			if image, err = syscalls.Cut(before, calls, at, percent, below); err == nil {
+			if image, err = syscalls.Cut(before, calls, at, syscalls.Loss{Percent: percent, InOrder: o.InOrder, Below: below}); err == nil {
 				l = base.at(notes, at)
 				err = l.reopen(t, d, image, open)
 			}
@@ -118,12 +126,12 @@ func story(dir string, input []byte, d store.Durability, open Open, note func(st
 // same wants the replay of all calls to leave what the process left, or it would prove nothing.
 func same(t *testing.T, before syscalls.Image, calls []syscalls.Call, after syscalls.Image, shared func(string) bool) {
 	t.Helper()
-	got, err := syscalls.Cut(before, calls, syscalls.End, 0, below)
+	got, err := syscalls.Cut(before, calls, syscalls.End, syscalls.Loss{Below: below})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, m := range []syscalls.Image{got, after} {
-		maps.DeleteFunc(m, func(path string, _ []byte) bool { return shared(path) })
+		maps.DeleteFunc(m, func(path string, _ []byte) bool { return shared != nil && shared(path) })
 	}
 	if maps.EqualFunc(got, after, bytes.Equal) {
 		return
