@@ -107,7 +107,7 @@ func TestFiled(t *testing.T) {
 			if n, err := s.Sweep(bg, 10); n != 0 || err != nil || db.Counts().Walked != before.Walked {
 				t.Errorf("idle %v, life %v: looked at before its end; %d, %v", c.idle, c.life, n, err)
 			}
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			if n, err := s.Sweep(bg, 10); n != 1 || err != nil {
 				t.Errorf("idle %v, life %v: swept %d, %v", c.idle, c.life, n, err)
 			}

@@ -83,7 +83,10 @@ func TestIndexHoldsNoMore(t *testing.T) {
 	each(t, func(t *testing.T, c rueidis.Client) {
 		p := prefix()
 		s := open(t, c, redisstore.Options{Prefix: p})
-		r := create(t, s, record("somebody"))
+		r := record("somebody")
+		if _, err := s.Create(t.Context(), r, store.Admission{}); err != nil {
+			t.Fatal(err)
+		}
 		k := keysOf(t, c, p)
 		holds := func(what string, want int64) {
 			t.Helper()

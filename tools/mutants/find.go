@@ -92,7 +92,6 @@ type finder struct {
 	set    *token.FileSet
 	info   *types.Info
 	names  map[string]int
-	loops  map[ast.Expr]bool // conditions of loops: forcing one true never ends
 }
 
 // visit adds the mutants of one node.
