@@ -229,18 +229,30 @@ func (m *Manager) bearerToken(r *http.Request) (token string, ok bool, err error
 
 const maxAgent = 256
 
+// printable reports whether s holds nothing but printable ASCII, as nearly all browsers' names do.
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
 // client describes where a sign-in came from: a network, not an address, and the browser's own name
 // for itself, cut to size. Neither proves anything (OWASP Session Management).
 func (m *Manager) client(r *http.Request) (addr, agent string) {
 	if m.opts.OmitClient {
 		return "", ""
 	}
-	agent = strings.Map(func(c rune) rune {
-		if unicode.IsControl(c) || c == '\u2028' || c == '\u2029' {
-			return -1
-		}
-		return c
-	}, r.UserAgent())
+	if agent = r.UserAgent(); !printable(agent) {
+		agent = strings.Map(func(c rune) rune {
+			if unicode.IsControl(c) || c == '\u2028' || c == '\u2029' {
+				return -1
+			}
+			return c
+		}, agent)
+	}
 	if len(agent) > maxAgent {
 		agent = strings.ToValidUTF8(agent[:maxAgent], "")
 	}

@@ -35,6 +35,8 @@ func Load(path string) (*Ring, error) {
 
 const maxFile = 1 << 16
 
+var errTooLong = refuse("the text has more than %d bytes", maxFile)
+
 func readFile(path string) ([]byte, error) {
 	info, err := checkPath(path)
 	if err != nil {
@@ -42,6 +44,9 @@ func readFile(path string) ([]byte, error) {
 	}
 	if !info.Mode().IsRegular() { // opening a pipe would wait for its writer
 		return nil, refuse("it is not a regular file")
+	}
+	if info.Size() > maxFile {
+		return nil, errTooLong
 	}
 	// A mounted secret may have been replaced meanwhile, but only by those who may do so.
 	return os.ReadFile(path)
@@ -97,7 +102,7 @@ func createFile(path string) error {
 // Parse reads the text of a key file and keeps nothing of b. Errors: [Refused].
 func Parse(b []byte) (*Ring, error) {
 	if len(b) > maxFile {
-		return nil, refuse("the text has more than %d bytes", maxFile)
+		return nil, errTooLong
 	}
 	k := &Ring{keys: make(map[ID]*xaes.AEAD)}
 	lines, active, revoked := 0, 0, make(map[ID]bool)
