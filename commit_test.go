@@ -169,6 +169,17 @@ func TestClientIsKept(t *testing.T) {
 
 func containsText(b []byte, text string) bool { return contains([]string{string(b)}, text) }
 
+// A sign-in by Open is one call of the store, however seldom or often uses are noted.
+func TestTokenIsAUse(t *testing.T) {
+	g := newSite(t, func(o *sojourn.Options) { o.TouchEvery = 1 })
+	s := must(g.Open(t.Context(), httptest.NewRequest("GET", "https://shop.example/", nil)))
+	rigOK(t, s.Login(t.Context(), "ada"))
+	must(s.Commit(t.Context()))
+	if calls := g.store.count(); calls != 1 {
+		t.Errorf("%d calls of the store", calls)
+	}
+}
+
 // Which requests touch: one whose use is new to the store by TouchEvery or more, and no other.
 func TestTouches(t *testing.T) {
 	outage := func(g *site, s *sojourn.Session, r *http.Request) {
