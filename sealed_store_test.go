@@ -92,7 +92,7 @@ func (g *sealedRig) kept(what string, rec store.Record) (p store.Record) {
 		return p
 	}
 	p, _, err := g.presence.Get(g.Context(), rec.Key)
-	if err != nil || p.Data != nil || p.Handle != rec.Handle || p.User != g.user || p.Idle != rec.Idle || p.Lifetime != rec.Lifetime {
+	if err != nil || len(p.Data) > 0 || p.Handle != rec.Handle || p.User != g.user || p.Idle != rec.Idle || p.Lifetime != rec.Lifetime {
 		g.Errorf("%s: presence %+v, %v", what, p, err)
 	}
 	return p
