@@ -188,6 +188,29 @@ func TestLostAnswers(t *testing.T) {
 	}
 }
 
+// TestLostBeforeAnEnd: an update is applied, its answer is lost, and the record is deleted before
+// it is sent again. That it finds nothing then does not say that nothing was written.
+func TestLostBeforeAnEnd(t *testing.T) {
+	db := open(t, clusters[0].variable, clusters[0].copies)
+	st, b := db.behind(t)
+	other, _ := db.behind(t)
+	rec := record(name())
+	if _, err := st.Create(t.Context(), rec, store.Admission{}); err != nil {
+		t.Fatal(err)
+	}
+	rec = get(t, st, rec.Key)
+	rec.Writer = writer()
+	b.meanwhile = func() {
+		if err := other.Delete(t.Context(), rec.Key); err != nil {
+			t.Error(err)
+		}
+	}
+	b.after.Store(1)
+	if err := st.Update(t.Context(), rec, 1); !errors.Is(err, store.ErrIndeterminate) {
+		t.Errorf("%v, want %v", err, store.ErrIndeterminate)
+	}
+}
+
 func TestUnknownOutcomes(t *testing.T) {
 	db := open(t, clusters[0].variable, clusters[0].copies)
 	st, b := db.behind(t)

@@ -44,8 +44,11 @@ func (e *engine) Update(ctx context.Context, rec *store.Record, v uint64) error 
 			}
 		}
 		cur, err := a.present(&c, r.key, r.ver, r.writer)
-		if cur == nil || err != nil {
-			return err
+		if err != nil {
+			return a.unless(err) // it may have been applied, and ended since
+		}
+		if cur == nil {
+			return nil
 		}
 		if cur.ver != ifVersion {
 			return a.conflict(cur, ifVersion)
