@@ -18,6 +18,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/sojourn-go/sojourn/tools/mutants/known"
 )
 
 func main() {
@@ -51,8 +53,8 @@ func flags() (o options, targets []string, err error) {
 	flag.BoolVar(&o.again, "again", false, "take what "+aliveFile+" does not name for killed, but for lines that changed since")
 	flag.BoolVar(&o.write, "write", false, "write the results of whole targets into "+tableFile+" and "+aliveFile)
 	flag.Parse()
-	if o.write && (o.sample > 0 || only != "" || o.changed || o.limit > 0) {
-		return o, nil, errors.New("-write needs whole targets: it goes with no flag that leaves mutants out")
+	if o.write && (o.sample > 0 || only != "" || o.changed || o.limit > 0 || o.quick) {
+		return o, nil, errors.New("-write needs whole targets: it goes with no flag that leaves mutants or tests out")
 	}
 	o.only, err = regexp.Compile(only)
 	return o, flag.Args(), err
@@ -130,10 +132,14 @@ func readLists() (*lists, error) {
 	if l.table, err = readTable(); err != nil {
 		return nil, err
 	}
-	if l.equal, err = known(); err != nil {
+	text, err := os.ReadFile(knownFile)
+	if err != nil {
 		return nil, err
 	}
-	text, err := os.ReadFile(aliveFile)
+	if l.equal, err = known.Read(string(text)); err != nil {
+		return nil, fmt.Errorf("%s: %w", knownFile, err)
+	}
+	text, err = os.ReadFile(aliveFile)
 	l.alive = map[string]bool{}
 	for line := range strings.Lines(string(text)) {
 		l.alive[strings.TrimSpace(line)] = true

@@ -12,45 +12,11 @@ import (
 )
 
 const (
-	knownFile = "tools/mutants/known.txt" // mutants that change nothing, each with its reason
+	knownFile = "tools/mutants/known.txt" // mutants that change nothing; see package known
 	aliveFile = "tools/mutants/alive.txt" // mutants that no test notices: holes, written by -write
 	tableFile = "docs/mutants.md"
 	tableHead = "| file | mutants | killed | equal | alive | killed of those that differ |"
 )
-
-// known reads the mutants that change nothing. Each is a line, with its reason indented below it.
-func known() (map[string]string, error) {
-	text, err := os.ReadFile(knownFile)
-	if err != nil {
-		return nil, err
-	}
-	reasons := map[string]string{}
-	var names []string // that wait for their reason
-	for line := range strings.Lines(string(text)) {
-		line = strings.TrimRight(line, "\n")
-		switch {
-		case line == "" || strings.HasPrefix(line, "# "):
-		case strings.HasPrefix(line, "\t"):
-			if len(names) == 0 {
-				return nil, fmt.Errorf("%s: a reason of nothing: %q", knownFile, line)
-			}
-			for _, n := range names {
-				reasons[n] += strings.TrimSpace(line) + " "
-			}
-		default:
-			if len(names) > 0 && reasons[names[0]] != "" {
-				names = nil
-			}
-			names = append(names, line)
-		}
-	}
-	for _, n := range names {
-		if reasons[n] == "" {
-			return nil, fmt.Errorf("%s: no reason for %q", knownFile, n)
-		}
-	}
-	return reasons, nil
-}
 
 // A row is what a table says of a file.
 type row struct {

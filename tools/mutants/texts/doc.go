@@ -7,5 +7,5 @@
 // literals of Go files. [Run] lays a mutant over the tree with go's -overlay, which works for
 // embedded files as well, so no file is ever changed.
 //
-// Mutants that mean the same as the original are listed, each with a reason, in equivalent.txt.
+// Mutants that mean the same as the original are listed, each with a reason, in known.txt.
 package texts

@@ -46,8 +46,8 @@ type Runner struct {
 }
 
 // Run runs mutants of a target until they are all done, or the context is. Tests of the unchanged
-// text must pass first. Those that equal names are not run.
-func (r *Runner) Run(ctx context.Context, t *Target, mutants []Mutant, equal map[ID]string) error {
+// text must pass first. Those that equal names, by [ID.String], are not run.
+func (r *Runner) Run(ctx context.Context, t *Target, mutants []Mutant, equal map[string]string) error {
 	dir, err := os.MkdirTemp("", "texts-")
 	if err != nil {
 		return err
@@ -96,9 +96,9 @@ func (r *Runner) Run(ctx context.Context, t *Target, mutants []Mutant, equal map
 }
 
 // one runs a mutant, in a folder of its own.
-func (r *Runner) one(ctx context.Context, t *Target, slot int, m *Mutant, equal map[ID]string, dir string) (Result, error) {
+func (r *Runner) one(ctx context.Context, t *Target, slot int, m *Mutant, equal map[string]string, dir string) (Result, error) {
 	res := Result{ID: m.ID, Line: m.Line, What: m.What, Verdict: Alive}
-	if why, ok := equal[m.ID]; ok {
+	if why, ok := equal[m.ID.String()]; ok {
 		res.Verdict, res.By = Equivalent, why
 		return res, nil
 	}

@@ -7,7 +7,7 @@ import (
 
 // WriteTable writes what became of the mutants of every file, as a table in Markdown. Results of
 // mutants that are no more are left out.
-func WriteTable(w io.Writer, root string, results map[ID]Result, equal map[ID]string) error {
+func WriteTable(w io.Writer, root string, results map[ID]Result, equal map[string]string) error {
 	fmt.Fprintln(w, "| text | mutants | killed | equivalent | alive | stillborn | not run |\n|---|--:|--:|--:|--:|--:|--:|")
 	for i := range Targets {
 		t := &Targets[i]
@@ -20,7 +20,7 @@ func WriteTable(w io.Writer, root string, results map[ID]Result, equal map[ID]st
 			count, to := map[Verdict]int{}, from
 			for ; to < len(ms) && ms[to].File == ms[from].File; to++ {
 				v := results[ms[to].ID].Verdict
-				if equal[ms[to].ID] != "" {
+				if equal[ms[to].ID.String()] != "" {
 					v = Equivalent
 				}
 				count[v]++

@@ -124,7 +124,7 @@ func choose(known map[texts.ID]texts.Result) (all []choice, err error) {
 	return all, nil
 }
 
-func runAll(ctx context.Context, chosen []choice, equal map[texts.ID]string) error {
+func runAll(ctx context.Context, chosen []choice, equal map[string]string) error {
 	var file *os.File
 	if *out != "" {
 		var err error
