@@ -42,8 +42,7 @@ func (f *frozen) Do(ctx context.Context, cmd lua.Command) ([]byte, error) {
 	if f.first != "" && cmd.Name == "EVALSHA" {
 		return nil, &lua.ServerError{Text: "NOSCRIPT No matching script."}
 	}
-	asksName := cmd.Name == "EVAL" && strings.Contains(cmd.Before[0], "sha1hex(")
-	if f.first != "" && cmd.Name == "EVAL" && !asksName {
+	if f.first != "" && cmd.Name == "EVAL" {
 		head, text, _ := strings.Cut(cmd.Before[0], "\n")
 		cmd.Before = []string{head + clockStops + f.first + "\n" + text, cmd.Before[1]}
 	}

@@ -47,41 +47,15 @@ func (e *engine) run(ctx context.Context, c *call) (a answer, err error) {
 	return a, nil
 }
 
-// send tries the script's name, and its text where the server does not know it or gives no name.
+// send tries the script's name, and its text where the server does not know it.
 func (e *engine) send(ctx context.Context, c *call) (b []byte, sent time.Time, err error) {
-	name, err := e.nameOf(ctx, c)
-	if err != nil {
-		return nil, sent, err
-	}
 	sent = time.Now()
-	if name != "" {
-		b, err = e.deliver(ctx, c, c.script.byName(name, c.keys, c.args))
-	}
-	if name == "" || codeOf(err) == "NOSCRIPT" {
+	b, err = e.deliver(ctx, c, c.script.byName(c.keys, c.args))
+	if codeOf(err) == "NOSCRIPT" {
 		sent = time.Now()
 		b, err = e.deliver(ctx, c, c.script.byText(c.keys, c.args))
 	}
 	return b, sent, err
-}
-
-// nameOf returns the name of the call's script. The server that has the call's keys tells it once;
-// it is the same on every server. Where that one refuses, there is none: the call itself will meet
-// the same refusal, or do without. After any other error the call was surely not sent.
-func (e *engine) nameOf(ctx context.Context, c *call) (string, error) {
-	if name, ok := e.names.Load(c.script); ok {
-		return name.(string), nil
-	}
-	b, err := e.client.Do(ctx, nameScript.byText(c.keys, []string{c.script.text}))
-	switch {
-	case codeOf(err) != "":
-		return "", nil
-	case err != nil:
-		return "", &NotSentError{err}
-	case len(b) != 40: // of SHA-1 in hexadecimal
-		return "", nil
-	}
-	e.names.Store(c.script, string(b))
-	return string(b), nil
 }
 
 func (e *engine) deliver(ctx context.Context, c *call, cmd Command) ([]byte, error) {

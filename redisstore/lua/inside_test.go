@@ -12,60 +12,13 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// failing is a Driver that names scripts and else fails.
+// failing is a Driver that fails.
 type failing struct {
 	Driver
 	err error
 }
 
-func (f failing) Do(_ context.Context, cmd Command) ([]byte, error) {
-	if asksName(cmd) {
-		return []byte(strings.Repeat("0", 40)), nil
-	}
-	return nil, f.err
-}
-
-func asksName(cmd Command) bool { return cmd.Name == "EVAL" && cmd.Before[0] == nameScript.text }
-
-// nameless is a Driver that fails where it is asked for a script's name, and notes what else it is
-// sent.
-type nameless struct {
-	Driver
-	err  error
-	sent []string
-}
-
-func (n *nameless) Do(_ context.Context, cmd Command) ([]byte, error) {
-	if asksName(cmd) {
-		return nil, n.err
-	}
-	n.sent = append(n.sent, cmd.Name)
-	return []byte("K\x00\x00\x00\x00\x00\x00\x00\x01"), nil
-}
-
-// A call without a name goes by its text; one whose name the network has swallowed was not sent.
-func TestNoName(t *testing.T) {
-	for _, c := range []struct {
-		err  error
-		want error
-		sent string
-	}{
-		{&ServerError{"NOPERM"}, nil, "EVAL"},
-		{nil, nil, "EVAL"}, // and no name
-		{errors.New("EOF"), store.ErrUnavailable, ""},
-		{context.DeadlineExceeded, store.ErrUnavailable, ""},
-	} {
-		d := &nameless{err: c.err}
-		s, err := New(d, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = s.Delete(t.Context(), store.Key{})
-		if !errors.Is(err, c.want) || strings.Join(d.sent, " ") != c.sent {
-			t.Errorf("%v in place of a name: %q was sent, and delete says %v; want %q, %v", c.err, d.sent, err, c.sent, c.want)
-		}
-	}
-}
+func (f failing) Do(context.Context, Command) ([]byte, error) { return nil, f.err }
 
 // TestJudge has the errors of clients and servers.
 func TestJudge(t *testing.T) {

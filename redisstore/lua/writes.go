@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/sojourn-go/sojourn/redisstore/internal/record"
@@ -22,7 +21,6 @@ type engine struct {
 	opts   Options
 	clock  clock
 	recent recent
-	names  sync.Map // of scripts that were called: *script to string
 }
 
 // Traits are those of the cache and of the clocks.
