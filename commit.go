@@ -261,14 +261,17 @@ func (s *Session) update(ctx context.Context) error {
 	}
 	rec := s.changed()
 	rec.Meta = s.metaToWrite(now)
-	switch err := s.put(ctx, rec); {
-	case late != nil && errors.Is(err, ErrConflict): // with ours, perhaps: made again, the changes would count twice
+	err := s.put(ctx, rec)
+	switch {
+	case err == nil:
+		s.ops = nil
+	case late == nil, errors.Is(err, store.ErrNotFound):
+	case errors.Is(err, ErrConflict): // with ours, perhaps: made again, the changes would count twice
 		return s.cameLate(ctx, late, err)
-	case err != nil:
-		return err
+	default: // this write came to nothing, and the other may come yet
+		return late.open(err)
 	}
-	s.ops = nil
-	return nil
+	return err
 }
 
 // put updates the record at the version that the session holds.

@@ -153,4 +153,22 @@ func TestFaultRenewalComesLate(t *testing.T) {
 		}
 		b.wants("get?k=list", "x")
 	})
+	// Nor does a request that cannot write after it say that nothing was written.
+	for _, then := range []error{store.ErrUnavailable, store.ErrFull} {
+		bubble(t, func(t *testing.T, g *site) {
+			b := g.signedIn("ada")
+			for range 2 {
+				time.Sleep(25 * time.Minute)
+				b.ok("user")
+			}
+			time.Sleep(25 * time.Minute)
+			g.store.setBefore(fail(store.ErrIndeterminate), opRotate)
+			g.store.setBefore(fail(then), opUpdate)
+			s := must(g.Open(t.Context(), b.request(t.Context(), "")))
+			rigOK(t, slot("a").Set(s, "x"))
+			if _, err := s.Commit(t.Context()); !errors.Is(err, sojourn.ErrIndeterminate) {
+				t.Errorf("then %v: %v, want %v", then, err, sojourn.ErrIndeterminate)
+			}
+		})
+	}
 }

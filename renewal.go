@@ -242,10 +242,15 @@ type notApplied struct {
 
 func (e *notApplied) Unwrap() error { return e.error }
 
+// open is the error of a request that ends while that is not known; then is what it met after.
+func (e *notApplied) open(then error) error {
+	return fmt.Errorf("%w: a renewal's answer was lost, then: %v", ErrIndeterminate, then)
+}
+
 // cameLate finds out whether a rotation with this request's changes was carried out after all,
 // where the write that came after it was a conflict.
 func (s *Session) cameLate(ctx context.Context, late *notApplied, conflict error) error {
-	lost := fmt.Errorf("%w: a renewal's answer was lost, then: %v", ErrIndeterminate, conflict)
+	lost := late.open(conflict)
 	err := s.resolve(ctx, lost, s.rec.Key, &late.rec, late.tail)
 	switch {
 	case err == nil:
