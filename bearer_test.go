@@ -63,6 +63,7 @@ func TestBearerCannotBeTold(t *testing.T) {
 type breakable struct {
 	sojourn.Sealer
 	broken bool
+	opened int
 }
 
 func (b *breakable) Seal(dst, plain, aad []byte) ([]byte, error) {
@@ -73,6 +74,7 @@ func (b *breakable) Seal(dst, plain, aad []byte) ([]byte, error) {
 }
 
 func (b *breakable) Open(dst, sealed, aad []byte) ([]byte, error) {
+	b.opened++
 	plain, err := b.Sealer.Open(dst, sealed, aad)
 	if b.broken {
 		err = errors.New("the key service is down")

@@ -382,4 +382,16 @@ func TestCSRFTokenOfABadSealer(t *testing.T) {
 	if n := g.seen(sojourn.SealFailed); n != 2 {
 		t.Errorf("%d events", n)
 	}
+	// It is not asked about what is no token, or too long for one.
+	keys.broken = false
+	for cookies, text := range map[string]string{user: tok, cookie: form} {
+		g.do(cookies, func(s *sojourn.Session) {
+			keys.opened = 0
+			for _, text := range []string{"", "A", strings.Repeat(text, 40)} {
+				if err := s.VerifyCSRF(text); !errors.Is(err, sojourn.ErrCrossSite) || keys.opened > 0 {
+					t.Errorf("%d bytes: %v, after %d calls of the Sealer", len(text), err, keys.opened)
+				}
+			}
+		})
+	}
 }
