@@ -1,6 +1,7 @@
 package sojourn
 
 import (
+	"strings"
 	"sync"
 	"time"
 
@@ -26,7 +27,8 @@ type revoked struct {
 // or skew.
 const latelyMost = 4096
 
-// note remembers a revocation that has just returned.
+// note remembers a revocation that has just returned. Its user may share memory with a record that
+// has ended.
 func (l *lately) note(user string, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -40,7 +42,7 @@ func (l *lately) note(user string, at time.Time) {
 	if l.done == nil || len(l.done) >= latelyMost {
 		l.done = make(map[string]revoked)
 	}
-	l.done[user] = revoked{at, sinceStart()}
+	l.done[strings.Clone(user)] = revoked{at, sinceStart()}
 }
 
 // known returns the last revocation of user if a sign-in began after it, so long ago, and else the

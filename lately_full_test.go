@@ -2,12 +2,26 @@ package sojourn
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"github.com/sojourn-go/sojourn/store"
 )
+
+// A user's name may be a part of a whole record's memory, which is not kept with it.
+func TestLatelyKeepsNoRecord(t *testing.T) {
+	var l lately
+	user := strings.Repeat("x", 100)[:3]
+	l.note(user, time.Now())
+	for kept := range l.done {
+		if unsafe.StringData(kept) == unsafe.StringData(user) {
+			t.Error("the memory that the name was in is kept")
+		}
+	}
+}
 
 // What is remembered of revocations is bounded. Where it is full, those go first that no sign-in is
 // old enough to have begun before; and only where that is not enough, all.

@@ -1,6 +1,7 @@
 package memstore
 
 import (
+	"context"
 	"fmt"
 	"sync"
 
@@ -100,10 +101,13 @@ func (c *claim) bodyOf(r *store.Record) string {
 }
 
 // makeRoom ends a few records for the sake of a write that found no room: expired ones, and then,
-// for a user's record, the oldest anonymous one. It reports whether it ended any. It holds one
-// shard's lock at a time, and the caller none.
-func (m *memory) makeRoom(c *claim, user bool) bool {
+// for a user's record, the oldest anonymous one. It reports whether it ended any, or the caller has
+// gone. It holds one shard's lock at a time, and the caller none.
+func (m *memory) makeRoom(ctx context.Context, c *claim, user bool) bool {
 	for c.swept < len(m.shards) {
+		if ctx.Err() != nil {
+			return true
+		}
 		freed, more := m.sweepShard(&m.shards[c.swept], slice)
 		c.got.add(freed)
 		if !more {
@@ -113,7 +117,7 @@ func (m *memory) makeRoom(c *claim, user bool) bool {
 			return true
 		}
 	}
-	return user && m.evictOldest(c)
+	return user && m.shards[0].ageing && m.evictOldest(c)
 }
 
 // evictOldest ends the anonymous record whose shard holds it longest. It reports whether there was

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"hash/maphash"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -107,7 +108,7 @@ func (m *memory) Write(ctx context.Context, tag store.Tag, decide func(embedded.
 		if gone := store.FromContext(ctx); gone != nil {
 			return gone
 		}
-		if !m.makeRoom(&c, wants.User != "") {
+		if !m.makeRoom(ctx, &c, wants.User != "") {
 			return err
 		}
 	}
@@ -231,7 +232,7 @@ func (v *view) apply(c *embedded.Change, made *claim) {
 // may keep it from its processor for longer.
 const slice = 256
 
-func (m *memory) List(_ context.Context, user string, f func(*store.Record, error) bool) error {
+func (m *memory) List(ctx context.Context, user string, f func(*store.Record, error) bool) error {
 	if user != "" {
 		tag := store.TagOf(user)
 		sh, hash := m.locate(&tag)
@@ -242,28 +243,31 @@ func (m *memory) List(_ context.Context, user string, f func(*store.Record, erro
 		return nil
 	}
 	for i := range m.shards {
-		if !m.walk(&m.shards[i], f) {
-			return nil
+		if more, err := m.walk(ctx, &m.shards[i], f); err != nil || !more {
+			return err
 		}
 	}
 	return nil
 }
 
-// walk lists one shard, until f returns false, and returns what f did last. Slots do not move
-// meanwhile, so the number of a slot is a cursor that nothing can upset.
-func (m *memory) walk(sh *shard, f func(*store.Record, error) bool) bool {
+// walk lists one shard. Slots do not move meanwhile, so the number of a slot is a cursor that
+// nothing can upset.
+func (m *memory) walk(ctx context.Context, sh *shard, f func(*store.Record, error) bool) (more bool, err error) {
 	sh.walkers.Add(1)
 	defer sh.walkers.Add(-1)
 	for from := uint32(0); ; from += slice {
+		if err := store.FromContext(ctx); err != nil {
+			return false, err
+		}
 		sh.mu.RLock()
 		recs := sh.copy(sh.between(from, from+slice))
 		last := int(from+slice) >= pageLen*len(sh.used)
 		sh.mu.RUnlock()
 		if !listed(recs, f) {
-			return false
+			return false, nil
 		}
 		if last {
-			return true
+			return true, nil
 		}
 	}
 }
@@ -274,11 +278,16 @@ type found struct {
 	meta string
 }
 
-// listed calls f for records with a Meta of their own, with no lock held, until it returns false.
+// listed calls f for records with bytes of their own, with no lock held, until it returns false.
 func listed(all []found, f func(*store.Record, error) bool) bool {
 	for i := range all {
 		r := &all[i].rec
 		r.Meta, _ = split(all[i].meta, len(all[i].meta))
+		if i > 0 && r.User == all[i-1].rec.User {
+			r.User = all[i-1].rec.User
+		} else {
+			r.User = strings.Clone(r.User)
+		}
 		if !f(r, nil) {
 			return false
 		}

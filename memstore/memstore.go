@@ -9,8 +9,8 @@
 // once, and its memory is freed by Sweep or, a few records at a time, by each Create and Rotate: a
 // program that never sweeps keeps at most a fraction of its live sessions' number as garbage.
 // Memory is given back as records go. [Options] sets bounds and says what happens there. A Get
-// costs one allocation, for Meta and Data. The User of a record that a Get or a walk returns shares
-// memory with the stored record, Data and all, so clone it to keep it for long.
+// costs one allocation, for Meta and Data; the User that it returns shares memory with the stored
+// record, so clone it to keep it for long.
 //
 // # Time
 //

@@ -1,12 +1,15 @@
 package memstore
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math/bits"
 	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"github.com/sojourn-go/sojourn/store"
 )
@@ -234,4 +237,59 @@ func TestRead(t *testing.T) {
 	if err != nil || string(got.Meta) != "meta" || len(got.Data) != 0 {
 		t.Errorf("read %q and %d bytes of data: %v", got.Meta, len(got.Data), err)
 	}
+}
+
+// TestWalkKeepsNoRecord lists users whose names do not keep their records' data in memory.
+func TestWalkKeepsNoRecord(t *testing.T) {
+	s := New(nil)
+	rec := userRecord("ada", 0)
+	create(t, s, rec)
+	got, _, err := s.Get(bg, rec.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for r, err := range s.All(bg) {
+		if err != nil || unsafe.StringData(r.User) == unsafe.StringData(got.User) {
+			t.Errorf("%q, %v: it shares the stored record's memory", r.User, err)
+		}
+	}
+}
+
+// TestWalkOverTheDead stops where its caller has gone, also where no record lives to be shown.
+func TestWalkOverTheDead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(nil)
+		filled(t, s, 1000)
+		time.Sleep(13 * time.Hour)
+		ctx, cancel := context.WithCancel(bg)
+		cancel()
+		var last error
+		for _, last = range s.All(ctx) {
+		}
+		if !errors.Is(last, context.Canceled) {
+			t.Errorf("%v, want that the caller has gone", last)
+		}
+	})
+}
+
+// TestNoRoomForTheGone has a full store whose records were all filed to end and live on: a write
+// whose caller has gone looks through no shard for room.
+func TestNoRoomForTheGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, sh := oneShard(&Options{MaxRecords: 1000})
+		filled(t, s, 1000)
+		time.Sleep(20 * time.Minute)
+		for i := range 1000 {
+			if err := s.Touch(bg, session(i), 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(15 * time.Minute) // each is due where it was filed, and has been used since
+		ctx, cancel := context.WithCancel(bg)
+		cancel()
+		before, c := sh.wheel.cur, claim{}
+		if !s.mem.makeRoom(ctx, &c, false) || c.swept != 0 || sh.wheel.cur != before {
+			t.Errorf("swept %d shards, to %d from %d", c.swept, sh.wheel.cur, before)
+		}
+	})
 }
