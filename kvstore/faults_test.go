@@ -30,7 +30,7 @@ func (e *failing) fail() error {
 
 func (e *failing) Get(key []byte) ([]byte, bool, error) {
 	if err := e.fail(); err != nil {
-		return nil, false, err
+		return nil, true, err // with an error, found says nothing
 	}
 	return e.Memory.Get(key)
 }

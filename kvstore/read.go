@@ -74,7 +74,7 @@ func (e *engine) read(k *store.Key) (*entry, error) {
 func (e *engine) guard(tag *store.Tag) (at int64, found bool, err error) {
 	key := e.key(kindGuard, tag[:])
 	b, found, err := e.db.Get(key)
-	if !found {
+	if err != nil || !found {
 		return 0, false, class(err, store.ErrUnavailable)
 	}
 	at, ok := decodeInstant(key[len(e.root):], b)
