@@ -211,6 +211,35 @@ func TestLostBeforeAnEnd(t *testing.T) {
 	}
 }
 
+// A rotation without a tail is applied, its answer is lost, and the user is signed out before it is
+// sent again.
+func TestLostRotationBeforeAnEnd(t *testing.T) {
+	db := open(t, clusters[0].variable, clusters[0].copies)
+	st, b := db.behind(t)
+	other, _ := db.behind(t)
+	rec := record(name())
+	if _, err := st.Create(t.Context(), rec, store.Admission{}); err != nil {
+		t.Fatal(err)
+	}
+	b.meanwhile = func() {
+		if _, err := other.Revoke(t.Context(), rec.User, store.Selection{}); err != nil {
+			t.Error(err)
+		}
+	}
+	next := rec
+	next.Key.ID, next.Writer = record("").Key.ID, writer()
+	b.after.Store(1)
+	if err := st.Rotate(t.Context(), rec.Key, 1, next, nil); !errors.Is(err, store.ErrIndeterminate) {
+		t.Errorf("%v, want %v", err, store.ErrIndeterminate)
+	}
+}
+
+func TestCloseNothing(t *testing.T) {
+	if err := cqlstore.Close(nil); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestUnknownOutcomes(t *testing.T) {
 	db := open(t, clusters[0].variable, clusters[0].copies)
 	st, b := db.behind(t)

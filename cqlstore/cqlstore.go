@@ -105,8 +105,14 @@ type owned struct{ driver }
 func (o owned) Close() error { return Close(o.Session) }
 
 // Close closes a session that the caller made, and waits for that no longer than 10 s, where the
-// driver's own Close may wait for ever; see [cql.Close]. Errors: [context.DeadlineExceeded].
-func Close(session *gocql.Session) error { return cql.Close(session) }
+// driver's own Close may wait for ever; see [cql.Close]. Errors: [context.DeadlineExceeded]. It
+// does nothing for nil, which a session that could not be made is.
+func Close(session *gocql.Session) error {
+	if session == nil {
+		return nil
+	}
+	return cql.Close(session)
+}
 
 // driver is the apache driver as the store sees it.
 type driver struct{ *gocql.Session }

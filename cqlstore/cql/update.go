@@ -265,10 +265,8 @@ func (e *engine) Rotate(ctx context.Context, old store.Key, v uint64, rec, tail 
 		}
 		cur, err := a.present(&c, old, 0, store.Writer{})
 		switch {
-		case err != nil && stands != nil: // perhaps this rotation, changed since
+		case err != nil: // perhaps after this rotation
 			return a.unless(err)
-		case err != nil:
-			return err
 		case cur.ver != ifVersion:
 			return a.unless(store.ErrConflict)
 		case cur.user != r.user:

@@ -31,8 +31,14 @@ func New(session *gocql.Session, opts *Options) (*cql.Store, error) {
 }
 
 // Close closes a session that the caller made, and waits for that no longer than 10 s, where the
-// driver's own Close may wait for ever; see [cql.Close]. Errors: [context.DeadlineExceeded].
-func Close(session *gocql.Session) error { return cql.Close(session) }
+// driver's own Close may wait for ever; see [cql.Close]. Errors: [context.DeadlineExceeded]. It
+// does nothing for nil, which a session that could not be made is.
+func Close(session *gocql.Session) error {
+	if session == nil {
+		return nil
+	}
+	return cql.Close(session)
+}
 
 // driver is gocql as the store sees it.
 type driver struct{ *gocql.Session }
