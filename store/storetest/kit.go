@@ -94,19 +94,34 @@ func (k *kit) get(key store.Key) (store.Record, time.Time, error) {
 	return rec, now, k.answer("Get", err)
 }
 
+// sent sends a write again, a few times, where its answer was lost, as an engine under load may say
+// of any: with the same Writer that is safe. Where others wrote meanwhile it stays unknown. In fake
+// time no answer is lost.
+func (k *kit) sent(write func() error) error {
+	err := write()
+	for i := 0; i < 5 && !k.exact && errors.Is(err, store.ErrIndeterminate) && k.ctx.Err() == nil; i++ {
+		if again := write(); !errors.Is(again, store.ErrConflict) {
+			err = again
+		}
+	}
+	return err
+}
+
 func (k *kit) update(rec store.Record, ifVersion uint64) error {
-	return k.answer("Update", k.s.Update(k.ctx, rec, ifVersion))
+	return k.answer("Update", k.sent(func() error { return k.s.Update(k.ctx, rec, ifVersion) }))
 }
 
 func (k *kit) touch(key store.Key, every time.Duration) error {
-	return k.answer("Touch", k.s.Touch(k.ctx, store.Record{Key: key}, every))
+	return k.answer("Touch", k.sent(func() error { return k.s.Touch(k.ctx, store.Record{Key: key}, every) }))
 }
 
 func (k *kit) rotate(old store.Key, ifVersion uint64, rec store.Record, tail *store.Record) error {
-	return k.answer("Rotate", k.s.Rotate(k.ctx, old, ifVersion, rec, tail))
+	return k.answer("Rotate", k.sent(func() error { return k.s.Rotate(k.ctx, old, ifVersion, rec, tail) }))
 }
 
-func (k *kit) delete(key store.Key) error { return k.answer("Delete", k.s.Delete(k.ctx, key)) }
+func (k *kit) delete(key store.Key) error {
+	return k.answer("Delete", k.sent(func() error { return k.s.Delete(k.ctx, key) }))
+}
 
 func (k *kit) revoke(user string, sel store.Selection) (store.Revoked, error) {
 	r, err := k.s.Revoke(k.ctx, user, sel)
