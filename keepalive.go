@@ -14,7 +14,7 @@ import (
 // request still runs, when half of that has passed: until then, Peek may be called. It is touched
 // again and again where its idle limit is shorter than the request.
 func (s *Session) keepAlive() {
-	if s.peek || s.w == nil { // by Open, nobody says when the request is over
+	if s.rec.Idle == 0 || s.peek || s.w == nil { // by Open, nobody says when the request is over
 		return
 	}
 	// What was left at the read exceeds all that a request may take. It still does, for the request

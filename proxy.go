@@ -89,7 +89,7 @@ func (m *Manager) schemes(r *http.Request) (s schemes) {
 		return s // the commonest, and each request asks
 	}
 	x, f := r.Header["X-Forwarded-Proto"], r.Header["Forwarded"]
-	if !m.fromProxy(r) {
+	if len(x)+len(f) == 0 || !m.fromProxy(r) {
 		return s
 	}
 	if len(x) > 0 { // each proxy adds its own at the end, or replaces all

@@ -37,7 +37,7 @@ var reproduced = []mutant{
 		{"header.go", "\tif s.stage > stageTold {", "\tif !mutated && s.stage > stageTold {"},
 	}},
 	{"a slow request loses its session to the idle limit", "stored/nearly-idle/incr-3min+read", 0, "L8", []patch{
-		{"keepalive.go", "\tif s.peek || s.w == nil {", "\tif mutated || s.peek || s.w == nil {"},
+		{"keepalive.go", "\tif s.rec.Idle == 0 || s.peek || s.w == nil {", "\tif mutated || s.rec.Idle == 0 || s.peek || s.w == nil {"},
 	}},
 	{"a page of another site replaces the browser's cookie", "stored/signed-in/cross-set+read", 0, "L2", []patch{
 		{"life.go", "\tcase s.site != siteOwn:", "\tcase !mutated && s.site != siteOwn:"},

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -35,8 +36,6 @@ func Load(path string) (*Ring, error) {
 
 const maxFile = 1 << 16
 
-var errTooLong = refuse("the text has more than %d bytes", maxFile)
-
 func readFile(path string) ([]byte, error) {
 	info, err := checkPath(path)
 	if err != nil {
@@ -45,11 +44,22 @@ func readFile(path string) ([]byte, error) {
 	if !info.Mode().IsRegular() { // opening a pipe would wait for its writer
 		return nil, refuse("it is not a regular file")
 	}
-	if info.Size() > maxFile {
-		return nil, errTooLong
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
 	}
-	// A mounted secret may have been replaced meanwhile, but only by those who may do so.
-	return os.ReadFile(path)
+	defer f.Close()
+	// It may be another one by now, where a group may write the folder.
+	if info, err = f.Stat(); err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, refuse("it is not a regular file")
+	}
+	if err := checkEntry(path, info); err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.LimitReader(f, maxFile+1))
 }
 
 // Create makes a key file with one fresh key, mode 0600, in a folder where Load would read it.
@@ -102,7 +112,7 @@ func createFile(path string) error {
 // Parse reads the text of a key file and keeps nothing of b. Errors: [Refused].
 func Parse(b []byte) (*Ring, error) {
 	if len(b) > maxFile {
-		return nil, errTooLong
+		return nil, refuse("the text has more than %d bytes", maxFile)
 	}
 	k := &Ring{keys: make(map[ID]*xaes.AEAD)}
 	lines, active, revoked := 0, 0, make(map[ID]bool)
