@@ -20,7 +20,8 @@ import (
 func init() {
 	my := func(start func(context.Context, *servers.MySQLOptions) (*servers.Server, error)) func(context.Context) (*machine, error) {
 		return func(ctx context.Context) (*machine, error) {
-			s, err := start(ctx, nil)
+			// With a binary log nobody reads what is not on disk yet, so a kill takes nothing back.
+			s, err := start(ctx, &servers.MySQLOptions{BinaryLog: true})
 			if err != nil {
 				return nil, err
 			}

@@ -16,6 +16,10 @@ import (
 type MySQLOptions struct {
 	// Port to listen on; 0 takes a free one.
 	Port int
+	// BinaryLog keeps a binary log that is synced at each commit, as MySQL does unless told
+	// otherwise. Without it InnoDB shows a commit to others before it is on disk, so that a kill may
+	// take back what somebody has read.
+	BinaryLog bool
 	// Args are more arguments such as "--innodb-lock-wait-timeout=1"; nil adds none.
 	Args []string
 }
@@ -35,8 +39,8 @@ func MySQL(ctx context.Context, opts *MySQLOptions) (*Server, error) {
 		}
 		usr := filepath.Join(program.Root, "usr")
 		common := asRoot("--no-defaults", "--basedir="+usr, "--datadir="+filepath.Join(s.dir.path, "data"), "--mysqlx=OFF",
-			"--secure-file-priv=", "--innodb-buffer-pool-size=64M", "--innodb-redo-log-capacity=32M", "--skip-log-bin")
-		create := from(program, append(common, "--initialize-insecure")...)
+			"--secure-file-priv=", "--innodb-buffer-pool-size=64M", "--innodb-redo-log-capacity=32M")
+		create := from(program, append(common, "--initialize-insecure", "--skip-log-bin")...)
 		if err := create.run(ctx); err != nil {
 			return err
 		}
@@ -95,6 +99,11 @@ func (s *Server) mysqlProcess(program programs.Found, opts *MySQLOptions, args [
 	}
 	args = append(args, "--bind-address="+localhost, fmt.Sprint("--port=", port), "--socket="+filepath.Join(s.dir.path, "socket"),
 		"--init-file="+init, "--skip-name-resolve", "--max-connections=400")
+	if opts.BinaryLog {
+		args = append(args, "--log-bin=binlog", "--sync-binlog=1", "--server-id=1")
+	} else {
+		args = append(args, "--skip-log-bin")
+	}
 	s.Addr = join(localhost, port)
 	s.URL = "mysql://root@" + s.Addr + "/" + database
 	s.proc.command = from(program, append(args, opts.Args...)...)
