@@ -79,7 +79,8 @@ func TestSavedTwice(t *testing.T) {
 	})
 }
 
-// password has what an address must escape. In FIPS 140-only mode it is empty; see TestPasswordFIPS.
+// password has what an address must escape. In FIPS 140-only mode it is empty; see
+// TestPasswordFIPS.
 func password() string {
 	if fips140.Enforced() {
 		return ""

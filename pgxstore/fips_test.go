@@ -12,7 +12,8 @@ import (
 	"github.com/sojourn-go/sojourn/store/fipstest"
 )
 
-// Some of the kit passes in FIPS 140-only mode, through both clients: each method, and the connection.
+// Some of the kit passes in FIPS 140-only mode, through both clients: each method, and the
+// connection.
 func TestFIPS(t *testing.T) {
 	fipstest.Again(t, `^Test(SQL)?Store$/^(create|update|touch|rotate-tail|revoke|user-list)$`)
 }
