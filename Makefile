@@ -49,7 +49,7 @@ older: ## measure the older APIs beside their originals; POSSESSIONS=path of its
 fuzz: ## run every fuzz target for FUZZTIME (30s), and count its executions
 	@scripts/fuzz.sh
 
-lint: ## gofmt, vet, staticcheck, tidy go.mod files and this repository's own rules
+lint: ## gofmt, vet (for windows, darwin, linux/386 and linux/arm64, too), staticcheck, tidy go.mod files and this repository's own rules
 	@scripts/lint.sh
 
 vuln: ## look for known vulnerabilities; VULNDB=url names another database

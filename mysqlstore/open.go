@@ -2,6 +2,7 @@ package mysqlstore
 
 import (
 	"context"
+	"crypto/fips140"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -18,8 +19,9 @@ import (
 // (mysql://user:password@host:port/database, with the driver's parameters after a question mark) or
 // the driver's own form of address. It does not connect yet: call Migrate before anything else, and
 // Close at the end. Its connections work at READ COMMITTED, where sign-ins of different users do
-// not hinder each other. It fails if the address cannot be read or an option has no meaning; the
-// error does not show the address.
+// not hinder each other. In FIPS 140-only mode they refuse the passwords of mysql_native_password,
+// which are scrambled by SHA-1. It fails if the address cannot be read or an option has no meaning;
+// the error does not show the address.
 func Open(address string, opts *Options) (*Store, error) {
 	conns := 32
 	if opts != nil && opts.Conns != 0 {
@@ -33,6 +35,9 @@ func Open(address string, opts *Options) (*Store, error) {
 		return nil, err
 	}
 	cfg.Logger = new(mysql.NopLogger) // what goes wrong is in the errors
+	if fips140.Enforced() && cfg.Passwd != "" {
+		cfg.AllowNativePasswords = false // the driver would panic: their scramble is SHA-1
+	}
 	c, err := mysql.NewConnector(cfg)
 	if err != nil {
 		return nil, errors.New("mysqlstore: open: the driver refuses the address's parameters")

@@ -60,7 +60,7 @@ const slot = 1 << 26
 var words = strings.NewReplacer(
 	"{clock}", fmt.Sprintf("(LEAST(GREATEST({now} - :base + %d, 0), %d) << 34) | (LEAST(GREATEST({now} - g.revoked + %d, 0), %d) << 4)", clockHalf, clockMost, revokedAhead, revokedMost),
 	"{end}", "LEAST(GREATEST(seen, LEAST(:seen, {now})) + :idle_limit, created + :life_limit, {never})",
-	"{never}", strconv.Itoa(ticks.Never), "{slot}", strconv.Itoa(slot),
+	"{never}", strconv.FormatInt(ticks.Never, 10), "{slot}", strconv.Itoa(slot),
 	"{done}", strconv.Itoa(toldDone), "{before}", strconv.Itoa(toldBefore), "{gone}", strconv.Itoa(toldGone),
 	"{changed}", strconv.Itoa(toldChanged), "{user}", strconv.Itoa(toldUser), "{exists}", strconv.Itoa(toldExists),
 	"{revoked}", strconv.Itoa(toldRevoked), "{limit}", strconv.Itoa(toldLimit), "{lifeless}", strconv.Itoa(toldLifeless))

@@ -2,6 +2,7 @@ package pgxstore
 
 import (
 	"context"
+	"crypto/fips140"
 	"errors"
 	"fmt"
 
@@ -40,12 +41,16 @@ func New(pool Pool, opts *Options) (*Store, error) {
 // Open makes a Store for the database at an address, postgres://user:password@host:port/database
 // with pgx's parameters after a question mark, such as pool_max_conns=32, or in the form "host=…
 // user=…". It does not connect yet: call Migrate before anything else, and Close at the end. For
-// settings that an address cannot have make a pool and call [New]. It fails if the address cannot
-// be read or an option has no meaning; the error does not show the address.
+// settings that an address cannot have make a pool and call [New]. In FIPS 140-only mode its
+// connections refuse to sign in by MD5. It fails if the address cannot be read or an option has no
+// meaning; the error does not show the address.
 func Open(address string, opts *Options) (*Store, error) {
 	config, err := pgxpool.ParseConfig(address)
 	if err != nil || address == "" { // the driver's text may quote it
 		return nil, errors.New("pgxstore: open: the address is not like postgres://user:password@host:port/database")
+	}
+	if fips140.Enforced() && config.ConnConfig.RequireAuth == "" {
+		config.ConnConfig.RequireAuth = "!md5" // the driver would panic
 	}
 	pool, err := pgxpool.NewWithConfig(context.Background(), config)
 	if err != nil {

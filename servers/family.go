@@ -8,16 +8,18 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"github.com/sojourn-go/sojourn/servers/internal/system"
 )
 
 // signalFamily sends the signal to the process and to all that descend from it, and returns the
 // latter. It looks again until it finds nobody new, for a parent may fork while we look.
 func signalFamily(pid int, sig syscall.Signal) (descendants []int) {
 	found := descend(pid)
-	syscall.Kill(pid, sig)
+	system.Kill(pid, sig)
 	for len(found) > 0 {
 		for _, child := range found {
-			syscall.Kill(child, sig)
+			system.Kill(child, sig)
 		}
 		descendants = append(descendants, found...)
 		found = slices.DeleteFunc(descend(pid), func(child int) bool { return slices.Contains(descendants, child) })

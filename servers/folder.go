@@ -6,8 +6,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
-	"syscall"
 	"time"
+
+	"github.com/sojourn-go/sojourn/servers/internal/system"
 )
 
 const folderPrefix = "sojourn-servers-"
@@ -21,6 +22,9 @@ type folder struct {
 var sweepOnce sync.Once
 
 func newFolder(name string) (*folder, error) {
+	if err := system.Check(); err != nil {
+		return nil, err
+	}
 	sweepOnce.Do(sweep)
 	path, err := os.MkdirTemp("", folderPrefix+name+"-")
 	if err != nil {
@@ -32,7 +36,7 @@ func newFolder(name string) (*folder, error) {
 		f.lock, err = os.Create(filepath.Join(path, "lock"))
 	}
 	if err == nil {
-		err = syscall.Flock(int(f.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		_, err = system.Lock(f.lock) // nobody else knows of it
 	}
 	if err != nil {
 		os.RemoveAll(path)
@@ -58,7 +62,7 @@ func (f *folder) data(o *owner) (string, error) {
 	if err := os.Mkdir(path, 0o700); err != nil || o == nil {
 		return path, err
 	}
-	return path, os.Chown(path, int(o.Uid), int(o.Gid))
+	return path, os.Chown(path, int(o.uid), int(o.gid))
 }
 
 // sweep removes the folders of processes that were killed. Their servers died with them.
@@ -73,7 +77,7 @@ func sweep() {
 		if err != nil {
 			continue
 		}
-		if syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+		if ours, _ := system.Lock(lock); ours {
 			os.RemoveAll(path)
 		}
 		lock.Close()
@@ -81,7 +85,7 @@ func sweep() {
 }
 
 // An owner is the user that a server runs as when it refuses to run as root.
-type owner syscall.Credential
+type owner struct{ uid, gid uint32 }
 
 // unprivileged returns nil unless this process is root's.
 func unprivileged(names ...string) (*owner, error) {
@@ -98,10 +102,8 @@ func unprivileged(names ...string) (*owner, error) {
 		uid, err1 := strconv.ParseUint(u.Uid, 10, 32)
 		gid, err2 := strconv.ParseUint(u.Gid, 10, 32)
 		if err1 == nil && err2 == nil {
-			return &owner{Uid: uint32(uid), Gid: uint32(gid)}, nil
+			return &owner{uint32(uid), uint32(gid)}, nil
 		}
 	}
 	return nil, last
 }
-
-func (o *owner) credential() *syscall.Credential { return (*syscall.Credential)(o) }

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/sojourn-go/sojourn/servers/internal/system"
 )
 
 // A command is how a program is started, the same at each start.
@@ -55,10 +57,7 @@ func spawn(cmd *exec.Cmd) error {
 // Harness makes the command's process die with this one, however this one ends, and starts it. The
 // caller waits for it.
 func Harness(cmd *exec.Cmd) error {
-	if cmd.SysProcAttr == nil {
-		cmd.SysProcAttr = &syscall.SysProcAttr{}
-	}
-	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	system.DieWithThread(cmd)
 	return spawn(cmd)
 }
 
@@ -67,7 +66,10 @@ func Harness(cmd *exec.Cmd) error {
 func (c *command) build() *exec.Cmd {
 	cmd := exec.Command(c.argv[0], c.argv[1:]...)
 	cmd.Env = append(os.Environ(), c.env...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: c.user.credential()}
+	system.OwnGroup(cmd)
+	if c.user != nil {
+		system.RunAs(cmd, c.user.uid, c.user.gid)
+	}
 	cmd.Dir = "/" // that of this process may be closed to the user
 	return cmd
 }
@@ -182,7 +184,7 @@ func (p *process) quit(patience time.Duration) error {
 	if !p.alive() {
 		return nil
 	}
-	children := signalFamily(p.cmd.Process.Pid, syscall.SIGCONT)
+	children := signalFamily(p.cmd.Process.Pid, system.Resume)
 	p.cmd.Process.Signal(p.stop)
 	select {
 	case <-p.end:

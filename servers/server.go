@@ -8,8 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
+
+	"github.com/sojourn-go/sojourn/servers/internal/system"
 )
 
 // How long a server may take to answer where the caller's context says nothing shorter, and to end
@@ -53,10 +54,10 @@ func (s *Server) Kill() error {
 
 // Pause stops the server and its children with SIGSTOP: connections stay open and nothing is
 // answered.
-func (s *Server) Pause() error { return s.fail("pause", s.proc.signal(syscall.SIGSTOP)) }
+func (s *Server) Pause() error { return s.fail("pause", s.proc.signal(system.Pause)) }
 
 // Resume lets a paused server go on.
-func (s *Server) Resume() error { return s.fail("resume", s.proc.signal(syscall.SIGCONT)) }
+func (s *Server) Resume() error { return s.fail("resume", s.proc.signal(system.Resume)) }
 
 // Stop ends the server in good order, paused or not. One that has not ended after 30 seconds is
 // killed, which is an error. It does nothing when the server does not run. The data stay.

@@ -8,11 +8,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/sojourn-go/sojourn/servers/internal/probe"
+	"github.com/sojourn-go/sojourn/servers/internal/system"
 )
 
 // kinds is every kind of single server, with a write and a read that show whether data stay.
@@ -341,7 +341,7 @@ func TestSilentServerIsKilled(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "silence") {
 		t.Errorf("got %v", err)
 	}
-	if pid == 0 || syscall.Kill(pid, 0) == nil {
+	if pid == 0 || system.Kill(pid, 0) == nil {
 		t.Errorf("process %d was left behind", pid)
 	}
 }

@@ -38,7 +38,11 @@ func slowly(v visitor, o Overseer, f http.HandlerFunc) *slow {
 		defer close(s.done)
 		h.ServeHTTP(httptest.NewRecorder(), r)
 	}()
-	<-s.reached
+	select {
+	case <-s.reached:
+	case <-s.done:
+		v.Fatal("the request was answered before it reached its handler: its store fails")
+	}
 	return s
 }
 

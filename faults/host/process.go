@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
-	"syscall"
 
 	"github.com/sojourn-go/sojourn/store"
 )
@@ -109,21 +108,6 @@ func (p *Process) Kill() error {
 	p.in.Close()
 	p.cmd = nil
 	return err
-}
-
-// Pause stops the process with SIGSTOP.
-func (p *Process) Pause() error { return p.signal(syscall.SIGSTOP) }
-
-// Resume lets it go on.
-func (p *Process) Resume() error { return p.signal(syscall.SIGCONT) }
-
-func (p *Process) signal(s os.Signal) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.cmd == nil {
-		return os.ErrProcessDone
-	}
-	return p.cmd.Process.Signal(s)
 }
 
 // Close ends the process, if one runs. The files stay.

@@ -82,16 +82,20 @@ func saidByTLS(cause error) string {
 
 // plain are what clients say of connections in errors without a type, which quote nothing.
 var plain = map[string]bool{
-	"server refused TLS connection":                                    true, // pgx
-	"TLS requested but server does not support TLS":                    true, // go-sql-driver/mysql
-	"pq: SSL is not enabled on the server":                             true,
-	"gocql: connection closed waiting for response":                    true,
-	"gocql: no control connection available":                           true,
-	"gocql: no streams available on connection":                        true,
-	"gocql: too many query timeouts on the connection":                 true,
-	"gocql: no hosts available in the pool":                            true,
-	"gocql: no response received from cassandra within timeout period": true,
-	"rueidis client is closing or unable to connect redis":             true,
+	"server refused TLS connection":                                                        true, // pgx
+	"TLS requested but server does not support TLS":                                        true, // go-sql-driver/mysql
+	"this user requires mysql native password authentication":                              true, // go-sql-driver/mysql
+	"pq: SSL is not enabled on the server":                                                 true,
+	"gocql: connection closed waiting for response":                                        true,
+	"gocql: no control connection available":                                               true,
+	"gocql: no streams available on connection":                                            true,
+	"gocql: too many query timeouts on the connection":                                     true,
+	"gocql: no hosts available in the pool":                                                true,
+	"gocql: no response received from cassandra within timeout period":                     true,
+	"rueidis client is closing or unable to connect redis":                                 true,
+	`authentication method requirement "!md5" failed: server requested md5 authentication`: true, // pgx, as pgxstore asks it in FIPS 140-only mode
+	// crypto/rsa, for MySQL's passwords without TLS
+	"crypto/rsa: use of hash functions other than SHA-2 or SHA-3 is not allowed in FIPS 140-only mode": true,
 }
 
 // saidPlainly looks for one of these, as a whole error, among all that cause wraps.

@@ -15,7 +15,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -195,9 +194,7 @@ func (r *runner) run(ctx context.Context, binary, dir string, tests []*test, lim
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), env, "TMPDIR="+temp)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	// A test may leave children; all of its group go with it.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	endWithChildren(cmd)
 	cmd.WaitDelay = time.Second
 	err = cmd.Run()
 	if err != nil && limited.Err() != nil {

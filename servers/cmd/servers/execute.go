@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/sojourn-go/sojourn/servers"
+	"github.com/sojourn-go/sojourn/servers/internal/system"
 )
 
 // patience is how long the command has after a signal before it is killed.
@@ -23,10 +24,10 @@ func execute(argv, env []string) (int, error) {
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	system.OwnGroup(cmd)
 	if stdin := int(os.Stdin.Fd()); term.IsTerminal(stdin) {
 		// Only the group in front may read the terminal, and it gets Ctrl-C.
-		cmd.SysProcAttr.Foreground, cmd.SysProcAttr.Ctty = true, stdin
+		system.Foreground(cmd, stdin)
 	}
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
@@ -40,16 +41,16 @@ func execute(argv, env []string) (int, error) {
 	for {
 		select {
 		case s := <-signals:
-			syscall.Kill(-cmd.Process.Pid, s.(syscall.Signal))
+			system.Kill(-cmd.Process.Pid, s.(syscall.Signal))
 			if kill == nil {
 				kill = time.After(patience)
 			}
 		case <-kill:
-			syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+			system.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		case err := <-ended:
 			if kill != nil {
 				// A shell may be gone before those that it started.
-				syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+				system.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 			}
 			return exitCode(err)
 		}

@@ -24,6 +24,7 @@ import (
 	"github.com/sojourn-go/sojourn/servers/internal/install"
 	"github.com/sojourn-go/sojourn/servers/internal/programs"
 	"github.com/sojourn-go/sojourn/servers/internal/progress"
+	"github.com/sojourn-go/sojourn/servers/internal/system"
 )
 
 const usage = `usage: servers install [--only NAMES]
@@ -52,6 +53,9 @@ func command(args []string) (code int, err error) {
 	}
 	if err := flags.Parse(args[1:]); err != nil {
 		return 2, nil // it has printed why
+	}
+	if err := system.Check(); err != nil {
+		return 1, err
 	}
 	wanted, skipped, err := selected(*only, os.Getenv("SKIP"))
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	library "github.com/sojourn-go/sojourn/servers"
+	"github.com/sojourn-go/sojourn/servers/internal/system"
 )
 
 // The test binary is the command itself when this is set.
@@ -223,7 +224,7 @@ func goneSoon(t *testing.T, pids []int, killed bool) {
 				left = append(left, strconv.Itoa(pid)+" "+comm)
 			}
 			if killed && comm == "sleep" {
-				syscall.Kill(pid, syscall.SIGKILL)
+				system.Kill(pid, syscall.SIGKILL)
 			}
 		}
 		if len(left) == 0 {

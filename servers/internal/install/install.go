@@ -11,11 +11,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/sojourn-go/sojourn/servers/internal/programs"
 	"github.com/sojourn-go/sojourn/servers/internal/progress"
+	"github.com/sojourn-go/sojourn/servers/internal/system"
 )
 
 type installer struct {
@@ -175,13 +175,13 @@ func lock(ctx context.Context, board *progress.Board, cache string) (unlock func
 		return nil, err
 	}
 	for told := false; ; told = true {
-		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if err == nil {
-			return func() { f.Close() }, nil
-		}
-		if !errors.Is(err, syscall.EWOULDBLOCK) {
+		ours, err := system.Lock(f)
+		if err != nil {
 			f.Close()
 			return nil, err
+		}
+		if ours {
+			return func() { f.Close() }, nil
 		}
 		if !told {
 			board.Printf("another process installs into %s; waiting", cache)

@@ -1,0 +1,12 @@
+package goredis_test
+
+import (
+	"testing"
+
+	"github.com/sojourn-go/sojourn/store/fipstest"
+)
+
+// Some of the kit passes in FIPS 140-only mode: each method, and the connection.
+func TestFIPS(t *testing.T) {
+	fipstest.Again(t, `^TestStore$/^SOJOURN_(REDIS|REDIS_CLUSTER)$/^(create|update|touch|rotate-tail|revoke|user-list)$`)
+}
