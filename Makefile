@@ -12,7 +12,7 @@ export FUZZTIME ?= 30s
 # Servers that are left out, such as mysql,cassandra; see docs/servers.md.
 export SKIP ?=
 
-.PHONY: help demo setup servers test explore mutants soak bench older fuzz lint vuln tidy sbom release
+.PHONY: help demo setup servers test quick explore mutants soak bench older fuzz lint vuln tidy sbom release
 
 help: ## list the targets (this is the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s%s\n", $$1, $$2}' Makefile
@@ -27,9 +27,14 @@ setup: ## install what the tests need and this machine lacks (Debian packages)
 servers: setup ## bring up every server that the tests need, until Ctrl-C
 	@bin/servers up
 
-test: setup ## test every module on real servers with the race detector, JOBS=3 at a time; ARGS='-run X' are passed on
+# What takes longest begins first; faults mostly waits for its servers.
+test: setup ## test every module on real servers with the race detector, JOBS=4 at a time; ARGS='-run X' are passed on
 	@GOWORK=off go build -C tools -o ../bin/ ./testlines
-	@JOBS=$(or $(JOBS),3) ALONE='./servers ./faults' bin/servers run -- scripts/each.sh go test -race -shuffle=on -timeout 20m -json $(ARGS) ./... | bin/testlines
+	@JOBS=$(or $(JOBS),4) FIRST='./faults ./cqlstore . ./examples/shop' bin/servers run -- scripts/each.sh go test -race -shuffle=on -timeout 40m -json $(ARGS) ./... | bin/testlines
+
+quick: ## test the modules that need no server, without the race detector; ARGS='-run X' are passed on
+	@GOWORK=off go build -C tools -o ../bin/ ./testlines
+	@JOBS=$(or $(JOBS),3) FIRST=. SERVERS=none scripts/each.sh go test -shuffle=on -timeout 20m -json $(ARGS) ./... | bin/testlines
 
 explore: ## try every order in which two requests can meet the store, with every fault; ARGS='-explore.seed 7' are passed on
 	@GOWORK=off go test ./internal/explore -run '^TestExplore$$' -count 1 -timeout 0 -v -explore.all $(ARGS)

@@ -6,8 +6,8 @@
 # versions in its own go.mod, as its users build it, and not with the highest
 # that any module here asks for.
 #
-# JOBS=N runs N modules at a time, for commands that mostly wait; what each prints comes when it ends. Those that ALONE
-# names come last, one by one.
+# JOBS=N runs N modules at a time; what each prints comes when it ends. Those that FIRST names begin
+# first, for they take longest. SERVERS=none leaves out the modules whose tests need servers.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -33,21 +33,38 @@ later() {
 	flock "$scratch" cat "$out"
 }
 
-last=()
+# needs_servers DIR tells whether the module's tests read a variable of the table in docs/servers.md,
+# or start servers by themselves.
+needs_servers() {
+	local variables tests
+	variables=$(grep -oE '^\| `[a-z-]+` \| `SOJOURN_[A-Z_]+`' docs/servers.md | grep -oE 'SOJOURN_[A-Z_]+')
+	[ -n "$variables" ] || { echo 'each.sh: docs/servers.md lists no variables' >&2; exit 1; }
+	grep -qE 'sojourn/servers( |$)' "$1/go.mod" && return
+	tests=$(cd "$1" && GOWORK=off go list -f '{{$dir := .Dir}}{{range .TestGoFiles}}{{$dir}}/{{.}}
+{{end}}{{range .XTestGoFiles}}{{$dir}}/{{.}}
+{{end}}' ./...) || exit 1
+	[ -n "$tests" ] && xargs grep -qwF "$variables" <<<"$tests"
+}
+
+# ordered gives the modules, those of FIRST before the others.
+ordered() {
+	local dir
+	for dir in ${FIRST:-}; do grep -xF "$(realpath "$dir")" <<<"$list"; done
+	while IFS= read -r dir; do
+		[[ " ${FIRST:-} " == *" .${dir#"$PWD"} "* ]] || echo "$dir"
+	done <<<"$list"
+}
+
 while IFS= read -r dir; do
+	if [ "${SERVERS:-}" = none ] && needs_servers "$dir"; then continue; fi
 	if [ "${JOBS:-1}" -le 1 ]; then
 		in_module "$dir" "$@"
 		continue
 	fi
-	if [[ " ${ALONE:-} " == *" .${dir#"$PWD"} "* ]]; then
-		last+=("$dir")
-		continue
-	fi
 	while [ "$(jobs -rp | wc -l)" -ge "$JOBS" ]; do wait -n; done
 	later "$dir" "$@" &
-done <<<"$list"
+done < <(ordered)
 wait
-for dir in "${last[@]}"; do in_module "$dir" "$@"; done
 if [ -s "$scratch/failed" ]; then
 	printf 'FAILED in %s: %s\n' "$(paste -sd' ' "$scratch/failed")" "$*" >&2
 	exit 1

@@ -59,5 +59,5 @@ func TestKit(t *testing.T) {
 	if err := st.Migrate(ctx); err != nil {
 		t.Fatal(err)
 	}
-	storetest.Run(t, func(testing.TB) store.Store { return st }, &storetest.Options{Networked: true, Tick: time.Millisecond, Unit: 4 * time.Second})
+	storetest.Run(t, func(testing.TB) store.Store { return st }, &storetest.Options{Networked: true, Tick: time.Millisecond, Unit: 2 * time.Second})
 }

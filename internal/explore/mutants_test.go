@@ -35,7 +35,7 @@ func TestMutants(t *testing.T) {
 		all = append(all, mutant{name: u.name, patches: u.patches})
 	}
 	overlay := mutantSource(t, all)
-	explorer, core := buildMutants(t, overlay, "./internal/explore"), buildMutants(t, overlay, ".")
+	explorer, core := buildTest(t, "./internal/explore", "-overlay", overlay), buildTest(t, ".", "-overlay", overlay)
 	for i, m := range found {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
@@ -114,13 +114,13 @@ func mutantSource(t *testing.T, mutants []mutant) (overlay string) {
 	return overlay
 }
 
-// buildMutants builds the test of a package of this module with all mutants in it.
-func buildMutants(t *testing.T, overlay, dir string) (binary string) {
-	binary = filepath.Join(t.TempDir(), "mutants.test")
-	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-overlay", overlay, "-o", binary, dir)
+// buildTest builds the test of a package of this module, without the race detector.
+func buildTest(t *testing.T, dir string, flags ...string) (binary string) {
+	binary = filepath.Join(t.TempDir(), "explore.test")
+	build := exec.CommandContext(t.Context(), "go", slices.Concat([]string{"test", "-c", "-race=false", "-o", binary}, flags, []string{dir})...)
 	build.Dir = top(t)
 	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("the mutants do not build: %v\n%s", err, out)
+		t.Fatalf("the test of %s does not build: %v\n%s", dir, err, out)
 	}
 	return binary
 }

@@ -54,7 +54,7 @@ func Again(t *testing.T, run string) {
 		t.Fatal(err)
 	}
 	// Nobody would end the process if this one were killed.
-	cmd := exec.CommandContext(t.Context(), program, "-test.run="+run, "-test.v", "-test.timeout=10m")
+	cmd := exec.CommandContext(t.Context(), program, "-test.run="+run, "-test.v", "-test.timeout=30m")
 	const settings = "fips140=only"
 	cmd.Env = append(cmd.Environ(), "GODEBUG="+settings)
 	out, err := cmd.CombinedOutput()
