@@ -56,8 +56,8 @@ func FuzzHopAddr(f *testing.F) {
 	})
 }
 
-// Two origins are the same only if a browser takes them for the same: what is read is written in one
-// way, and reading that gives the same again.
+// Two origins are the same only if a browser takes them for the same: what is read is written in
+// one way, and reading that gives the same again.
 func FuzzOrigin(f *testing.F) {
 	for _, s := range []string{"https://example.com", "HTTPS://EXAMPLE.com:443", "http://[::1]:80", "null", "", "https://a@b", "https://a/", "https://a?", "https://a#", "ftp://a", "https://é"} {
 		f.Add(s)

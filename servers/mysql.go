@@ -17,8 +17,8 @@ type MySQLOptions struct {
 	// Port to listen on; 0 takes a free one.
 	Port int
 	// BinaryLog keeps a binary log that is synced at each commit, as MySQL does unless told
-	// otherwise. Without it InnoDB shows a commit to others before it is on disk, so that a kill may
-	// take back what somebody has read.
+	// otherwise. Without it InnoDB shows a commit to others before it is on disk, so that a kill
+	// may take back what somebody has read.
 	BinaryLog bool
 	// Args are more arguments such as "--innodb-lock-wait-timeout=1"; nil adds none.
 	Args []string
