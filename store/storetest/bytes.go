@@ -12,7 +12,7 @@ var byteClauses = []clause{
 	{"alias-out", "what Get hands out belongs to the caller", aliasOut},
 	{"alias-list", "what User and All yield may be kept and changed, during the walk and after it", aliasList},
 	{"data-sizes", "Data of 0 bytes to 1 MiB, and Meta of 0 bytes to 1 KiB, come back whole", dataSizes},
-	{"data-binary", "Data and Meta are any bytes", dataBinary},
+	{"data-binary", "Data and Meta are any bytes, in every write", dataBinary},
 	{"data-empty", "nil and empty bytes are the same", dataEmpty},
 	{"keys", "keys are any bytes; records at different keys are different, of one tag or one ID", keysApart},
 }
@@ -163,6 +163,22 @@ func dataBinary(k *kit) {
 		if got := k.add(rec); !bytes.Equal(got.Data, b) || !bytes.Equal(got.Meta, b) {
 			k.failf("the bytes %q came back as Data %q and Meta %q", b, got.Data, got.Meta)
 		}
+		came := func(key store.Key, by string) {
+			if got := k.live(key, "after "+by); !bytes.Equal(got.Data, b) || !bytes.Equal(got.Meta, b) {
+				k.failf("the bytes %q of %s came back as Data %q and Meta %q", b, by, got.Data, got.Meta)
+			}
+		}
+		plain := k.fresh(rec.User)
+		k.ok("create", k.insert(plain))
+		next, tail := k.heir(rec), k.tailOf(plain)
+		change := plain
+		change.Writer, change.Data, change.Meta = writer(), bytes.Clone(b), bytes.Clone(b)
+		k.ok("update", k.update(change, 1))
+		came(plain.Key, "an update")
+		tail.Data, tail.Meta = bytes.Clone(b), bytes.Clone(b)
+		k.ok("rotate", k.rotate(plain.Key, 2, next, tail))
+		came(next.Key, "a rotate")
+		came(plain.Key, "a tail")
 	}
 }
 

@@ -22,8 +22,9 @@ var argumentClauses = []clause{
 }
 
 var contextClauses = []clause{
-	{"context-cancelled", "every method fails on a cancelled context, with its error, and writes nothing", contextCancelled},
-	{"context-deadline", "every method fails on an expired context, with its error, and writes nothing", contextDeadline},
+	{"context-cancelled", "every method fails on a cancelled context with ErrUnavailable and the context's error, not its cause, and writes nothing", contextCancelled},
+	{"context-after", "what was applied stays when its context ends", contextAfter},
+	{"context-deadline", "every method fails on an expired context with ErrUnavailable and the context's error, and writes nothing", contextDeadline},
 }
 
 func invalidRecord(k *kit) {
@@ -198,8 +199,8 @@ func (k *kit) calls(rec store.Record) []call {
 }
 
 func contextCancelled(k *kit) {
-	ctx, cancel := context.WithCancel(k.ctx)
-	cancel()
+	ctx, cancel := context.WithCancelCause(k.ctx)
+	cancel(store.ErrNotFound) // a cause that would say something wrong
 	k.refused(ctx)
 }
 
@@ -222,11 +223,21 @@ func (k *kit) refused(ctx context.Context) {
 			err := c.call(ctx)
 			if !slices.Contains(k.opts.Unsupported, c.method) {
 				k.is(ctx.Err(), c.method+" with an ended context", err)
-				if !errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrIndeterminate) {
-					k.failf("%s with an ended context: %q is neither ErrUnavailable nor ErrIndeterminate", c.method, err)
+				k.is(store.ErrUnavailable, c.method+" with an ended context, which surely did nothing", err)
+				if errors.Is(err, store.ErrIndeterminate) || errors.Is(err, store.ErrNotFound) {
+					k.failf("%s with an ended context: %q says more than that", c.method, err)
 				}
 			}
 			k.same("after "+c.method+" with an ended context", k.live(rec.Key, "after "+c.method+" with an ended context"), rec)
+		}
+	}
+	for what, seq := range k.walks(ctx, rec.User) {
+		pairs := 0
+		for range seq {
+			pairs++
+		}
+		if pairs != 1 && !slices.Contains(k.opts.Unsupported, what) {
+			k.failf("%s with an ended context yields %d pairs, want its error alone", what, pairs)
 		}
 	}
 	if n := len(k.list(rec.User)); n != 1 {
@@ -235,4 +246,40 @@ func (k *kit) refused(ctx context.Context) {
 	if _, err := k.create(k.fresh(rec.User), store.Admission{Began: time.Now().Add(-time.Minute)}); err != nil {
 		k.failf("create after calls with an ended context: %w", err)
 	}
+}
+
+// contextAfter ends the context of each write that has returned, as servers do after a request.
+func contextAfter(k *kit) {
+	user := k.name()
+	rec := k.fresh(user)
+	rec.Idle = 100 * k.unit
+	with := func(what string, call func(ctx context.Context) error) {
+		ctx, cancel := context.WithCancel(k.ctx)
+		k.ok(what, k.sent(func() error { return call(ctx) }))
+		cancel()
+		if k.exact {
+			k.settled()
+		}
+	}
+	with("create", func(ctx context.Context) error { _, err := k.s.Create(ctx, rec, store.Admission{Max: 3}); return err })
+	change := k.edit(rec)
+	with("update", func(ctx context.Context) error { return k.s.Update(ctx, change, 1) })
+	k.sleep(2 * k.tick)
+	from := k.now()
+	with("touch", func(ctx context.Context) error { return k.s.Touch(ctx, store.Record{Key: rec.Key}, 0) })
+	got := k.live(rec.Key, "after writes whose contexts ended later")
+	k.stamped("touch", got, got.Created, time.Time{}, from, k.now())
+	want := change
+	want.Version, want.Created, want.Seen = 2, got.Created, got.Seen
+	k.same("after writes whose contexts ended later", got, want)
+	next, tail := k.heir(rec), k.tailOf(rec)
+	with("rotate", func(ctx context.Context) error { return k.s.Rotate(ctx, rec.Key, 2, next, tail) })
+	k.live(next.Key, "after a rotate whose context ended later")
+	k.live(rec.Key, "of a tail, after a rotate whose context ended later")
+	with("delete", func(ctx context.Context) error { return k.s.Delete(ctx, rec.Key) })
+	k.absent(rec.Key, "after a delete whose context ended later")
+	began := time.Now().Add(-time.Minute)
+	with("revoke", func(ctx context.Context) error { _, err := k.s.Revoke(ctx, user, store.Selection{}); return err })
+	k.absent(next.Key, "after a revoke whose context ended later")
+	k.is(store.ErrRevoked, "create after a revoke whose context ended later", k.signIn(user, began))
 }

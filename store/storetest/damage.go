@@ -35,6 +35,12 @@ func damagedRecord(k *kit) {
 	again := bad
 	k.is(store.ErrCorrupt, "create at its key", k.insert(again))
 	k.absent(k.heir(bad).Key, "after the rotation of a damaged record")
+	onto := k.heir(good)
+	onto.Key = bad.Key
+	if err := k.rotate(good.Key, 1, onto, nil); !errors.Is(err, store.ErrExists) {
+		k.is(store.ErrCorrupt, "rotate to its key", err)
+	}
+	k.ok("create at a limit of 2, beside one live record and a damaged one", k.limited(good.User, 2))
 	_, _, err = k.get(bad.Key)
 	k.is(store.ErrCorrupt, "get, after writes", err)
 	k.live(good.Key, "beside a damaged one")

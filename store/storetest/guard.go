@@ -15,6 +15,7 @@ var guardClauses = []clause{
 	{"guard-many", "a Revoke is remembered, whoever else is revoked after it", guardMany},
 	{"guard-time", "a Revoke is remembered for GuardFor, swept or not, and a longer sign-in is refused anyway", guardTime},
 	{guardWholeName, "a Revoke is remembered for GuardFor to the moment, also by an engine that forgets by itself", guardWhole},
+	{"guard-else", "nothing but a Revoke refuses a sign-in, and a Revoke refuses nothing but Creates", guardElse},
 	{"guard-only", "a Revoke with Only refuses no Create, and forgets no Revoke before it", guardOnly},
 }
 
@@ -288,4 +289,39 @@ func guardOnly(k *kit) {
 	k.revoked("revoke with Only", user, only, 0)
 	_, err = k.create(k.fresh(user), store.Admission{Began: time.Now().Add(-time.Minute)})
 	k.is(store.ErrRevoked, "create after a revoke that another one with Only followed", err)
+}
+
+func guardElse(k *kit) {
+	user := k.name()
+	began := time.Now().Add(-time.Minute)
+	signedIn := func(after string) {
+		rec := k.fresh(user)
+		a, err := k.admit(rec, store.Admission{Began: began})
+		k.ok("create of a sign-in that began before "+after, err)
+		k.ok("delete", k.delete(rec.Key))
+		if !a.Revoked.IsZero() {
+			k.failf("after %s, Create tells of a revocation", after)
+		}
+	}
+	uses := func() {
+		rec := k.add(k.fresh(user))
+		k.ok("touch", k.touch(rec.Key, 0))
+		k.ok("update", k.update(k.edit(rec), 1))
+		next := k.heir(rec)
+		next.Created = time.Time{}
+		k.ok("rotate", k.rotate(rec.Key, 2, next, k.tailOf(rec)))
+		k.ok("delete", k.delete(rec.Key))
+		_, err := k.create(k.fresh(user), store.Admission{Max: 1, Evict: true})
+		k.ok("create with eviction", err)
+	}
+	uses()
+	k.sweep(10)
+	signedIn("another session was used, renewed and evicted")
+	k.revoked("revoke with Only", user, only(k.list(user)[0].Handle), 1)
+	signedIn("a revoke with Only")
+	k.revoked("revoke of another", k.name(), store.Selection{}, 0)
+	signedIn("a revoke of another user")
+	k.revokeAll(user)
+	k.sleep(2 * k.tick)
+	uses()
 }

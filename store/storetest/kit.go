@@ -261,6 +261,7 @@ func (k *kit) dead(rec store.Record, when string) {
 	version := max(rec.Version, 1)
 	k.is(store.ErrNotFound, "update "+when, k.update(again, version))
 	k.is(store.ErrNotFound, "touch "+when, k.touch(rec.Key, 0))
+	k.is(store.ErrNotFound, "touch, with its hint, "+when, k.answer("Touch", k.s.Touch(k.ctx, rec, 0)))
 	k.is(store.ErrNotFound, "rotate "+when, k.rotate(rec.Key, version, next, nil))
 	k.absent(rec.Key, when+" and attempts to write to it")
 	k.absent(next.Key, when+", at the key to which it could not be rotated")
@@ -330,6 +331,9 @@ func (k *kit) now() time.Time {
 	k.ok("create", k.insert(rec))
 	_, now, err := k.get(rec.Key)
 	k.ok("get", err)
+	if k.exact { // so that a clause knows all that is in its store; on a network it would cost a trip
+		k.ok("delete", k.delete(rec.Key))
+	}
 	return now
 }
 

@@ -11,6 +11,7 @@ var limitClauses = []clause{
 	{"limit", "Create beyond Max is ErrLimit and writes nothing; zero is no limit, and each user has his own", limit},
 	{"limit-ended", "what has ended makes room", limitEnded},
 	{"evict", "with Evict, Create ends the oldest records, by Created and then by ID, and tells their handles", evict},
+	{"evict-order", "records are evicted by Created and then by the bytes of their IDs, whatever else they differ in", evictOrder},
 	{"evict-many", "with Evict, Create makes all the room that Max asks for", evictMany},
 }
 
@@ -86,6 +87,52 @@ func evict(k *kit) {
 		}
 		k.dead(recs[i], "after it was evicted")
 		k.live(rec.Key, "after it evicted another")
+	}
+}
+
+// evictOrder has records that go in another order by their expiry, use, version, handle or the order
+// of their inserts, and IDs and instants whose order depends on signs.
+func evictOrder(k *kit) {
+	user, now := k.name(), k.now()
+	first := k.ago(now, 9)
+	recs, random := k.freshN(9, user), k.fresh(user).Key.ID
+	for i, by := range []struct {
+		created time.Time
+		id      []byte
+		last    byte
+	}{
+		{old, []byte{0xff}, 0}, {epoch, []byte{0xfe}, 0}, // before all that was created lately
+		{first, []byte{0x00}, 0}, {first, []byte{0x7f}, 0}, {first, []byte{0x80, 0x00}, 0}, {first, []byte{0x80, 0x01}, 1}, {first, []byte{0x80, 0x01}, 2},
+		{first.Add(k.tick), []byte{0x01}, 0}, {now, []byte{0x00}, 9},
+	} {
+		r := &recs[i]
+		r.Created, r.Idle, r.Lifetime = by.created, time.Duration(len(recs)-i)*100*k.unit, 0
+		r.Key.ID = store.ID{31: by.last}
+		copy(r.Key.ID[:], by.id)
+		copy(r.Key.ID[4:20], random[4:20])
+		r.Handle[0] = byte(255 - i)
+	}
+	for i := range recs {
+		i = (i*4 + 3) % len(recs)
+		k.ok("create", k.insert(recs[i]))
+	}
+	k.ok("update", k.update(k.edit(recs[4]), 1))
+	for i := range 3 { // the oldest are in use
+		k.sleep(2 * k.tick)
+		k.ok("touch", k.touch(recs[2-i].Key, 0))
+	}
+	a, err := k.admit(k.fresh(user), store.Admission{Evict: true})
+	if k.ok("create with eviction and without a limit", err); len(a.Evicted) > 0 {
+		k.failf("a create without a limit evicted %d records", len(a.Evicted))
+	}
+	for i, rec := range recs {
+		next := k.fresh(user)
+		evicted, err := k.create(next, store.Admission{Max: len(recs) + 1, Evict: true})
+		if k.ok("create with eviction", err); len(evicted) != 1 || evicted[0] != rec.Handle {
+			at := slices.IndexFunc(recs, func(r store.Record) bool { return len(evicted) == 1 && r.Handle == evicted[0] })
+			k.failf("create evicted %d records, number %d by age, want number %d", len(evicted), at, i)
+		}
+		k.absent(rec.Key, "after it was evicted")
 	}
 }
 

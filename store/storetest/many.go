@@ -92,7 +92,6 @@ func eldest(recs []store.Record) {
 }
 
 func manyList(k *kit) {
-	other := k.addN(3, k.name())
 	recs := k.aged(k.many(), k.name())
 	user, have := recs[0].User, 0
 	ns := edges(len(recs))
@@ -103,7 +102,11 @@ func manyList(k *kit) {
 		k.insertAll(recs[have:n])
 		have = n
 		k.once(fmt.Sprintf("User, of %d records,", n), k.list(user), recs[:n])
+		if k.exact { // the store has no others
+			k.once(fmt.Sprintf("All, of %d records,", n), k.walked(recs[:n]), recs[:n])
+		}
 	}
+	other := k.addN(3, k.name())
 	all := append(slices.Clone(recs), other...)
 	k.once("All", k.walked(all), all)
 	// And on the way down, with holes between.
@@ -160,12 +163,13 @@ func manyRevoke(k *kit) {
 		k.absent(recs[i].Key, "after revoke with its handle, among many")
 		recs = slices.Delete(recs, i, i+1)
 	}
+	strange := handles(k.freshN(n, user)) // which name nothing
 	some := recs[:len(recs)/3]
-	k.revoked(fmt.Sprintf("revoke with %d handles in Only", len(some)), user, store.Selection{Only: handles(some)}, len(some))
+	k.revoked(fmt.Sprintf("revoke with %d handles in Only", n+len(some)), user, only(append(strange, handles(some)...)...), len(some))
 	recs = recs[len(some):]
 	k.once("User, after a revoke with many handles,", k.list(user), recs)
 	some = recs[:len(recs)/2]
-	k.revoked(fmt.Sprintf("revoke with %d handles in Except", len(some)), user, store.Selection{Except: handles(some)}, len(recs)-len(some))
+	k.revoked(fmt.Sprintf("revoke with %d handles in Except", n+len(some)), user, except(append(strange, handles(some)...)...), len(recs)-len(some))
 	k.once("User, after a revoke with many handles in Except,", k.list(user), some)
 	k.spread(len(recs), func(i int) {
 		if i >= len(some) {

@@ -8,7 +8,7 @@ import (
 )
 
 var meetMoreClauses = []clause{
-	{"meet-rotate-read", "whoever reads beside a Rotate finds the session at one key, and in its user's list", meetRotateRead},
+	{"meet-rotate-read", "whoever reads beside a Rotate finds the session at one key and in its user's list, and its tail as soon as it has moved", meetRotateRead},
 	{"meet-creates", "of two Creates beside each other, limits, evictions and keys are exact", meetCreates},
 	{"meet-update-touch", "a Touch beside an Update changes nothing but Seen, and makes no conflict", meetUpdateTouch},
 	{"meet-delete", "what Delete ended stays ended, whatever writes to it at the same time", meetDelete},
@@ -25,7 +25,7 @@ func meetRotateRead(k *kit) {
 					k.oneOf("get beside a rotate", err, store.ErrNotFound)
 					return err == nil && got.User == rec.User
 				}
-				var gap, overlap bool
+				var gap, overlap, bare bool
 				listed := 1
 				return func() { k.ok("rotate", k.rotate(rec.Key, 1, next, tail)) },
 					func() {
@@ -34,9 +34,16 @@ func meetRotateRead(k *kit) {
 						} else {
 							gap = !is(rec.Key) && !is(next.Key)
 						}
+						if withTail { // one record or the other is always at the old key
+							_, _, err := k.get(rec.Key)
+							bare = err != nil
+						}
 						listed = len(k.list(rec.User))
 					},
 					func() {
+						if bare {
+							k.failf("beside a rotate with a tail there is nothing at the old key")
+						}
 						if gap || overlap || listed == 0 {
 							k.failf("beside a rotate the session is at no key (%v), at both (%v), or listed %d times", gap, overlap, listed)
 						}

@@ -79,7 +79,7 @@ func (k *kit) together(fs ...func()) { k.parallel(len(fs), func(i int) { fs[i]()
 // many is more than a careless store takes at once; pages of any usual size do not divide it.
 func (k *kit) many() int {
 	if k.exact {
-		return 1031
+		return 1061
 	}
 	return 331
 }

@@ -132,7 +132,7 @@ func (s *ref) evict(user string, adm store.Admission, now time.Time) (evicted []
 	var has []store.Record
 	for _, r := range s.recs {
 		mine := r.User == user || s.countTails && r.Key.Tag == store.TagOf(user)
-		if mine && (s.countExpired || s.alive(r, now)) {
+		if mine && (s.countDamaged || !s.damaged[r.Key]) && (s.countExpired || s.alive(r, now)) {
 			has = append(has, r)
 		}
 	}
@@ -146,8 +146,8 @@ func (s *ref) evict(user string, adm store.Admission, now time.Time) (evicted []
 	slices.SortFunc(has, func(a, b store.Record) int {
 		return cmp.Or(a.Created.Compare(b.Created), bytes.Compare(a.Key.ID[:], b.Key.ID[:]))
 	})
-	if s.evictNewest {
-		slices.Reverse(has)
+	if s.evictBy != nil {
+		slices.SortStableFunc(has, s.evictBy)
 	}
 	for _, r := range has[:over] {
 		delete(s.recs, r.Key)
@@ -219,15 +219,7 @@ func (s *ref) keep(next *store.Record, old store.Record) {
 }
 
 func (s *ref) Touch(ctx context.Context, rec store.Record, every time.Duration) error {
-	err := s.touchKey(ctx, rec.Key, every)
-	if s.touchBelieves && err == nil {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		r := s.recs[rec.Key]
-		r.Idle, r.Lifetime = rec.Idle, rec.Lifetime
-		s.recs[rec.Key] = r
-	}
-	return err
+	return s.touchKey(ctx, rec.Key, every)
 }
 
 func (s *ref) touchKey(ctx context.Context, key store.Key, every time.Duration) error {

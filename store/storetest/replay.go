@@ -12,6 +12,8 @@ var replayClauses = []clause{
 	{"replay-apart", "a write is known again by its key, its version and its writer, not by some of them", replayApart},
 	{"replay-handles", "a repeated Create tells no handles and ends nothing more", replayHandles},
 	{"replay-touched", "a write is known again after touches, and after whatever happened to other records", replayTouched},
+	{"replay-ended", "what has ended is not brought back by a write that is sent again, and a Create then is a new one", replayEnded},
+	{"replay-still", "a write that is sent again writes nothing, and is no use, whatever else it says", replayStill},
 	{"read-errors", "a read that fails was not indeterminate: it is ErrUnavailable where its context ended, before it or during it", readErrors},
 }
 
@@ -123,6 +125,66 @@ func replayTouched(k *kit) {
 	k.ok("the same rotate when its tail is gone", k.rotate(rec.Key, 2, next, tail))
 	k.absent(rec.Key, "of a tail that was deleted, after the same rotate again")
 	k.listed(user, "after repeated writes", next.Key)
+}
+
+func replayEnded(k *kit) {
+	for what, end := range map[string]func(store.Record){
+		"deleted": func(rec store.Record) { k.ok("delete", k.delete(rec.Key)) },
+		"revoked": func(rec store.Record) { k.revokeAll(rec.User) },
+		"rotated away": func(rec store.Record) {
+			k.ok("rotate", k.rotate(rec.Key, k.live(rec.Key, "before a rotate").Version, k.heir(rec), nil))
+		},
+	} {
+		rec := k.fresh(k.name())
+		k.ok("create", k.insert(rec))
+		change := k.edit(rec)
+		k.ok("update", k.update(change, 1))
+		next := k.heir(rec)
+		k.ok("rotate", k.rotate(rec.Key, 2, next, nil))
+		end(next)
+		k.is(store.ErrNotFound, "the same rotate again, where its record was "+what, k.rotate(rec.Key, 2, next, nil))
+		k.is(store.ErrNotFound, "the same update again, where its record was "+what, k.update(change, 1))
+		k.absent(next.Key, "after it was "+what+", and its rotate sent again")
+		k.absent(rec.Key, "after it was "+what+", and its writes sent again")
+		k.ok("the same create again, where its record was "+what, k.insert(rec))
+		if got := k.live(rec.Key, "after it was created anew"); got.Version != 1 {
+			k.failf("the create of a record that was %s, sent again, left version %d, want 1", what, got.Version)
+		}
+	}
+}
+
+func replayStill(k *kit) {
+	rec := k.fresh(k.name())
+	rec.Idle = 100 * k.unit
+	again := func(what string, send func() error) store.Record {
+		k.ok(what, send())
+		key := rec.Key
+		before := k.live(key, "after "+what)
+		k.sleep(k.unit / 4)
+		rec = k.other(rec)
+		k.ok("the same "+what+" again, with other content", send())
+		k.same("after the same "+what+" was sent again", k.live(key, "after the same "+what+" again"), before)
+		return before
+	}
+	again("create", func() error { return k.insert(rec) })
+	rec.Writer = writer()
+	again("update", func() error { return k.update(rec, 1) })
+	old := rec.Key
+	tail := k.tailOf(rec)
+	rec = k.heir(rec)
+	again("rotate", func() error { return k.rotate(old, 2, rec, tail) })
+	left := k.live(old, "of the tail")
+	tail.Data, tail.Meta = k.other(*tail).Data, k.other(*tail).Meta
+	k.ok("the same rotate again, with another tail", k.rotate(old, 2, rec, tail))
+	k.same("after the same rotate with another tail", k.live(old, "of the tail"), left)
+}
+
+// other returns rec with other content.
+func (k *kit) other(rec store.Record) store.Record {
+	change := k.edit(rec)
+	change.Key, change.Writer = rec.Key, rec.Writer
+	change.Idle, change.Lifetime = rec.Idle+k.unit, rec.Lifetime+k.unit
+	return change
 }
 
 // reads are the methods that change nothing.

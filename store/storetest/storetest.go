@@ -32,7 +32,7 @@
 //
 // # Many
 //
-// Clauses that begin with many use 1,031 records, or 331 of a networked store, and look at lists
+// Clauses that begin with many use 1,061 records, or 331 of a networked store, and look at lists
 // with as many records as pages of any usual size hold, and one more and one less.
 //
 // # What it cannot show
@@ -113,7 +113,7 @@ type clause struct {
 func clauses() []clause {
 	return slices.Concat(traitClauses, outcomeClauses, orderClauses, replayClauses, admittedClauses, updateClauses, rotateClauses, handleClauses,
 		timeClauses, givenClauses, keptClauses, lifeClauses, userClauses, revokeClauses, guardClauses, limitClauses, manyClauses,
-		raceClauses, revokeRaceClauses, largeClauses, meetClauses, meetMoreClauses, meetRevokeClauses, byteClauses, sizeClauses, argumentClauses, contextClauses,
+		raceClauses, revokeRaceClauses, largeClauses, meetClauses, meetMoreClauses, meetRevokeClauses, byteClauses, sizeClauses, argumentClauses, contextClauses, nearClauses, edgeClauses,
 		sweepClauses, walkClauses)
 }
 

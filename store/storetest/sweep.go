@@ -56,6 +56,12 @@ func sweep(k *kit) {
 	}
 	k.counted(k.swept(10), 0)
 	k.sleep(k.unit + k.tick)
+	for _, none := range []int{0, -1} {
+		n, err := k.s.Sweep(k.ctx, none)
+		if k.ok("sweep", k.answer("Sweep", err)); n != 0 {
+			k.failf("a sweep with limit %d found %d records", none, n)
+		}
+	}
 	k.counted(k.swept(10), len(recs))
 	k.counted(k.swept(10), 0)
 	for _, rec := range recs {

@@ -19,6 +19,7 @@ var updateClauses = []clause{
 	{"clock-skew", "no caller's clock can lengthen a life: Created and Seen are clamped to the store's now", clockSkew},
 	{"touch", "Touch sets Seen to now and changes nothing else, not even Version", touch},
 	{"touch-hint", "Touch takes nothing but the key from the record that it is given", touchHint},
+	{"touch-stale", "a hint that is no longer true, as Get returned it before others wrote, changes nothing of what Touch does", touchStale},
 	{"touch-every", "Touch writes only where Seen is at least every old", touchEvery},
 }
 
@@ -82,6 +83,7 @@ func updateConflict(k *kit) {
 func updateReplay(k *kit) {
 	rec := k.add(k.fresh(k.name()))
 	first, second := k.edit(rec), k.edit(rec)
+	first.User, first.Handle, first.Created = "", k.fresh("").Handle, time.Time{} // none of which counts
 	k.ok("update", k.update(first, 1))
 	applied := k.live(rec.Key, "after update")
 	k.ok("the same update again", k.update(first, 1))
@@ -208,7 +210,13 @@ func (k *kit) clamped(rec store.Record, after string) {
 }
 
 func touch(k *kit) {
-	rec := k.fresh(k.name())
+	for _, user := range []string{k.name(), ""} {
+		k.touched(user)
+	}
+}
+
+func (k *kit) touched(user string) {
+	rec := k.fresh(user)
 	rec.Idle = 20 * k.unit
 	rec = k.add(rec)
 	k.sleep(k.unit)
@@ -237,6 +245,47 @@ func touchHint(k *kit) {
 	k.same("after a touch with a hint that is all wrong", got, want)
 }
 
+// touchStale touches with what Get returned before others wrote.
+func touchStale(k *kit) {
+	const long = 1000
+	user := k.name()
+	rec := k.fresh(user)
+	rec.Idle = 2 * long * k.unit
+	rec = k.add(rec)
+	touch := func(hint store.Record, every time.Duration) error {
+		return k.answer("Touch", k.s.Touch(k.ctx, hint, every))
+	}
+	k.sleep(k.unit)
+	k.ok("update", k.update(k.edit(rec), 1))
+	k.sleep(2 * k.tick)
+	from := k.now()
+	k.ok("touch with the hint of a version before", touch(rec, k.tick))
+	seen := k.live(rec.Key, "after touch")
+	k.stamped("touch with the hint of a version before", seen, rec.Created, time.Time{}, from, k.now())
+	k.sleep(2 * k.tick)
+	k.ok("touch that is due by its hint, and not by the record", touch(rec, k.unit/2))
+	if k.exact {
+		k.same("after a touch that was due by its hint alone", k.live(rec.Key, "after touch"), seen)
+	}
+	k.ok("touch with a negative time", touch(rec, -1))
+	if got := k.live(rec.Key, "after touch"); got.Seen.Before(seen.Seen.Add(1)) {
+		k.failf("a touch with a negative time moved Seen by %v", got.Seen.Sub(seen.Seen))
+	}
+	gone := k.live(rec.Key, "before its end")
+	k.ok("delete", k.delete(rec.Key))
+	for _, every := range []time.Duration{0, long * k.unit} {
+		k.is(store.ErrNotFound, "touch of what was deleted, with its hint", touch(gone, every))
+		k.absent(rec.Key, "after it was deleted and touched")
+	}
+	rec = k.add(k.fresh(user))
+	next := k.heir(rec)
+	k.ok("rotate", k.rotate(rec.Key, 1, next, nil))
+	k.is(store.ErrNotFound, "touch of what was rotated away, with its hint", touch(rec, long*k.unit))
+	rec = k.add(k.fresh(user))
+	k.revokeAll(user)
+	k.is(store.ErrNotFound, "touch of what was revoked, with its hint", touch(rec, long*k.unit))
+}
+
 func touchEvery(k *kit) {
 	rec := k.add(k.fresh(k.name()))
 	begun := time.Now()
@@ -261,5 +310,10 @@ func touchEvery(k *kit) {
 	}
 	if !bytes.Equal(got.Data, rec.Data) {
 		k.failf("a touch changed the data")
+	}
+	if k.exact { // Seen counts, not how old the record is
+		k.sleep(k.tick)
+		k.ok("touch of what was touched a tick before", k.touch(rec.Key, 2*k.tick))
+		k.same("after a touch of what was just touched", k.live(rec.Key, "after touch"), got)
 	}
 }

@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -9,7 +11,7 @@ import (
 
 var userClauses = []clause{
 	{"user-list", "User yields the user's live records, each once, with all fields but Data", userList},
-	{"user-others", "User yields no other user's records, however alike their ids are", userOthers},
+	{"user-others", "User yields and limits count no other user's records, however alike their ids are", userOthers},
 	{"user-revoke", "Revoke ends no other user's records, however alike their ids are", userRevoke},
 	{"user-nobody", `"" is nobody: User yields nothing and Revoke ends nothing`, userNobody},
 	{"user-tag", "a record without a user is nobody's, though its tag be a user's: not listed, not revoked, not counted", userTag},
@@ -19,12 +21,15 @@ var userClauses = []clause{
 // alike returns users that careless comparing, joining or cutting mixes up.
 func (k *kit) alike() []string {
 	base := k.name()
+	number, other := fmt.Sprintf("%d%d", 1e18+rand.Int64N(8e18), 1), "2" // as numbers they may be the same
 	return []string{
 		base, base + "0", base + "1", base + "10", strings.ToLower(base), base[:len(base)-1],
 		base + "\x00", base + "\x00\x00", "\x00" + base, base + " ", " " + base, base + "\n", base + "/", base + ":1",
 		base + "%", base + "_", base + "*", base + "'", base + `"`, base + `\`, base + "{1}",
 		base + "\xff", base + "\xfe\xff", base + "\xff\xff", base + "\xef\xbf\xbd", // U+FFFD is what careless decoding makes of the others
 		base + "é", base + "e\u0301", base + "\x00a\x00b",
+		base[:len(base)-1] + "_", base[:len(base)-1] + "?", base[:len(base)-1] + "%", base[:len(base)-1] + "*",
+		number, number[:19] + other, "0" + number, "+" + number, number + ".0", number + "e0", number + " ",
 		strings.Repeat("x", store.MaxUser-len(base)) + base, base + strings.Repeat("x", store.MaxUser-len(base)),
 		base + strings.Repeat("x", store.MaxUser-len(base)-1) + "y",
 	}
@@ -66,9 +71,18 @@ func userOthers(k *kit) {
 	owner := map[store.Key]string{}
 	users := k.alike()
 	for _, user := range users {
-		owner[k.add(k.fresh(user)).Key] = user
+		rec := k.fresh(user)
+		_, err := k.create(rec, store.Admission{Max: 1})
+		k.ok("create at a limit of 1 for a user without records, among others who are alike", err)
+		owner[rec.Key] = user
 	}
-	for _, user := range users {
+	for _, user := range users { // and once more, when all of them have one
+		k.ok("create at a limit of 2 for a user with one record, among others who are alike", k.limited(user, 2))
+		for _, rec := range k.list(user) {
+			if _, first := owner[rec.Key]; !first {
+				k.ok("delete", k.delete(rec.Key))
+			}
+		}
 		listed := k.list(user)
 		if len(listed) != 1 || listed[0].User != user || owner[listed[0].Key] != user {
 			k.failf("user %q has one record, and User yields %d", user, len(listed))
@@ -121,6 +135,10 @@ func userNobody(k *kit) {
 	evicted, err := k.create(rec, store.Admission{Max: 1, Began: time.Now().Add(-store.GuardFor)})
 	if k.ok("create without a user, with conditions", err); len(evicted) > 0 {
 		k.failf("create without a user evicted %d records", len(evicted))
+	}
+	for _, adm := range []store.Admission{{Max: -1}, {Began: time.Now().Add(time.Hour)}, {Began: time.Now().Add(-2 * store.GuardFor)}} {
+		_, err = k.create(k.fresh(""), adm)
+		k.ok("create without a user, with conditions that make no sense", err)
 	}
 }
 

@@ -210,4 +210,4 @@ var wrongBytes = []wrong{
 }
 
 var wrongs = slices.Concat(wrongWrites, wrongTimes, wrongUsers, wrongAdmitted, wrongRaces, wrongWalks, wrongBytes,
-	wrongGuards, wrongMany, wrongHandles, wrongMeets, wrongGiven, wrongSizes, wrongDamage)
+	wrongGuards, wrongMany, wrongHandles, wrongMeets, wrongGiven, wrongSizes, wrongDamage, wrongNears, wrongEdges, wrongAgain)

@@ -18,33 +18,33 @@ type wrong struct {
 
 // knobs are mistakes in the middle of a method.
 type knobs struct {
-	noVersion     bool // Update applies to any version
-	noReplay      bool // a write sent twice is a conflict
-	upsert        bool // Update inserts
-	trustSeen     bool // instants are taken as the caller gives them
-	seenBack      bool // Seen may move back
-	updateOwner   bool // Update takes Handle and Created from the caller
-	noGuard       bool // Create forgets revocations
-	guardAlways   bool // Revoke with Only guards too
-	evictNewest   bool
-	evictSilent   bool
-	countExpired  bool                // limits count what has expired
-	countTails    bool                // limits count by tag
-	evictAtAll    bool                // room is made before it is known that the record will come
-	tailOwned     bool                // a tail belongs to the user
-	touchBelieves bool                // touch writes what its hint says
-	tailVersion   func(uint64) uint64 // of a tail, from that of the record that it follows
-	rotateKeeps   bool                // the old record stays
-	rotateNow     bool                // a renewed record begins anew
-	updateBlind   bool                // Update does not look whether the record has expired
-	keepEmpty     bool                // Update takes empty bytes for "unchanged"
-	unchecked     bool                // no argument is refused
-	existsFirst   bool                // Rotate looks at the new key first
-	oneInstant    bool                // two revocations may have one instant
-	keepDamage    bool                // only Delete removes what is damaged
-	hideDamage    bool                // a walk does not tell of it
-	stopAtDamage  bool                // a walk ends there
-	knowsAll      bool                // a sign-in that knows of one revocation knows of all
+	noVersion    bool // Update applies to any version
+	noReplay     bool // a write sent twice is a conflict
+	upsert       bool // Update inserts
+	trustSeen    bool // instants are taken as the caller gives them
+	seenBack     bool // Seen may move back
+	updateOwner  bool // Update takes Handle and Created from the caller
+	noGuard      bool // Create forgets revocations
+	guardAlways  bool // Revoke with Only guards too
+	evictSilent  bool
+	evictBy      func(a, b store.Record) int
+	countExpired bool                // limits count what has expired
+	countTails   bool                // limits count by tag
+	evictAtAll   bool                // room is made before it is known that the record will come
+	tailOwned    bool                // a tail belongs to the user
+	tailVersion  func(uint64) uint64 // of a tail, from that of the record that it follows
+	rotateKeeps  bool                // the old record stays
+	rotateNow    bool                // a renewed record begins anew
+	updateBlind  bool                // Update does not look whether the record has expired
+	keepEmpty    bool                // Update takes empty bytes for "unchanged"
+	unchecked    bool                // no argument is refused
+	existsFirst  bool                // Rotate looks at the new key first
+	oneInstant   bool                // two revocations may have one instant
+	keepDamage   bool                // only Delete removes what is damaged
+	countDamaged bool                // limits count it
+	hideDamage   bool                // a walk does not tell of it
+	stopAtDamage bool                // a walk ends there
+	knowsAll     bool                // a sign-in that knows of one revocation knows of all
 }
 
 // altered is the reference store with some methods replaced.

@@ -146,7 +146,9 @@ var wrongUsers = []wrong{
 			return a.ref.Create(ctx, rec, adm)
 		}
 	})},
-	{"evicts the newest", []string{"evict"}, turn(func(s *ref) { s.evictNewest = true })},
+	{"evicts the newest", []string{"evict"}, turn(func(s *ref) {
+		s.evictBy = func(a, b store.Record) int { return -a.Created.Compare(b.Created) }
+	})},
 	{"evicts in silence", []string{"evict", "evict-many", "race-evict"}, turn(func(s *ref) { s.evictSilent = true })},
 	{"evicts one at most", []string{"evict-many"}, swap(func(a *altered) {
 		a.create = func(ctx context.Context, rec store.Record, adm store.Admission) (store.Admitted, error) {

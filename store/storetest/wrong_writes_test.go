@@ -203,7 +203,16 @@ var wrongWrites = []wrong{
 		}
 	})},
 	{"a tail belongs to the user", []string{"rotate-tail", "rotate-tail-apart"}, turn(func(s *ref) { s.tailOwned = true })},
-	{"touch believes its hint", []string{"touch-hint"}, turn(func(s *ref) { s.touchBelieves = true })},
+	{"touch believes its hint", []string{"touch-hint"}, func(s *ref) store.Store {
+		return &hinting{s, func(ctx context.Context, hint store.Record, every time.Duration) error {
+			err := s.touchKey(ctx, hint.Key, every)
+			if rec, ok := s.raw(hint.Key); ok && err == nil {
+				rec.Idle, rec.Lifetime = hint.Idle, hint.Lifetime
+				s.put(rec)
+			}
+			return err
+		}}
+	}},
 	{"a tail keeps the version", []string{"rotate-tail-apart", "rotate-tail"}, turn(func(s *ref) {
 		s.tailVersion = func(v uint64) uint64 { return v }
 	})},
