@@ -9,8 +9,8 @@ import (
 // A Store keeps records. All methods are safe for concurrent use. All may fail with
 // [ErrUnavailable], [ErrIndeterminate] (writes only), [ErrInvalid], [ErrCorrupt] (reads only) or
 // the context's error; what else each may return is said beside it. A method that an engine cannot
-// offer at all returns [errors.ErrUnsupported]; the stores of this project offer all but Watch.
-// A method whose context has ended before the call does nothing and returns [FromContext].
+// offer at all returns [errors.ErrUnsupported]; the stores of this project offer all but Watch. A
+// method whose context has ended before the call does nothing and returns [FromContext].
 //
 // Every method is required, so a wrapper that embeds a Store forwards all of them. The comment of
 // package driver is the checklist behind this interface.
@@ -81,8 +81,8 @@ type Store interface {
 	Watch(ctx context.Context, f func(Ending)) error
 
 	// Sweep deletes at most limit expired records and returns how many; fewer than limit means that
-	// none is left. A limit of 0 or less deletes none. Its cost grows with what is expired, not with
-	// what is stored. Engines that expire by themselves return 0.
+	// none is left. A limit of 0 or less deletes none. Its cost grows with what is expired, not
+	// with what is stored. Engines that expire by themselves return 0.
 	Sweep(ctx context.Context, limit int) (int, error)
 
 	// All walks over the live records, without Data, in no order, for tools. A record that lives

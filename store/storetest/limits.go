@@ -90,8 +90,8 @@ func evict(k *kit) {
 	}
 }
 
-// evictOrder has records that go in another order by their expiry, use, version, handle or the order
-// of their inserts, and IDs and instants whose order depends on signs.
+// evictOrder has records that go in another order by their expiry, use, version, handle or the
+// order of their inserts, and IDs and instants whose order depends on signs.
 func evictOrder(k *kit) {
 	user, now := k.name(), k.now()
 	first := k.ago(now, 9)
