@@ -245,3 +245,26 @@ func TestNoRoomIsMade(t *testing.T) {
 		t.Errorf("%d sessions, %v", len(l), err)
 	}
 }
+
+// A Sealer that gives back something else than it got is refused at once.
+func TestSealerThatChangesTokens(t *testing.T) {
+	for name, wrong := range map[string]func(b []byte){"last": func(b []byte) { b[len(b)-1] ^= 1 }, "first": func(b []byte) { b[1] ^= 1 }} {
+		if _, err := sojourn.New(memstore.New(nil), &sojourn.Options{Keys: &changing{rigKeys(t), wrong}}); !errors.Is(err, sojourn.ErrOptions) {
+			t.Errorf("%s byte: %v", name, err)
+		}
+	}
+}
+
+// changing is a Sealer that changes what it opens.
+type changing struct {
+	sojourn.Sealer
+	change func([]byte)
+}
+
+func (c *changing) Open(dst, sealed, aad []byte) ([]byte, error) {
+	plain, err := c.Sealer.Open(dst, sealed, aad)
+	if err == nil {
+		c.change(plain)
+	}
+	return plain, err
+}

@@ -1,6 +1,7 @@
 package sojourn
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -281,5 +282,55 @@ func TestSealedStoreListsNothing(t *testing.T) {
 		_, err := g.Sweep(g.Context(), 1)
 		g.want("sweep", err, errors.ErrUnsupported)
 		g.want("watch", g.Watch(g.Context(), nil), errors.ErrUnsupported)
+	})
+}
+
+// Writes that follow each other in one request, with no read between them, each meet the presence
+// record as the one before has left it.
+func TestSealedStoreWritesInARow(t *testing.T) {
+	eachSealedStore(t, func(g *sealedRig) {
+		ctx := g.Context()
+		rec := g.created()
+		limits := func(version uint64, idle time.Duration) {
+			g.Helper()
+			rec.Idle = idle
+			g.want("update", g.Update(ctx, rec, version), nil)
+		}
+		limits(1, 20*time.Minute)
+		limits(2, 10*time.Minute)
+		next := g.record()
+		next.Handle = rec.Handle
+		tail := store.Record{Key: rec.Key, Handle: rec.Handle, Writer: newWriter(), Lifetime: time.Minute, Meta: []byte("mark")}
+		g.want("rotate", g.Rotate(ctx, rec.Key, 3, next, &tail), nil)
+		rec = next
+		limits(4, 20*time.Minute)
+		limits(5, 10*time.Minute)
+		if p := g.kept("after all", rec); p.Version > 0 && p.Version != 6 {
+			g.Errorf("presence has version %d", p.Version)
+		}
+		time.Sleep(time.Minute)
+		g.want("touch", g.Touch(ctx, rec, time.Minute), nil)
+		if p := g.kept("touched", rec); p.Version > 0 && !p.Seen.Equal(time.Now()) {
+			g.Errorf("the use is not written down: seen %v ago", time.Since(p.Seen))
+		}
+	})
+}
+
+// A presence store that fails is heard, whatever was asked of it.
+func TestSealedStoreFails(t *testing.T) {
+	eachSealedStore(t, func(g *sealedRig) {
+		if g.presence == nil || g.user == "" {
+			return
+		}
+		ctx := g.Context()
+		rec := g.created()
+		given, giveUp := context.WithCancel(ctx)
+		giveUp()
+		rec.Idle /= 2
+		_, _, err := g.Get(given, rec.Key)
+		g.want("get", err, context.Canceled)
+		g.want("update", g.Update(given, rec, 1), context.Canceled)
+		g.want("touch", g.Touch(given, rec, 0), context.Canceled)
+		g.want("delete", g.Delete(given, rec.Key), context.Canceled)
 	})
 }

@@ -210,3 +210,48 @@ func TestFormerCookieOptions(t *testing.T) {
 		}
 	}
 }
+
+// A former cookie is one that a browser sends by itself: beside it a bearer token does not make a
+// request one that needs no word of where it comes from. After the name's end it is as any other.
+func TestFormerNameBesideBearer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newWebRig(t, nil, sojourn.Options{Bearer: &sojourn.BearerOptions{}, Cookie: sojourn.CookieOptions{Former: []sojourn.FormerCookie{
+			{Name: "sid", Until: time.Now().Add(20 * time.Minute)}, {Name: "sid", Domain: "example.com", Until: time.Now().Add(10 * time.Minute)},
+		}}})
+		token := g.bearer("ada")
+		code := func(cookie string) int {
+			r := rigRequest("POST", cookie)
+			r.Header.Del("Sec-Fetch-Site")
+			r.Header.Set("Authorization", "Bearer "+token)
+			return g.serve(r, func(http.ResponseWriter, *http.Request) {}).Code
+		}
+		if with, without := code("sid=x"), code("id=x"); with != 403 || without != 200 {
+			t.Errorf("with a former cookie %d, with another one %d", with, without)
+		}
+		time.Sleep(20*time.Minute - 1) // the later of two ends counts, whichever is named first
+		if with := code("sid=x"); with != 403 {
+			t.Errorf("just before the end: %d", with)
+		}
+		time.Sleep(1)
+		if with := code("sid=x"); with != 200 {
+			t.Errorf("after the end: %d", with)
+		}
+	})
+}
+
+// What New completes is not written into its caller's list.
+func TestFormerCookiesAreCopied(t *testing.T) {
+	former := []sojourn.FormerCookie{{Domain: "example.com"}}
+	o := sojourn.Options{Cookie: sojourn.CookieOptions{Name: "__Secure-s", Former: former}}
+	must(sojourn.New(memstore.New(nil), &o))
+	if former[0] != (sojourn.FormerCookie{Domain: "example.com"}) {
+		t.Errorf("the caller's list has %+v", former[0])
+	}
+}
+
+// A partitioned cookie is a secure one, also where the present one is for plain HTTP.
+func TestFormerPartitioned(t *testing.T) {
+	must(sojourn.New(memstore.New(nil), &sojourn.Options{InsecureLoopbackHTTP: true, Cookie: sojourn.CookieOptions{
+		Former: []sojourn.FormerCookie{{Name: "s", Partitioned: true, Until: time.Now().Add(time.Hour)}},
+	}}))
+}

@@ -32,7 +32,7 @@ func Parse(text string) (Address, error) {
 	var first *url.URL
 	for i, host := range hosts {
 		u, err := url.Parse(scheme + "://" + rest[:at] + host + rest[end:]) // knows of one host only
-		if !ok || err != nil || u.Hostname() == "" {
+		if !ok || err != nil || !strings.EqualFold(u.Scheme, scheme) || u.Hostname() == "" || strings.ContainsAny(u.Hostname(), "[]") {
 			return Address{}, bad
 		}
 		if i == 0 {
@@ -46,8 +46,12 @@ func Parse(text string) (Address, error) {
 func (a Address) At(port string) []string {
 	hosts := make([]string, len(a.Hosts))
 	for i, host := range a.Hosts {
-		if _, _, err := net.SplitHostPort(host); err != nil {
+		name, own, err := net.SplitHostPort(host)
+		switch {
+		case err != nil:
 			host = net.JoinHostPort(strings.Trim(host, "[]"), port)
+		case own == "":
+			host = net.JoinHostPort(name, port)
 		}
 		hosts[i] = host
 	}

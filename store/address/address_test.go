@@ -2,6 +2,8 @@ package address
 
 import (
 	"fmt"
+	"net"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -28,6 +30,7 @@ func TestParse(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"redis://localhost": "localhost:6379", "redis://[::1],h:7": "[::1]:6379 h:7", "redis://h?db=1": "h:6379", "redis://h:1,i": "h:1 i:6379",
+		"redis://h:,[::1]:": "h:6379 [::1]:6379",
 	} {
 		if a, err := Parse(text); err != nil || strings.Join(a.At("6379"), " ") != want {
 			t.Errorf("%s: %q, %v", text, a.At("6379"), err)
@@ -41,4 +44,32 @@ func TestParse(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
+}
+
+// What is read can be shown and dialled, and neither what is shown nor an error has the password.
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{"redis://user:secret@h:1,i/path?password=secret@j,k#secret", "redis://[::1],h:7", "x://a,,b", "redis://h:x", "://", "a://b@c@d,e", "a://%zz@h"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		a, err := Parse(s)
+		if err != nil {
+			if want := "the address is not like"; !strings.HasPrefix(err.Error(), want) {
+				t.Fatalf("%q: %v", s, err)
+			}
+			return
+		}
+		for i, host := range a.At("6379") {
+			if name, port, err := net.SplitHostPort(host); err != nil || name == "" || port == "" {
+				t.Fatalf("%q: host %d is %q: %v", s, i, host, err)
+			}
+		}
+		if password, has := a.User.Password(); has {
+			u := *a.URL
+			u.User = url.UserPassword(a.User.Username(), password+"-another")
+			if other := (Address{&u, a.Hosts}); other.String() != a.String() {
+				t.Fatalf("what is shown depends on the password: %s", a)
+			}
+		}
+	})
 }
