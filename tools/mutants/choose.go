@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -18,6 +19,8 @@ type choice struct {
 	only    *regexp.Regexp
 	changed bool
 	again   bool // what was killed when the table was made is killed
+	known   bool // try what makes no difference, too
+	resume  string
 }
 
 // A run is one target's code with its mutants woven in, and what was chosen and tried of them.
@@ -58,10 +61,26 @@ func (c choice) choose(runs []*run, list *lists) error {
 			return err
 		}
 	}
+	recorded, err := readRecord(c.resume)
+	if err != nil {
+		return err
+	}
 	of := map[*mutant]*run{}
 	var all []*mutant
 	for _, r := range runs {
 		for _, m := range r.all {
+			if !c.known && list.equal[m.name()] != "" && c.only.MatchString(m.name()) {
+				m.fate = alive // as every run of it would find, after all tests that reach it
+				if !c.changed && c.sample == 0 {
+					r.tried = append(r.tried, m)
+				}
+				continue
+			}
+			if fate, ok := recorded[m.name()]; ok && c.only.MatchString(m.name()) {
+				m.fate = fate
+				r.tried = append(r.tried, m)
+				continue
+			}
 			if c.again && !list.alive[m.name()] && !lines[m.file][m.line] && c.only.MatchString(m.name()) {
 				m.fate = killed
 				r.tried = append(r.tried, m)
@@ -92,6 +111,7 @@ func (r *run) try(ctx context.Context, root string, list *lists, o options, begu
 	fmt.Fprintf(os.Stderr, "%s: %d of %d mutants, %d tests\n", r.target.name, len(r.chosen), len(r.all), len(n.tests))
 	var mu sync.Mutex
 	tried := 0
+	var failed error
 	each(o.workers, r.chosen, func(m *mutant) {
 		if ctx.Err() != nil || o.limit > 0 && time.Since(begun) > o.limit {
 			return
@@ -101,6 +121,9 @@ func (r *run) try(ctx context.Context, root string, list *lists, o options, begu
 		defer mu.Unlock()
 		r.tried = append(r.tried, m)
 		tried++
+		if failed == nil {
+			failed = o.record(m)
+		}
 		if word := list.word(m); word != "" {
 			fmt.Printf("%s %s:%d: %s: %s\n", word, m.file, m.line, m.change, m.code)
 		}
@@ -111,5 +134,5 @@ func (r *run) try(ctx context.Context, root string, list *lists, o options, begu
 	if missing := len(r.chosen) - tried; missing > 0 && ctx.Err() == nil {
 		fmt.Printf("NOT TRIED: %d mutants of %s, for the time was up\n", missing, r.target.name)
 	}
-	return ctx.Err()
+	return errors.Join(failed, ctx.Err())
 }

@@ -51,6 +51,8 @@ func flags() (o options, targets []string, err error) {
 	flag.BoolVar(&o.list, "list", false, "list the mutants and try none")
 	flag.BoolVar(&o.quick, "quick", false, "leave out the tests that take more than a second")
 	flag.BoolVar(&o.again, "again", false, "take what "+aliveFile+" does not name for killed, but for lines that changed since")
+	flag.BoolVar(&o.known, "known", false, "try those that "+knownFile+" names, too, and say which of them a test notices")
+	flag.StringVar(&o.resume, "resume", "", "take the fates that the `file` has, and add those that are found, so that a run can be stopped")
 	flag.BoolVar(&o.write, "write", false, "write the results of whole targets into "+tableFile+" and "+aliveFile)
 	flag.Parse()
 	if o.write && (o.sample > 0 || only != "" || o.changed || o.limit > 0 || o.quick) {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -162,5 +163,36 @@ func TestLists(t *testing.T) {
 		if !there[name] {
 			t.Errorf("known.txt names a mutant that is not there: %s", name)
 		}
+	}
+}
+
+// A run that was stopped goes on where it was: what is recorded is not tried again, and after the
+// quick tests alone only what is killed is settled.
+func TestRecord(t *testing.T) {
+	all := []*mutant{{file: "a.go", change: "drop", code: "x()"}, {file: "a.go", change: "true", code: "b"}, {file: "a.go", change: "nil", code: "err"}}
+	o := options{quick: true}
+	o.resume, o.only = filepath.Join(t.TempDir(), "record"), regexp.MustCompile("")
+	for i, f := range []fate{killed, alive, unseen} {
+		all[i].fate = f
+		if err := o.record(all[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o.quick = false
+	if err := o.record(all[2]); err != nil {
+		t.Fatal(err)
+	}
+	r := &run{all: []*mutant{{file: "a.go", change: "drop", code: "x()"}, {file: "a.go", change: "true", code: "b"}, {file: "a.go", change: "nil", code: "err"}}}
+	if err := o.choose([]*run{r}, &lists{table: &table{}}); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.chosen) != 1 || r.chosen[0] != r.all[1] || r.all[0].fate != killed || r.all[2].fate != unseen || len(r.tried) != 2 {
+		t.Errorf("chosen %v, tried %v", r.chosen, r.tried)
+	}
+	if err := os.WriteFile(o.resume, []byte("drop: x()\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readRecord(o.resume); err == nil {
+		t.Error("a record of another form is read")
 	}
 }
