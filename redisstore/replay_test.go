@@ -178,20 +178,24 @@ func TestForgottenScripts(t *testing.T) {
 	each(t, func(t *testing.T, c rueidis.Client) {
 		s, p := spied(t, c, redisstore.Options{})
 		create(t, s, record("somebody"))
-		for _, n := range c.Nodes() {
-			if err := n.Do(t.Context(), n.B().Arbitrary("SCRIPT", "FLUSH").Build()).Error(); err != nil {
-				t.Fatal(err)
+		sent := int64(0)
+		for range 50 { // tests of other packages use the same server, and may load a script just then
+			for _, n := range c.Nodes() {
+				if err := n.Do(t.Context(), n.B().Arbitrary("SCRIPT", "FLUSH").Build()).Error(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			texts := p.texts.Load()
+			r := create(t, s, record("somebody"))
+			update(t, s, r)
+			if err := s.Delete(t.Context(), r.Key); err != nil {
+				t.Error(err)
+			}
+			if sent = p.texts.Load() - texts; sent >= 3 {
+				return
 			}
 		}
-		texts := p.texts.Load()
-		r := create(t, s, record("somebody"))
-		update(t, s, r)
-		if err := s.Delete(t.Context(), r.Key); err != nil {
-			t.Error(err)
-		}
-		if n := p.texts.Load() - texts; n < 3 {
-			t.Errorf("after SCRIPT FLUSH the text of scripts was sent %d times, want 3", n)
-		}
+		t.Errorf("after SCRIPT FLUSH the text of scripts was sent %d times, want 3", sent)
 	})
 }
 
