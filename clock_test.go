@@ -117,3 +117,16 @@ func TestClockSealed(t *testing.T) {
 		}
 	})
 }
+
+// A use in the future says the same of the clock, though the session is older than that.
+func TestClockPutRightAfterAUse(t *testing.T) {
+	bubble(t, func(t *testing.T, g *site) {
+		b := g.signedIn("ada")
+		time.Sleep(20 * time.Minute)
+		b.wants("user", "ada") // writes the use down
+		g.store.skew = -10 * time.Minute
+		g.status(b.copy().get("user"), http.StatusServiceUnavailable)
+		g.store.heal()
+		b.wants("user", "ada")
+	})
+}

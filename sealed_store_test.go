@@ -330,7 +330,57 @@ func TestSealedStoreFails(t *testing.T) {
 		_, _, err := g.Get(given, rec.Key)
 		g.want("get", err, context.Canceled)
 		g.want("update", g.Update(given, rec, 1), context.Canceled)
+		g.want("update after one that failed", g.Update(ctx, rec, 1), nil)
 		g.want("touch", g.Touch(given, rec, 0), context.Canceled)
 		g.want("delete", g.Delete(given, rec.Key), context.Canceled)
+	})
+}
+
+// What was ended stays so, whatever is revoked after it.
+func TestSealedStoreStaysEnded(t *testing.T) {
+	eachSealedStore(t, func(g *sealedRig) {
+		ctx := g.Context()
+		rec := g.created()
+		g.want("delete", g.Delete(ctx, rec.Key), nil)
+		_, err := g.Revoke(ctx, "eve", store.Selection{})
+		g.want("revoke", err, nil)
+		_, _, err = g.Get(ctx, rec.Key)
+		g.want("get", err, store.ErrNotFound)
+	})
+}
+
+// trips counts what reaches a presence store.
+type trips struct {
+	store.Store
+	touches int
+}
+
+func (c *trips) Touch(ctx context.Context, rec store.Record, every time.Duration) error {
+	c.touches++
+	return c.Store.Touch(ctx, rec, every)
+}
+
+// A presence record that was used a moment ago is not touched again.
+func TestSealedStoreTouchesSeldom(t *testing.T) {
+	eachSealedStore(t, func(g *sealedRig) {
+		if g.presence == nil || g.user == "" {
+			return
+		}
+		ctx := g.Context()
+		c := &trips{Store: g.presence}
+		g.sealedStore.presence = c
+		rec := g.created()
+		_, _, err := g.Get(ctx, rec.Key)
+		g.want("get", err, nil)
+		for i, tt := range []struct {
+			wait time.Duration
+			want int
+		}{{time.Minute - 1, 0}, {1, 1}, {time.Minute - 1, 1}, {1, 2}} {
+			time.Sleep(tt.wait)
+			g.want("touch", g.Touch(ctx, rec, time.Minute), nil)
+			if c.touches != tt.want {
+				g.Errorf("step %d: the presence store was touched %d times, want %d", i, c.touches, tt.want)
+			}
+		}
 	})
 }

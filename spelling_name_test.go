@@ -197,6 +197,7 @@ func TestFormerCookieOptions(t *testing.T) {
 		"no name":           {sojourn.CookieOptions{Former: []sojourn.FormerCookie{{Name: "a b", Until: soon}}}, false},
 		"no path":           {sojourn.CookieOptions{Former: []sojourn.FormerCookie{{Name: "s", Path: "a", Until: soon}}}, false},
 		"no domain":         {sojourn.CookieOptions{Former: []sojourn.FormerCookie{{Name: "s", Domain: "a b", Until: soon}}}, false},
+		"__Host- of domain": {sojourn.CookieOptions{Former: []sojourn.FormerCookie{{Name: "__Host-s", Domain: "example.com", Until: soon}}}, false},
 		"__Host- elsewhere": {sojourn.CookieOptions{Former: []sojourn.FormerCookie{{Name: "__Host-s", Path: "/a", Until: soon}}}, false},
 		"a chunk's name":    {sojourn.CookieOptions{Former: []sojourn.FormerCookie{{Name: "__Host-session.1", Until: soon}}}, false},
 		"its chunk's name":  {sojourn.CookieOptions{Name: "__Host-s.csrf", Former: []sojourn.FormerCookie{{Name: "__Host-s", Until: soon}}}, false},
@@ -254,4 +255,58 @@ func TestFormerPartitioned(t *testing.T) {
 	must(sojourn.New(memstore.New(nil), &sojourn.Options{InsecureLoopbackHTTP: true, Cookie: sojourn.CookieOptions{
 		Former: []sojourn.FormerCookie{{Name: "s", Partitioned: true, Until: time.Now().Add(time.Hour)}},
 	}}))
+}
+
+// A name that is named twice, of two domains, is read once. Beside a stored session its ".1" is the
+// program's own cookie, and stays.
+func TestFormerNameTwice(t *testing.T) {
+	until := time.Now().Add(time.Hour)
+	keys, st := &breakable{Sealer: rigKeys(t)}, memstore.New(nil)
+	before := newWebRig(t, st, sojourn.Options{Keys: keys, Cookie: sojourn.CookieOptions{Name: "sid", InsecureName: true}})
+	after := newWebRig(t, st, sojourn.Options{Keys: keys, Cookie: sojourn.CookieOptions{Former: []sojourn.FormerCookie{
+		{Name: "sid", Until: until}, {Name: "sid", Domain: "example.com", Until: until},
+	}}})
+	cookie := before.login("")
+	keys.opened = 0
+	w := after.serve(rigRequest("GET", cookie+"; sid.1=own"), func(_ http.ResponseWriter, r *http.Request) {
+		if s := must(after.m.Load(r)); s.User() != "ada" || keys.opened != 1 {
+			t.Errorf("user %q, %d texts opened", s.User(), keys.opened)
+		}
+	})
+	for _, line := range w.Header()["Set-Cookie"] {
+		if strings.HasPrefix(line, "sid.1=") {
+			t.Errorf("the program's own cookie is removed: %q", line)
+		}
+	}
+}
+
+// What a Sealer gives back beside an error is no session, under whatever name it came.
+func TestCookiesOfABadSealer(t *testing.T) {
+	for mode, sealed := range sealedModes() {
+		t.Run(mode, func(t *testing.T) {
+			keys := &breakable{Sealer: rigKeys(t)}
+			st := memstore.New(nil)
+			rig := func(c sojourn.CookieOptions) *webRig {
+				if sealed == nil {
+					return newWebRig(t, st, sojourn.Options{Keys: keys, Cookie: c})
+				}
+				so := *sealed
+				if !so.AcceptReplayUntilExpiry {
+					so.Store = st
+				}
+				return newSealedRig(t, so, sojourn.Options{Keys: keys, Cookie: c})
+			}
+			before := rig(sojourn.CookieOptions{Name: "sid", InsecureName: true})
+			after := rig(sojourn.CookieOptions{Former: []sojourn.FormerCookie{{Name: "sid", Until: time.Now().Add(time.Hour)}}})
+			former, present := before.login(""), after.login("")
+			keys.broken = true
+			for name, cookie := range map[string]string{"former": former, "present": present} {
+				after.serve(rigRequest("GET", cookie), func(_ http.ResponseWriter, r *http.Request) {
+					if s, err := after.m.Load(r); err == nil && s.User() != "" {
+						t.Errorf("%s: the cookie signs %q in", name, s.User())
+					}
+				})
+			}
+		})
+	}
 }

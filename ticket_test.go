@@ -70,3 +70,43 @@ func TestTokenCacheForeignSealer(t *testing.T) {
 		t.Error("a foreign Sealer's token was cached")
 	}
 }
+
+// What was opened, or sealed for a client, is remembered, of cookies and of bearers apart, and leads
+// to the same credential and successor.
+func TestOpenedTokensAreRemembered(t *testing.T) {
+	m, err := New(memstore.New(nil), &Options{Bearer: &BearerOptions{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bearer := range []bool{false, true} {
+		aad, cache := m.aad.cookie, &m.opened.cookie
+		if bearer {
+			aad, cache = m.aad.bearer, &m.opened.bearer
+		}
+		c := token.New("")
+		text, err := token.Seal(m.keys, aad, &c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := token.Sum(text)
+		if _, ok := cache.Find(&sum); ok {
+			t.Errorf("bearer %t: remembered before it was opened", bearer)
+		}
+		first, _ := m.openToken(text, bearer)
+		if key, ok := cache.Find(&sum); !ok || key != c.Key() {
+			t.Errorf("bearer %t: not remembered", bearer)
+		}
+		again, _ := m.openToken(text, bearer)
+		for _, p := range []ticket{first, again} {
+			if m.credential(p) != c || m.successor(p, make([]byte, 16)).bearer != bearer || p.bearer != bearer {
+				t.Errorf("bearer %t: another credential or successor", bearer)
+			}
+		}
+	}
+	c := token.New("")
+	text, err := m.sealToken(newTicket(c))
+	sum := token.Sum(text)
+	if key, ok := m.opened.cookie.Find(&sum); err != nil || !ok || key != c.Key() {
+		t.Error("the token that is sent is not remembered")
+	}
+}
