@@ -73,3 +73,20 @@ func TestCostOfARead(t *testing.T) {
 		}
 	}
 }
+
+// Promise 7: a text that JSON need not escape is read and written without the codec's allocations.
+func TestCostOfAText(t *testing.T) {
+	m := must(sojourn.New(memstore.New(nil), nil))
+	g := &webRig{TB: t, m: m}
+	texts := [2]string{"a plain text", "another text"}
+	w := g.do("", func(s *sojourn.Session) { rigOK(t, rigNote.Set(s, texts[0])) })
+	i := 0
+	g.do(rigCookies(w), func(s *sojourn.Session) {
+		if n := testing.AllocsPerRun(100, func() { rigNote.Get(s) }); n != 1 { // the text itself
+			t.Errorf("reading allocates %v times", n)
+		}
+		if n := testing.AllocsPerRun(100, func() { i++; rigOK(t, rigNote.Set(s, texts[i%2])) }); n != 2 { // its bytes, and the change for a replay
+			t.Errorf("writing allocates %v times", n)
+		}
+	})
+}
