@@ -6,5 +6,5 @@ import (
 	"github.com/sojourn-go/sojourn/store/fipstest"
 )
 
-// The kit passes in FIPS 140-only mode.
-func TestFIPS(t *testing.T) { fipstest.Again(t, `^TestStore$`) }
+// Some of the kit passes in FIPS 140-only mode.
+func TestFIPS(t *testing.T) { fipstest.Again(t, `^TestStore$/`+fipstest.Clauses) }

@@ -40,6 +40,11 @@ func init() {
 	rand.Reader = reader
 }
 
+// Clauses chooses some of the kit's clauses (package storetest): all that use cryptography, which is
+// random bytes and what a connection brings, and each kind of write. The rest would do the same
+// again.
+const Clauses = `^(create|update|touch|rotate-tail|revoke|user-list)$`
+
 // Again runs tests of the calling test's program once more, in a process of its own with
 // GODEBUG=fips140=only: those that run, an expression as go test -run takes it, chooses. It fails
 // the test if they fail or if there are none, and skips it if they all skip. In that process it
