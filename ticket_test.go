@@ -71,8 +71,8 @@ func TestTokenCacheForeignSealer(t *testing.T) {
 	}
 }
 
-// What was opened, or sealed for a client, is remembered, of cookies and of bearers apart, and leads
-// to the same credential and successor.
+// What was opened, or sealed for a client, is remembered, of cookies and of bearers apart, and
+// leads to the same credential and successor.
 func TestOpenedTokensAreRemembered(t *testing.T) {
 	m, err := New(memstore.New(nil), &Options{Bearer: &BearerOptions{}})
 	if err != nil {

@@ -40,8 +40,8 @@ func init() {
 	rand.Reader = reader
 }
 
-// Clauses chooses some of the kit's clauses (package storetest): all that use cryptography, which is
-// random bytes and what a connection brings, and each kind of write. The rest would do the same
+// Clauses chooses some of the kit's clauses (package storetest): all that use cryptography, which
+// is random bytes and what a connection brings, and each kind of write. The rest would do the same
 // again.
 const Clauses = `^(create|update|touch|rotate-tail|revoke|user-list)$`
 
