@@ -125,7 +125,7 @@ func (r *run) try(ctx context.Context, root string, list *lists, o options, begu
 			failed = o.record(m)
 		}
 		if word := list.word(m); word != "" {
-			fmt.Printf("%s %s:%d: %s: %s\n", word, m.file, m.line, m.change, m.code)
+			fmt.Printf("%s line %d of %s\n", word, m.line, m.name()) // the name is what known.txt has
 		}
 		if tried%50 == 0 {
 			fmt.Fprintf(os.Stderr, "%s: %d of %d, %v\n", r.target.name, tried, len(r.chosen), time.Since(begun).Round(time.Second))
