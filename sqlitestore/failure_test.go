@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,12 +20,14 @@ import (
 	"github.com/sojourn-go/sojourn/store"
 )
 
-// brittle is a connector of whose calls to the engine one fails.
+// brittle is a connector of whose calls to the engine one fails. It remembers the statements.
 type brittle struct {
 	driver    driver.Driver
 	name      string
 	at, calls atomic.Int64 // the call that fails, from 1, and how many there were
 	code      coded
+	mu        sync.Mutex
+	asked     []string
 }
 
 // fails is asked at each call. Where there is no room, only what writes fails.
@@ -59,6 +62,9 @@ func (c *brittleConn) PrepareContext(ctx context.Context, text string) (driver.S
 	if err := c.b.fails(false); err != nil {
 		return nil, err
 	}
+	c.b.mu.Lock()
+	c.b.asked = append(c.b.asked, text)
+	c.b.mu.Unlock()
 	st, err := c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, text)
 	return &brittleStmt{st, c.b}, err
 }

@@ -1,9 +1,7 @@
 package sqlitestore_test
 
 import (
-	"context"
 	"database/sql"
-	"database/sql/driver"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -72,8 +70,8 @@ func TestSweepCost(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer base.Close()
-	rec := &recorder{driver: base.Driver(), name: "file:" + filepath.Join(t.TempDir(), "sessions.db")}
-	db := sql.OpenDB(rec)
+	spy := &brittle{driver: base.Driver(), name: "file:" + filepath.Join(t.TempDir(), "sessions.db")} // of which no call fails
+	db := sql.OpenDB(spy)
 	defer db.Close()
 	st, err := sqlite.New(db, nil)
 	if err != nil {
@@ -87,7 +85,7 @@ func TestSweepCost(t *testing.T) {
 		t.Fatalf("sweep: %d, %v", n, err)
 	}
 	found := 0
-	for _, query := range rec.asked {
+	for _, query := range spy.asked {
 		verb, _, _ := strings.Cut(strings.TrimSpace(query), " ")
 		if !slices.Contains([]string{"SELECT", "DELETE", "UPDATE", "INSERT", "WITH"}, strings.ToUpper(verb)) {
 			continue // BEGIN and the like
@@ -100,7 +98,7 @@ func TestSweepCost(t *testing.T) {
 		}
 	}
 	if found == 0 {
-		t.Errorf("no statement was explained: %q", rec.asked)
+		t.Errorf("no statement was explained: %q", spy.asked)
 	}
 }
 
@@ -124,34 +122,6 @@ func plan(t *testing.T, db *sql.DB, query string) (steps []string) {
 		t.Fatal(err)
 	}
 	return steps
-}
-
-// recorder is a connector that remembers the statements of its connections.
-type recorder struct {
-	driver driver.Driver
-	name   string
-	mu     sync.Mutex
-	asked  []string
-}
-
-func (r *recorder) Driver() driver.Driver { return r.driver }
-
-func (r *recorder) Connect(context.Context) (driver.Conn, error) {
-	c, err := r.driver.Open(r.name)
-	return &recorded{c, r}, err
-}
-
-// recorded is a connection that has only Prepare for all statements, so none gets past it.
-type recorded struct {
-	driver.Conn
-	r *recorder
-}
-
-func (c *recorded) Prepare(query string) (driver.Stmt, error) {
-	c.r.mu.Lock()
-	c.r.asked = append(c.r.asked, query)
-	c.r.mu.Unlock()
-	return c.Conn.Prepare(query)
 }
 
 // BenchmarkSweep deletes 100 expired records among many live ones. SOJOURN_CROWD=1000000 adds a
