@@ -69,27 +69,28 @@ func (c choice) choose(runs []*run, list *lists) error {
 	var all []*mutant
 	for _, r := range runs {
 		for _, m := range r.all {
-			if !c.known && list.equal[m.name()] != "" && c.only.MatchString(m.name()) {
-				m.fate = alive // as every run of it would find, after all tests that reach it
-				if !c.changed && c.sample == 0 {
-					r.tried = append(r.tried, m)
+			name := m.name()
+			if !c.only.MatchString(name) {
+				continue
+			}
+			fate, settled := recorded[name]
+			switch {
+			case !c.known && list.equal[name] != "":
+				if c.changed || c.sample > 0 {
+					continue
 				}
+				fate = alive // as every run of it would find, after all tests that reach it
+			case settled:
+			case c.again && !list.alive[name] && !lines[m.file][m.line]:
+				fate = killed
+			case c.changed && !lines[m.file][m.line]:
+				continue
+			default:
+				all, of[m] = append(all, m), r
 				continue
 			}
-			if fate, ok := recorded[m.name()]; ok && c.only.MatchString(m.name()) {
-				m.fate = fate
-				r.tried = append(r.tried, m)
-				continue
-			}
-			if c.again && !list.alive[m.name()] && !lines[m.file][m.line] && c.only.MatchString(m.name()) {
-				m.fate = killed
-				r.tried = append(r.tried, m)
-				continue
-			}
-			if c.only.MatchString(m.name()) && (!c.changed || lines[m.file][m.line]) {
-				all = append(all, m)
-				of[m] = r
-			}
+			m.fate = fate
+			r.tried = append(r.tried, m)
 		}
 	}
 	if c.sample > 0 && c.sample < len(all) {

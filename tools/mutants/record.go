@@ -6,13 +6,15 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 )
 
 // A record of a run that may be stopped and begun again is a file with a line for each mutant whose
 // fate is settled: the fate and the name. It is good as long as neither code nor tests change.
 
-var fates = map[string]fate{"killed": killed, "timed-out": timedOut, "alive": alive, "unseen": unseen}
+// fates are the words for them, by number.
+var fates = []string{waiting: "waiting", killed: "killed", timedOut: "timed-out", alive: "alive", unseen: "unseen"}
 
 // readRecord returns the fates in a record by the mutants' names. No file is an empty one.
 func readRecord(file string) (map[string]fate, error) {
@@ -28,10 +30,11 @@ func readRecord(file string) (map[string]fate, error) {
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
 		word, name, _ := strings.Cut(lines.Text(), " ")
-		if fates[word] == waiting {
+		f := fate(slices.Index(fates, word))
+		if f <= waiting {
 			return nil, fmt.Errorf("%s: the line %q begins with no fate", file, lines.Text())
 		}
-		recorded[name] = fates[word]
+		recorded[name] = f
 	}
 	return recorded, lines.Err()
 }
@@ -41,16 +44,10 @@ func (o options) record(m *mutant) error {
 	if o.resume == "" || o.quick && m.fate != killed && m.fate != timedOut {
 		return nil
 	}
-	for word, f := range fates {
-		if f != m.fate {
-			continue
-		}
-		file, err := os.OpenFile(o.resume, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintln(file, word, m.name())
-		return errors.Join(err, file.Close())
+	file, err := os.OpenFile(o.resume, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
 	}
-	return nil
+	_, err = fmt.Fprintln(file, fates[m.fate], m.name())
+	return errors.Join(err, file.Close())
 }
