@@ -19,16 +19,18 @@ type shape struct {
 	give    func(r *store.Record, now, end time.Time)
 }
 
-// old is before 1970, when the instants of careless code begin.
-var old = time.Unix(-300_000_000, 0)
+// since1960 is before 1970, when the instants of careless code begin.
+var since1960 = time.Unix(-300_000_000, 0)
 
 // shapes make ends that lie 12 units after now, and a quarter of that has passed at a touch.
 var shapes = []shape{
-	{"no limit, since 1960", false, func(r *store.Record, _, _ time.Time) { r.Created, r.Seen = old, old }},
-	{"a lifetime since 1960", false, func(r *store.Record, _, end time.Time) { r.Created, r.Lifetime = old, end.Sub(old) }},
-	{"an idle time since 1960", false, func(r *store.Record, _, end time.Time) { r.Created, r.Seen, r.Idle = old, old, end.Sub(old) }},
+	{"no limit, since 1960", false, func(r *store.Record, _, _ time.Time) { r.Created, r.Seen = since1960, since1960 }},
+	{"a lifetime since 1960", false, func(r *store.Record, _, end time.Time) { r.Created, r.Lifetime = since1960, end.Sub(since1960) }},
+	{"an idle time since 1960", false, func(r *store.Record, _, end time.Time) {
+		r.Created, r.Seen, r.Idle = since1960, since1960, end.Sub(since1960)
+	}},
 	{"a lifetime since 1970", false, func(r *store.Record, _, end time.Time) { r.Created, r.Lifetime = epoch, end.Sub(epoch) }},
-	{"an idle time since 1970", false, func(r *store.Record, _, end time.Time) { r.Created, r.Seen, r.Idle = old, epoch, end.Sub(epoch) }},
+	{"an idle time since 1970", false, func(r *store.Record, _, end time.Time) { r.Created, r.Seen, r.Idle = since1960, epoch, end.Sub(epoch) }},
 	{"an idle time", false, func(r *store.Record, now, end time.Time) { r.Idle = end.Sub(now) }},
 	{"an idle time that a touch moved", true, func(r *store.Record, now, end time.Time) { r.Idle = end.Sub(now) * 3 / 4 }},
 	{"a lifetime that a touch did not move", true, func(r *store.Record, now, end time.Time) { r.Lifetime = end.Sub(now) }},

@@ -101,7 +101,7 @@ func evictOrder(k *kit) {
 		id      []byte
 		last    byte
 	}{
-		{old, []byte{0xff}, 0}, {epoch, []byte{0xfe}, 0}, // before all that was created lately
+		{since1960, []byte{0xff}, 0}, {epoch, []byte{0xfe}, 0}, // before all that was created lately
 		{first, []byte{0x00}, 0}, {first, []byte{0x7f}, 0}, {first, []byte{0x80, 0x00}, 0}, {first, []byte{0x80, 0x01}, 1}, {first, []byte{0x80, 0x01}, 2},
 		{first.Add(k.tick), []byte{0x01}, 0}, {now, []byte{0x00}, 9},
 	} {
