@@ -40,10 +40,10 @@ func init() {
 	rand.Reader = reader
 }
 
-// Clauses chooses some of the kit's clauses (package storetest): all that use cryptography, which
-// is random bytes and what a connection brings, and each kind of write. The rest would do the same
-// again.
-const Clauses = `^(create|update|touch|rotate-tail|revoke|user-list)$`
+// Clauses chooses some of the kit's clauses (package storetest), which call each method that stores
+// offer. What a store has of cryptography is random bytes and its connection: the other clauses
+// would only do the same again.
+const Clauses = `^(create|update|touch|rotate-tail|delete|revoke|user-list|all|sweep)$`
 
 // Again runs tests of the calling test's program once more, in a process of its own with
 // GODEBUG=fips140=only: those that run, an expression as go test -run takes it, chooses. It fails
