@@ -56,7 +56,10 @@ ordered() {
 }
 
 while IFS= read -r dir; do
-	if [ "${SERVERS:-}" = none ] && needs_servers "$dir"; then continue; fi
+	if [ "${SERVERS:-}" = none ] && needs_servers "$dir"; then
+		printf '== .%s: NOT TESTED, for it needs servers\n' "${dir#"$PWD"}"
+		continue
+	fi
 	if [ "${JOBS:-1}" -le 1 ]; then
 		in_module "$dir" "$@"
 		continue

@@ -32,7 +32,8 @@ targets() {
 # may race with it (https://go.dev/issue/75804, mended in 1.27): then go test fails with this one
 # line and no input.
 ended() {
-	[ "$(grep -A 1 '^--- FAIL' "$out" | tail -n 1)" = '    context deadline exceeded' ] && ! grep -q 'Failing input' "$out"
+	[ "$(grep -A 1 '^--- FAIL' "$out" | tail -n 1)" = '    context deadline exceeded' ] && ! grep -q 'Failing input' "$out" || return
+	echo "this is the end of the time and no finding: https://go.dev/issue/75804"
 }
 
 list=$(targets)
