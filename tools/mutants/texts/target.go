@@ -64,7 +64,7 @@ var Targets = []Target{
 		Tests: []Tests{
 			{"cqlstore/cql", "", ""},
 			{"cqlstore", "", "^TestKit"},
-			{"cqlstore", "^TestKit$/^cassandra$", ""},
+			{"cqlstore/gocqlv1", "^TestKit$", ""},
 		},
 	},
 }
