@@ -177,7 +177,9 @@ func groups(tests []*test) [][]*test {
 	return append(list, slow...)
 }
 
-// run runs tests of one binary. Its error matches [context.DeadlineExceeded] if they took too long.
+// run runs tests of one binary, until one fails or a subtest of one does: for test2json subtests say
+// so when they end, and not after their test. Its error matches
+// [context.DeadlineExceeded] if they took too long.
 func (r *runner) run(ctx context.Context, binary, dir string, tests []*test, limit time.Duration, env string) ([]byte, error) {
 	names := make([]string, len(tests))
 	for i, t := range tests {
@@ -190,17 +192,37 @@ func (r *runner) run(ctx context.Context, binary, dir string, tests []*test, lim
 	defer os.RemoveAll(temp)
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	cmd := exec.CommandContext(limited, binary, "-test.failfast", "-test.run", "^("+strings.Join(names, "|")+")$")
+	cmd := exec.CommandContext(limited, binary, "-test.v=test2json", "-test.failfast", "-test.run", "^("+strings.Join(names, "|")+")$")
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), env, "TMPDIR="+temp)
-	var out bytes.Buffer
+	out := output{failed: cancel}
 	cmd.Stdout, cmd.Stderr = &out, &out
 	endWithChildren(cmd)
 	cmd.WaitDelay = time.Second
 	err = cmd.Run()
-	if err != nil && limited.Err() != nil {
+	if err != nil && limited.Err() != nil && !out.fails {
 		return nil, limited.Err()
 	}
-	return out.Bytes(), err
+	return out.text, err
+}
+
+// An output is what tests print. It calls failed as soon as one of them, or a subtest, has failed:
+// the rest of a kit would take half a minute, and changes nothing.
+type output struct {
+	text   []byte
+	failed func()
+	fails  bool
+}
+
+const failure = "--- FAIL: "
+
+func (o *output) Write(p []byte) (int, error) {
+	seen := max(0, len(o.text)-len(failure)) // of which all but a beginning of failure was looked at
+	o.text = append(o.text, p...)
+	if !o.fails && bytes.Contains(o.text[seen:], []byte(failure)) {
+		o.fails = true
+		o.failed()
+	}
+	return len(p), nil
 }
 
 // each calls do for every element, n at a time.
