@@ -415,3 +415,20 @@ func TestTooManyCookies(t *testing.T) {
 		}
 	}
 }
+
+// So it is where the genuine one is behind as many as are looked at: the response takes them away,
+// and the next sign-in works.
+func TestTooManyCookiesBeforeIt(t *testing.T) {
+	g := newWebRig(t, nil, sojourn.Options{})
+	cookie, junk := g.login(""), strings.Repeat("__Host-session=junk; ", 16)
+	for _, cookies := range []string{junk + cookie, cookie + strings.TrimSuffix("; "+junk, "; ")} {
+		w := g.do(cookies, func(s *sojourn.Session) {
+			if s.User() != "" {
+				t.Errorf("the request is %q's", s.User())
+			}
+		})
+		if set := w.Result().Cookies(); len(set) != 1 || set[0].MaxAge >= 0 {
+			t.Errorf("%d bytes of cookies: the response sets %q", len(cookies), set)
+		}
+	}
+}

@@ -295,3 +295,20 @@ func TestRenewsWithoutTakingTheAnswer(t *testing.T) {
 		b.wants("user", "ada")
 	})
 }
+
+// Each of several tokens has a way of its own to the present one: the ways do not add up.
+func TestRenewByTwoOldTokens(t *testing.T) {
+	g := newWebRig(t, nil, sojourn.Options{})
+	old := []string{g.login("")}
+	for range 10 {
+		w := g.do(old[len(old)-1], func(s *sojourn.Session) { rigOK(t, s.Renew(t.Context())) })
+		old = append(old, rigCookies(w))
+	}
+	for _, cookies := range []string{old[0] + "; " + old[1], old[1] + "; " + old[0]} {
+		before := g.seen(sojourn.SessionRenewed)
+		w := g.do(cookies, func(s *sojourn.Session) { rigOK(t, s.Renew(t.Context())) })
+		if n := g.seen(sojourn.SessionRenewed) - before; n != 1 || rigCookies(w) == old[10] {
+			t.Errorf("after ways of 10 and 9 renewals: %d more", n)
+		}
+	}
+}

@@ -259,6 +259,7 @@ func (v *visit) panicked(p any) {
 	s := &v.s
 	s.lock()
 	defer s.mu.Unlock()
+	defer s.shut() // also where a custom transport panics again
 	ctx := v.Context
 	if s.stage <= stageTold && s.standing.known() {
 		s.dropChanges()
@@ -269,5 +270,4 @@ func (v *visit) panicked(p any) {
 			s.pay(ctx, v.header)
 		}
 	}
-	s.shut()
 }

@@ -80,15 +80,15 @@ func (s *Session) load(ctx context.Context) error {
 		s.event(ctx, SeveralTokens, "cookie", nil)
 	}
 	s.unpack(&got.candidate)
-	if !s.got.genuine {
-		if s.got.from != fromNowhere {
-			s.m.refused(s.r, TokenRefused, s.got.from.String(), tokenHint, nil)
-		}
-		s.turn(turnNothing)
-		return nil
+	if !s.got.genuine && s.got.from != fromNowhere {
+		s.m.refused(s.r, TokenRefused, s.got.from.String(), tokenHint, nil)
 	}
-	if s.got.flood {
+	switch {
+	case s.got.flood: // a genuine one may be among those that are not looked at
 		s.turn(turnTorn)
+		return nil
+	case !s.got.genuine:
+		s.turn(turnNothing)
 		return nil
 	}
 	if _, bounded := ctx.(*call.Context); bounded {

@@ -10,8 +10,10 @@ import "context"
 // the records was damaged. An error of one counts for all: it could be the user's.
 func (s *Session) findAll(ctx context.Context, got *received, as reader) (answer, error) {
 	var seen sightings
+	began, most := s.hops, uint16(0)
 	a, err := s.find(ctx, got.ticket, as, &seen)
 	for i := 0; err == nil && i < len(got.more); i++ {
+		most, s.hops = max(most, s.hops), began // each token has a way of its own; the longest counts
 		before, past, sealed := s.held, s.past, s.sealed
 		s.held = held{}
 		s.unpack(&got.more[i])
@@ -33,6 +35,7 @@ func (s *Session) findAll(ctx context.Context, got *received, as reader) (answer
 			a = b
 		}
 	}
+	s.hops = max(most, s.hops)
 	if err != nil {
 		return a, err
 	}
