@@ -90,8 +90,12 @@ func publicDir(t *testing.T) string {
 func movable(t *testing.T, name, lib string) (st store.Store, ahead func(time.Duration)) {
 	t.Helper()
 	file := filepath.Join(publicDir(t), "skew")
-	ahead = func(d time.Duration) {
-		must(t, os.WriteFile(file, binary.NativeEndian.AppendUint64(nil, uint64(d/time.Second)), 0o644))
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY, 0o644)
+	must(t, err)
+	t.Cleanup(func() { f.Close() })
+	ahead = func(d time.Duration) { // in place: the server has the file in its memory, and dies if it shrinks
+		_, err := f.WriteAt(binary.NativeEndian.AppendUint64(nil, uint64(d/time.Second)), 0)
+		must(t, err)
 	}
 	ahead(0)
 	t.Setenv("LD_PRELOAD", lib)

@@ -111,13 +111,23 @@ func (m *machine) open(t testing.TB, n *wire.Network) store.Store {
 	s := m.connect(t, m, n)
 	m.migrate.Do(func() {
 		if s, ok := s.(interface{ Migrate(context.Context) error }); ok {
-			m.failed = s.Migrate(t.Context())
+			m.failed = migrate(t.Context(), s)
 		}
 	})
 	if m.failed != nil {
 		t.Fatalf("%s: migrate: %v", m.name, m.failed)
 	}
 	return s
+}
+
+// migrate waits for a busy machine: the store's own limits are those of the faults.
+func migrate(ctx context.Context, s interface{ Migrate(context.Context) error }) error {
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(time.Second) {
+		err := s.Migrate(ctx)
+		if !errors.Is(err, store.ErrUnavailable) || time.Now().After(end) {
+			return err
+		}
+	}
 }
 
 // healthy waits until the store answers.
