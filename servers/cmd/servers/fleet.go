@@ -31,10 +31,10 @@ type kind struct {
 // kinds is all of them. The slowest come first, for they decide when the rest may be used.
 var kinds = []kind{
 	{"cassandra-cluster", "SOJOURN_CASSANDRA_CLUSTER", func(f *fleet, ctx context.Context) (*running, error) {
-		return f.cluster(servers.Cassandra(ctx, &servers.CassandraOptions{Nodes: 3, Durable: true}))
+		return f.cluster(servers.Cassandra(ctx, &servers.CassandraOptions{Nodes: 3, Durable: true, Config: patient}))
 	}},
 	{"cassandra", "SOJOURN_CASSANDRA", func(f *fleet, ctx context.Context) (*running, error) {
-		return f.cluster(servers.Cassandra(ctx, nil))
+		return f.cluster(servers.Cassandra(ctx, &servers.CassandraOptions{Config: patient}))
 	}},
 	{"mysql", "SOJOURN_MYSQL", func(f *fleet, ctx context.Context) (*running, error) {
 		return f.server(servers.MySQL(ctx, nil))
@@ -68,6 +68,12 @@ var kinds = []kind{
 	{"valkey", "SOJOURN_VALKEY", func(f *fleet, ctx context.Context) (*running, error) {
 		return f.server(servers.Valkey(ctx, nil))
 	}},
+}
+
+// patient are settings of Cassandra for a busy machine: no test of the fleet is about a node that is
+// slow, and after its usual 2 s the outcome of a write would be unknown.
+var patient = []string{
+	"write_request_timeout: 20s", "read_request_timeout: 20s", "range_request_timeout: 20s", "cas_contention_timeout: 20s", "request_timeout: 20s",
 }
 
 // selected picks the kinds that are wanted. A name also stands for the variants of its kind:
