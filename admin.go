@@ -11,7 +11,6 @@ import (
 
 	"github.com/sojourn-go/sojourn/internal/call"
 	"github.com/sojourn-go/sojourn/internal/meta"
-	"github.com/sojourn-go/sojourn/internal/token"
 	"github.com/sojourn-go/sojourn/store"
 )
 
@@ -181,28 +180,50 @@ func (m *Manager) RevokeEveryone(ctx context.Context) (n int, err error) {
 		return 0, opError("revoke", err)
 	}
 	done := make(map[string]bool)
-	for rec, err := range m.store.All(ctx) {
+	for {
+		ended, again, err := m.revokeAll(ctx, done)
+		n += ended
 		if err != nil {
 			return n, opError("revoke", err)
 		}
-		switch mt, err := meta.DecodeFacts(rec.Meta); {
+		if !again || ended == 0 {
+			return n, nil
+		}
+	}
+}
+
+// revokeAll is one walk for [Manager.RevokeEveryone]. done are the users whose sessions have ended.
+// A walk may miss a session that is renewed meanwhile, but not what the renewal has left: that has
+// the user's name. Where it is a visitor's, which has none, the walk is to be done again.
+func (m *Manager) revokeAll(ctx context.Context, done map[string]bool) (n int, again bool, err error) {
+	for rec, err := range m.store.All(ctx) {
+		if err != nil {
+			return n, again, err
+		}
+		mt, damage := meta.DecodeFacts(rec.Meta)
+		tail, user := damage == nil && mt.Tail != nil, rec.User
+		if tail {
+			user = mt.User
+		}
+		switch {
 		case rec.Key.Tag == store.Reserved: // no session
-		case err == nil && mt.Tail != nil: // it leads to a session or to none, and is no session itself
-		case rec.User == "":
+		case user == "" && tail:
+			again = true
+		case user == "":
 			if err := m.calls.Do(ctx, func(ctx context.Context) error { return m.store.Delete(ctx, rec.Key) }); err != nil {
-				return n, opError("revoke", err)
+				return n, again, err
 			}
 			n++
-		case !done[rec.User]:
-			done[rec.User] = true
-			got, err := m.revoke(detached(ctx), rec.User, store.Selection{})
+		case !done[user]:
+			done[user] = true
+			got, err := m.revoke(detached(ctx), user, store.Selection{})
 			n += got.N
 			if err != nil {
-				return n, opError("revoke", err)
+				return n, again, err
 			}
 		}
 	}
-	return n, nil
+	return n, again, nil
 }
 
 // IssueBearer makes a session of user that is opened by a bearer token, to be shown once. r is the
@@ -237,14 +258,13 @@ func (m *Manager) IssueBearer(r *http.Request, user string, opts ...LoginOption)
 	if err := s.insert(ctx, rec, mt, m.admission(s, user, &l)); err != nil {
 		return Token{}, Info{}, s.report(ctx, "login", err)
 	}
-	cred := m.credential(s.ticket())
-	text, err := token.Seal(m.keys, m.aad.bearer, &cred)
+	text, err := m.sealBearer(s.ticket())
 	if err != nil {
 		s.erase(ctx, s.rec.Key)
-		return Token{}, Info{}, opError("login", err)
+		return Token{}, Info{}, opError("login", s.sealFailed("token", err))
 	}
 	s.event(ctx, SessionCreated, "bearer", nil)
-	return newToken(m.opts.Bearer.Prefix + text), m.info(&s.rec, s.storeNow()), nil
+	return newToken(text), m.info(&s.rec, s.storeNow()), nil
 }
 
 // sweepBatch is how many expired records one call of Sweep deletes.

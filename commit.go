@@ -61,7 +61,7 @@ func (s *Session) commitTo(ctx context.Context, h http.Header) error {
 	if err == nil {
 		return nil
 	}
-	err = s.report(ctx, "commit", err)
+	err = s.report(detached(ctx), "commit", err)
 	s.dropChanges()
 	if s.w == nil { // else finish does
 		s.pay(ctx, h)
@@ -248,7 +248,7 @@ func (s *Session) update(ctx context.Context) error {
 	now := s.storeNow()
 	var late *notApplied // a rotation with the changes, which may yet be carried out
 	if s.renewalDue(now) {
-		err := s.rotate(ctx, s.changed(), s.fullMeta(), withGrace)
+		err := s.rotate(ctx, s.changed(), s.fullMeta(), unasked)
 		switch {
 		case err == nil, outrun(err):
 			s.ops = nil // they are in the store: what follows must not add them again

@@ -314,7 +314,7 @@ func TestCookieDuplicates(t *testing.T) {
 		{[]string{victim, "__Host-session="}, "ada", true},
 		{[]string{victim + "; " + victim}, "ada", true},
 		{[]string{strings.Repeat(other+"; ", 15) + victim}, "ada", true},
-		{[]string{strings.Repeat(other+"; ", 16) + victim}, "", false}, // too many to look at
+		{[]string{strings.Repeat(other+"; ", 16) + victim}, "", true}, // too many to look at
 		{[]string{other, other}, "", false},
 	} {
 		before := g.seen(sojourn.SeveralTokens)

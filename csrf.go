@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -103,7 +104,8 @@ func (s *Session) sendForm(h http.Header) {
 }
 
 // VerifyCSRF accepts what CSRFToken returned to this session, or to this visitor as long as nobody
-// is signed in. Errors: [ErrCrossSite].
+// is signed in. Errors: [ErrCrossSite]; [ErrUnavailable] where a [Sealer] of the program's own cannot
+// be reached.
 func (s *Session) VerifyCSRF(text string) error {
 	s.ready()
 	defer s.mu.Unlock()
@@ -113,14 +115,28 @@ func (s *Session) VerifyCSRF(text string) error {
 	}
 	if s.standing.holds() {
 		plain, err := s.m.keys.Open(nil, sealed, s.m.aad.csrf)
+		if errors.Is(err, ErrUnavailable) {
+			return s.openFailed("csrf", err)
+		}
 		if err == nil && subtle.ConstantTimeCompare(plain, s.csrfPlain()) == 1 {
 			return nil
 		}
 	}
-	if id, made := s.m.openForm(sealed); s.rec.User == "" && s.ownForm(id, time.Since(made)) {
+	id, made, err := s.m.openForm(sealed)
+	switch {
+	case s.rec.User != "":
+	case errors.Is(err, ErrUnavailable):
+		return s.openFailed("csrf", err)
+	case s.ownForm(id, time.Since(made)):
 		return nil
 	}
 	return ErrCrossSite
+}
+
+// openFailed tells that the program's own Sealer could not say whether a text is one of ours.
+func (s *Session) openFailed(what string, err error) error {
+	s.event(s.r.Context(), SealFailed, what, err)
+	return opError("open "+what, err)
 }
 
 // unversioned decodes a CSRF token and takes its version away. It returns nil for what is none.
@@ -136,13 +152,13 @@ func unversioned(text string) (sealed []byte) {
 }
 
 // openForm opens a visitor's CSRF token. What is none was made at the zero time, so is too old.
-func (m *Manager) openForm(sealed []byte) (id formID, made time.Time) {
+func (m *Manager) openForm(sealed []byte) (id formID, made time.Time, err error) {
 	plain, err := m.keys.Open(nil, sealed, m.aad.form)
 	if err != nil || len(plain) != len(id)+8 {
-		return id, made
+		return id, made, err
 	}
 	at := copy(id[:], plain)
-	return id, time.Unix(int64(binary.BigEndian.Uint64(plain[at:])), 0)
+	return id, time.Unix(int64(binary.BigEndian.Uint64(plain[at:])), 0), nil
 }
 
 // ownForm reports whether id is the visitor's, and a token of this age not too old. Ages are told
@@ -181,10 +197,11 @@ func (m *Manager) RequireCSRFToken(next http.Handler) http.Handler {
 		if token == "" && known {
 			token = formField(r, "csrf_token", m.opts.CSRFBodyLimit)
 		}
-		if s.VerifyCSRF(token) != nil {
+		err := s.VerifyCSRF(token)
+		if errors.Is(err, ErrCrossSite) {
 			m.refused(r, CrossSiteRefused, "csrf token", m.csrfHint(token, known), errNoCSRF)
 			return errNoCSRF
 		}
-		return nil
+		return err
 	})
 }

@@ -159,7 +159,7 @@ func (v *visit) finish(h http.Header) error {
 		s.sent()
 		return nil
 	}
-	err = s.report(v.Context, "commit", err)
+	err = s.report(detached(v.Context), "commit", err)
 	if concern(err) == "" { // the handler has returned: nobody else sees why
 		s.event(v.Context, ChangeLost, "commit", err)
 	}

@@ -2,6 +2,7 @@ package sojourn
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -32,9 +33,11 @@ func (s *Session) writeHeader(ctx context.Context, h http.Header) error {
 	s.vary(h)
 	s.takeBack(h)
 	if s.standing.owes() && s.site == siteOwn {
-		if err := s.tell(h); err != nil {
+		if err := s.tell(h); err != nil && s.standing.binds() {
 			s.abandon(ctx)
 			return err
+		} else if err != nil { // the client has a token that leads on
+			s.event(ctx, ChangeLost, "the client cannot be told of its new token", err)
 		}
 	}
 	if s.form != nil {
@@ -164,7 +167,7 @@ func (s *Session) cookieLife() time.Duration {
 func (s *Session) writeToken(h http.Header) error {
 	text, err := s.m.sealToken(s.ticket())
 	if err != nil {
-		return err
+		return s.sealFailed("token", err)
 	}
 	if c := s.m.opts.Custom; c != nil {
 		own := text // newToken keeps its address
@@ -172,6 +175,12 @@ func (s *Session) writeToken(h http.Header) error {
 	}
 	s.m.jar.Set(h, s.m.https(s.r), s.m.jar.Name, text, s.cookieLife())
 	return nil
+}
+
+// sealFailed tells of a failure of the program's own Sealer.
+func (s *Session) sealFailed(what string, err error) error {
+	s.event(s.r.Context(), SealFailed, what, err)
+	return fmt.Errorf("sojourn: seal %s: %w", what, err)
 }
 
 func (s *Session) removeToken(h http.Header) error {
@@ -191,9 +200,13 @@ func (s *Session) Token() (Token, error) {
 	if !s.standing.holds() || s.m.sealed != nil {
 		return Token{}, nil
 	}
-	text, err := s.m.sealToken(s.ticket())
+	seal := s.m.sealToken
+	if s.secret.bearer {
+		seal = s.m.sealBearer
+	}
+	text, err := seal(s.ticket())
 	if err != nil {
-		return Token{}, err
+		return Token{}, s.sealFailed("token", err)
 	}
 	return newToken(text), nil
 }
@@ -225,7 +238,7 @@ func (s *Session) takeBack(h http.Header) {
 		return
 	}
 	s.undo(h)
-	if len(h["Set-Cookie"]) == 0 {
+	if s.m.opts.Custom != nil || len(h["Set-Cookie"]) == 0 {
 		return
 	}
 	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], s.m.jar.Sets)

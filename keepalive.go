@@ -3,6 +3,7 @@ package sojourn
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/sojourn-go/sojourn/internal/meta"
@@ -32,12 +33,12 @@ func (s *Session) keepAlive() {
 	s.letGo()
 	ctx, soon := detached(s.r.Context()), max(left/8, time.Millisecond)
 	var t *time.Timer
-	t = time.AfterFunc(left, func() {
+	t = time.AfterFunc(math.MaxInt64, func() { // never, for it needs t
 		if next := s.stillRuns(ctx, soon); next > 0 {
 			t.Reset(next)
 		}
 	})
-	t.Reset(left / 2) // only now may it run, and find t
+	t.Reset(left / 2)
 	s.alive = t
 }
 

@@ -1,13 +1,16 @@
 package sojourn_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/sojourn-go/sojourn"
+	"github.com/sojourn-go/sojourn/memstore"
 	"github.com/sojourn-go/sojourn/store"
 )
 
@@ -50,6 +53,38 @@ func (g *site) shortened() *browser {
 
 func shorten(s *sojourn.Session, _ *http.Request) (string, error) {
 	return "", s.SetIdle(time.Minute)
+}
+
+// A request that comes when next to nothing is left of the idle limit starts a timer that may fire
+// before anything else is done.
+func TestKeepAliveOfTheLastMoment(t *testing.T) {
+	last := &lastMoment{Store: memstore.New(nil)}
+	g := newWebRig(t, last, sojourn.Options{})
+	cookie := g.login("")
+	last.left = 2 * time.Microsecond
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for range 2000 {
+				g.serve(rigRequest("GET", cookie), func(_ http.ResponseWriter, r *http.Request) { must(g.m.Load(r)) })
+			}
+		})
+	}
+	all.Wait()
+}
+
+// lastMoment shows each user's session with so much left of its idle limit; 0 is what there is.
+type lastMoment struct {
+	store.Store
+	left time.Duration
+}
+
+func (l *lastMoment) Get(ctx context.Context, k store.Key) (store.Record, time.Time, error) {
+	rec, now, err := l.Store.Get(ctx, k)
+	if err == nil && l.left > 0 {
+		rec.Seen = now.Add(l.left - rec.Idle)
+	}
+	return rec, now, err
 }
 
 // A request whose last commit panics, in a function given to Update, keeps no session alive.

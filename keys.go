@@ -11,7 +11,9 @@ import (
 // A Sealer encrypts and authenticates tokens and sealed sessions. [KeyRing] is the one to use;
 // bring your own to keep keys in an HSM or a key service. Both methods append to dst and are safe
 // for concurrent use. Open fails for everything that Seal did not make under the same associated
-// data.
+// data. Where it cannot tell, for a key service does not answer, say, its error matches
+// [ErrUnavailable]: such a request fails as it does when the store cannot be reached, and the client
+// keeps its token. An error of any other kind says that the text is a forgery.
 type Sealer interface {
 	Seal(dst, plaintext, associatedData []byte) ([]byte, error)
 	Open(dst, sealed, associatedData []byte) ([]byte, error)

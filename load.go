@@ -76,6 +76,10 @@ func (s *Session) load(ctx context.Context) error {
 		s.m.refused(s.r, SeveralTokens, "", "a client sends one token: the cookie, or one Authorization header", err)
 		return s.refuse(err)
 	}
+	if got.outage != nil {
+		s.event(ctx, SealFailed, "open", got.outage)
+		return s.refuse(got.outage)
+	}
 	if s.got.reissue {
 		s.event(ctx, SeveralTokens, "cookie", nil)
 	}

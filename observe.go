@@ -47,10 +47,20 @@ type Event struct {
 
 // event tells the observer, who has the request's context: the act's ends with the act.
 func (m *Manager) event(ctx context.Context, name EventName, h store.Handle, user, reason string, err error) {
+	if hungUp(ctx, name) {
+		return
+	}
 	for act, ok := ctx.(*call.Context); ok; act, ok = ctx.(*call.Context) {
 		ctx = act.Context
 	}
 	m.opts.Observe(ctx, Event{Name: name, Time: time.Now(), Handle: h, User: user, Reason: reason, Err: err})
+}
+
+// hungUp reports whether an event is only that the caller of an act went away, which says nothing
+// about the store. An act that is detached from its caller has a context that tells of no hanging
+// up.
+func hungUp(ctx context.Context, name EventName) bool {
+	return name == StoreFailed && ctx.Err() == context.Canceled
 }
 
 // refused tells of a request that is turned away, or whose token is.

@@ -12,11 +12,12 @@ import (
 )
 
 // What becomes of the token before a rotation.
-type grace bool
+type grace uint8
 
 const (
-	withGrace grace = true  // it leads to the successor for a while
-	atOnce    grace = false // it leads nowhere
+	atOnce    grace = iota // it leads nowhere
+	withGrace              // it leads to the successor for a while
+	unasked                // so it does; nobody has asked, and the response need not tell of it
 )
 
 // A mark is a tail that leads nowhere, which an end or a rotation at once leaves at the key of a
@@ -65,7 +66,7 @@ func (s *Session) renewUnasked(ctx context.Context) (shown bool) {
 		if !s.renewalDue(s.storeNow()) {
 			return nil // another request has done it
 		}
-		return s.rotate(ctx, s.rec, s.fullMeta(), withGrace)
+		return s.rotate(ctx, s.rec, s.fullMeta(), unasked)
 	})
 	if err != nil && !errors.Is(err, ErrEnded) {
 		s.event(ctx, StoreFailed, "renew", err)
@@ -112,7 +113,7 @@ func (s *Session) renew(ctx context.Context, g grace) error {
 // write.
 func (s *Session) rotate(ctx context.Context, rec store.Record, mt meta.Meta, g grace) error {
 	old := s.rec.Key
-	leads := g == withGrace && s.m.sealed == nil // a sealed session's secrets are random
+	leads := g != atOnce && s.m.sealed == nil // a sealed session's secrets are random
 	next, tail := s.succeed(leads)
 	now := s.storeNow()
 	mt.Issued, mt.Received = max(0, now.Sub(rec.Created)), now.UnixNano()
@@ -129,11 +130,16 @@ func (s *Session) rotate(ctx context.Context, rec store.Record, mt meta.Meta, g 
 	rec.Version, rec.Seen = s.rec.Version+1, s.storeNow()
 	s.held = held{rec: rec, facts: mt.Facts, secret: next.secret}
 	s.got.former = false
-	if leads {
-		s.turn(turnRenewed)
-		s.hops++
-	} else {
+	switch {
+	case !leads:
 		s.turn(turnReissued)
+	case g == unasked:
+		s.turn(turnMoved)
+	default:
+		s.turn(turnRenewed)
+	}
+	if leads {
+		s.hops++
 	}
 	s.event(ctx, SessionRenewed, "", nil)
 	return err

@@ -61,17 +61,17 @@ func (m *Manager) sealedRoom(rec *store.Record) int {
 }
 
 // openSealed opens the text of a sealed session.
-func (m *Manager) openSealed(text string, aad []byte) (c candidate, ok bool) {
+func (m *Manager) openSealed(text string, aad []byte) (c candidate, err error) {
 	raw, err := token.AppendDecode(nil, text)
 	if err != nil || len(raw) == 0 || raw[0] != token.Version {
-		return c, false
+		return c, token.ErrOpen
 	}
 	plain, err := m.keys.Open(nil, raw[1:], aad)
 	if err != nil {
-		return c, false
+		return c, err
 	}
 	cred, _, err := sealed.Decode(plain)
-	return candidate{newTicket(cred), plain}, err == nil
+	return candidate{newTicket(cred), plain}, err
 }
 
 // writeSealed sends the session, all of it or nothing.
@@ -81,7 +81,7 @@ func (s *Session) writeSealed(h http.Header, life time.Duration) error {
 	cred := m.credential(s.ticket())
 	raw, err := m.keys.Seal([]byte{token.Version}, sealed.Encode(&cred, &rec), m.aad.sealed)
 	if err != nil {
-		return fmt.Errorf("sojourn: seal session: %w", err)
+		return s.sealFailed("session", err)
 	}
 	n := m.jar.SetChunks(h, m.https(s.r), token.Encoding.EncodeToString(raw), m.sealed.Chunks, life)
 	if n == 0 {

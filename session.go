@@ -381,14 +381,11 @@ func (s *Session) replay() error {
 }
 
 func (s *Session) event(ctx context.Context, name EventName, reason string, err error) {
-	if name == StoreFailed && ctx.Err() == context.Canceled {
-		return // the client hung up, which says nothing about the store
-	}
 	var h store.Handle
 	user := ""
 	if s.reading != nil {
 		h, user = s.rec.Handle, s.rec.User
-		if name == StoreFailed && outage(err) {
+		if name == StoreFailed && outage(err) && !hungUp(ctx, name) {
 			s.down = sinceStart()
 		}
 	}

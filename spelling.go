@@ -150,24 +150,22 @@ func (m *Manager) openCookies(r *http.Request, got *received, jar *cookie.Jar, f
 		if m.sealed != nil {
 			m.openChunks(r, got, jar, former, v)
 		} else if got.takes(1) {
-			if c, ok := m.openCookie(v, former); ok {
-				got.add(c)
-			}
+			got.add(m.openCookie(v, former))
 		}
 	}
 	return n
 }
 
-func (m *Manager) openCookie(text string, former *formerName) (c candidate, ok bool) {
+func (m *Manager) openCookie(text string, former *formerName) (c candidate, err error) {
 	if former == nil {
-		c.ticket, ok = m.openToken(text, false)
-		return c, ok
+		c.ticket, err = m.openToken(text, false)
+		return c, err
 	}
 	cred, err := token.Open(m.keys, former.aad, text)
 	if err != nil {
-		return c, false
+		return c, err
 	}
-	return candidate{ticket: newTicket(cred)}, true
+	return candidate{ticket: newTicket(cred)}, nil
 }
 
 // openChunks adds the sealed session whose first part is first.
@@ -186,9 +184,7 @@ func (m *Manager) openChunks(r *http.Request, got *received, jar *cookie.Jar, fo
 		return
 	}
 	for _, text := range texts {
-		if c, ok := m.openSealed(text, aad); ok {
-			got.add(c)
-		}
+		got.add(m.openSealed(text, aad))
 	}
 }
 

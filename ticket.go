@@ -51,8 +51,8 @@ func (m *Manager) successor(t ticket, nonce []byte) ticket {
 	return next
 }
 
-// openToken checks a received token, of a cookie or of a bearer.
-func (m *Manager) openToken(text string, bearer bool) (t ticket, ok bool) {
+// openToken checks a received token, of a cookie or of a bearer. Errors: those of the Sealer.
+func (m *Manager) openToken(text string, bearer bool) (t ticket, err error) {
 	aad, cache := m.aad.cookie, &m.opened.cookie
 	if bearer {
 		aad, cache = m.aad.bearer, &m.opened.bearer
@@ -62,25 +62,32 @@ func (m *Manager) openToken(text string, bearer bool) (t ticket, ok bool) {
 	if cached {
 		sum = token.Sum(text)
 		if key, ok := cache.Find(&sum); ok {
-			return ticket{key, secret{text: text, bearer: bearer}}, true
+			return ticket{key, secret{text: text, bearer: bearer}}, nil
 		}
 	}
 	cred, err := token.Open(m.keys, aad, text)
 	if err != nil {
-		return ticket{}, false
+		return ticket{}, err
 	}
 	t = newTicket(cred)
 	t.bearer = bearer
 	if cached {
 		cache.Add(&sum, t.key)
 	}
-	return t, true
+	return t, nil
 }
 
 // caches reports whether opened tokens are remembered. A foreign Sealer's keys may change.
 func (m *Manager) caches(text string) bool {
 	_, ring := m.keys.(*KeyRing)
 	return ring && len(text) <= token.MaxCached
+}
+
+// sealBearer returns a bearer token, with its prefix.
+func (m *Manager) sealBearer(t ticket) (string, error) {
+	cred := m.credential(t)
+	text, err := token.Seal(m.keys, m.aad.bearer, &cred)
+	return m.opts.Bearer.Prefix + text, err
 }
 
 // sealToken returns the text of a cookie's token, and remembers it: it will come back soon.

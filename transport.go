@@ -2,6 +2,7 @@ package sojourn
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -113,6 +114,7 @@ type received struct {
 	candidate             // valid if genuine
 	more      []candidate // other genuine ones
 	texts     int         // that were opened, or would have been
+	outage    error       // of the program's own Sealer: what came may be genuine
 }
 
 // takes reports whether n texts more are opened for this request: in all, as many as there may be
@@ -139,8 +141,14 @@ type arrival struct {
 	chunks  uint8 // cookies that this response has put a sealed session into
 }
 
-// add takes a candidate up, once.
-func (got *received) add(c candidate) {
+// add takes up what opening a text has given: a candidate, once, or an error.
+func (got *received) add(c candidate, err error) {
+	if err != nil {
+		if errors.Is(err, ErrUnavailable) {
+			got.outage = err
+		}
+		return
+	}
 	if !got.genuine {
 		got.candidate, got.genuine = c, true
 		return
@@ -173,7 +181,7 @@ func (m *Manager) receive(r *http.Request, got *received) error {
 	if m.opts.Custom != nil {
 		if t := m.opts.Custom.Receive(r); t != "" {
 			got.from = fromCustom
-			got.ticket, got.genuine = m.openToken(t, false)
+			got.open(m.openToken(t, false))
 		}
 	} else {
 		m.receiveCookie(r, got)
@@ -185,10 +193,13 @@ func (m *Manager) receive(r *http.Request, got *received) error {
 		*got = received{}
 		return ErrAmbiguous
 	}
-	*got = received{arrival: arrival{from: fromBearer}}
-	got.ticket, got.genuine = m.openToken(bearer, true)
+	*got = received{arrival: arrival{from: fromBearer}, outage: got.outage}
+	got.open(m.openToken(bearer, true))
 	return nil
 }
+
+// open is add for what comes in one place only.
+func (got *received) open(t ticket, err error) { got.add(candidate{ticket: t}, err) }
 
 // carries says in what a request brings something that may be a token of ours.
 func (m *Manager) carries(r *http.Request) source {

@@ -106,7 +106,8 @@ func Seal(k Sealer, aad []byte, c *Credential) (string, error) {
 	return Encoding.EncodeToString(sealed), nil
 }
 
-// Open checks a received token. It does no I/O with a KeyRing. Errors: [ErrOpen] and no other.
+// Open checks a received token. It does no I/O with a KeyRing. Errors: [ErrOpen], and the
+// Sealer's own where it cannot be reached: [store.ErrUnavailable].
 func Open(k Sealer, aad []byte, text string) (c Credential, err error) {
 	if len(text) == 0 || len(text) > MaxLen {
 		return c, ErrOpen
@@ -118,7 +119,13 @@ func Open(k Sealer, aad []byte, text string) (c Credential, err error) {
 	}
 	var pbuf [plainLen]byte
 	plain, err := k.Open(pbuf[:0], raw[1:], aad)
-	if err != nil || len(plain) != plainLen {
+	if errors.Is(err, store.ErrUnavailable) {
+		return c, err // nobody can tell
+	}
+	if err != nil {
+		return c, ErrOpen
+	}
+	if len(plain) != plainLen {
 		return c, ErrOpen
 	}
 	copy(c.Secret[:], plain)
