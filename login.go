@@ -225,19 +225,42 @@ func (s *Session) signIn(ctx context.Context, user string, l *login) error {
 	}
 	rec, mt := s.loginRecord(user, l)
 	rec.Data = before.kept(l)
-	if err := s.insert(ctx, rec, mt, s.m.admission(s, user, l)); err != nil {
-		if errors.Is(err, ErrLimit) {
-			s.m.event(ctx, SessionLimit, store.Handle{}, user, "refused", nil)
-		}
-		return err
+	adm := s.m.admission(s, user, l)
+	evicts := adm.Max > 0 && adm.Evict && before.standing.holds()
+	adm.Evict = adm.Evict && !evicts // nobody's session may end for a sign-in that then fails
+	err := s.insert(ctx, rec, mt, adm)
+	switch {
+	case errors.Is(err, ErrLimit) && evicts:
+		adm.Evict = true
+		err = s.retireFirst(ctx, l, rec, mt, adm)
+	case errors.Is(err, ErrLimit):
+		s.m.event(ctx, SessionLimit, store.Handle{}, user, "refused", nil)
+	case err == nil && !unheld: // else nothing of them is left
+		err = s.retireOrUndo(ctx, before, l)
 	}
-	if !unheld { // else nothing of them is left
-		if err := s.retireOrUndo(ctx, before, l); err != nil {
-			return err
-		}
+	if err != nil {
+		return err
 	}
 	s.event(ctx, SessionCreated, "", nil)
 	return nil
+}
+
+// retireFirst makes the user's session where another one of the user's has to end for it. The
+// session from before ends first: if that fails, none has ended.
+func (s *Session) retireFirst(ctx context.Context, l *login, rec store.Record, mt meta.Meta, adm store.Admission) error {
+	took := len(s.ops) > 0
+	err := s.ending()(s, ctx, func(s *Session, ctx context.Context) error {
+		was := s.snapshot()
+		rec.Data = was.kept(l)
+		return s.endStep(ctx, markReplaced)
+	})
+	if err = s.retired(err, len(rec.Data) > 0 || took); err != nil {
+		return err
+	}
+	if err = s.insert(ctx, rec, mt, adm); err != nil {
+		s.turn(turnEnded)
+	}
+	return err
 }
 
 // retireOrUndo ends the session from before a sign-in or, where that fails or a change of this
@@ -322,25 +345,35 @@ func (s *Session) retire(ctx context.Context, before snapshot, l *login) error {
 		s.restore(after)
 		return err
 	}
-	end := ending((*Session).end)
-	if len(before.ops) > 0 {
-		end = (*Session).converge // which does not go after it by its handle
-	}
-	after, err := s.endAndCarry(ctx, end, after, l)
-	if s.standing == ended && (err == nil || errors.Is(err, ErrEnded)) {
-		err = nil
-		if len(after.held.rec.Data) > 0 || len(before.ops) > 0 {
-			// Another sign-in has the values, or they ended: neither this request's copy of them is
-			// to be trusted, nor what it has taken.
-			err = ErrConflict
-		}
-	}
+	after, err := s.endAndCarry(ctx, s.ending(), after, l)
+	err = s.retired(err, len(after.held.rec.Data) > 0 || len(before.ops) > 0)
 	s.restore(after)
 	return err
 }
 
 // An ending runs a step that ends the held session, as [Session.end] and [Session.converge] do.
 type ending func(*Session, context.Context, func(*Session, context.Context) error) error
+
+// ending is that of a sign-in.
+func (s *Session) ending() ending {
+	if len(s.ops) > 0 {
+		return (*Session).converge // which does not go after it by its handle
+	}
+	return (*Session).end
+}
+
+// retired returns what an ending with err means for the sign-in. That the session has ended already
+// will do, but not where values are at stake: another sign-in has them, or they ended, so neither
+// this request's copy of them is to be trusted, nor what it has taken.
+func (s *Session) retired(err error, values bool) error {
+	if s.standing != ended || err != nil && !errors.Is(err, ErrEnded) {
+		return err
+	}
+	if values {
+		return ErrConflict
+	}
+	return nil
+}
 
 // endAndCarry ends the session from before a sign-in, and writes what is kept of it into the new
 // one, which after is, as often as others change it meanwhile. It returns the new session.

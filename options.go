@@ -67,6 +67,7 @@ type Options struct {
 	// RefuseAtLimit makes a sign-in beyond MaxSessions fail with [ErrLimit]. Without it the user's
 	// oldest session ends, and the observer is told. That may be one whose sign-in is still under
 	// way, so a sign-in then reads its session once more before its token is sent: one more Get.
+	// The session from before the sign-in ends first then, and stays so if the store fails next.
 	RefuseAtLimit bool
 
 	// Cookie describes the cookie. Its zero value is right for most.
