@@ -44,6 +44,9 @@ func (m *Manager) info(rec *store.Record, now time.Time) Info {
 		return in
 	}
 	in.Issued, in.Level = rec.Created.Add(mt.Issued), m.levelOf(rec, mt.Facts, now)
+	if m.idled(rec, now) {
+		in.Level = 0
+	}
 	in.Remembered, in.Bearer, in.Label = mt.Remembered, mt.Bearer, mt.Label
 	in.Network, in.Agent = mt.Addr, mt.Agent
 	if rec.User != "" {

@@ -122,6 +122,7 @@ func (s *Session) save(ctx context.Context) (shown bool, err error) {
 				return false, err
 			}
 		}
+		life := s.rec.Lifetime
 		err := s.converge(s.whole(ctx), (*Session).update)
 		switch {
 		case err != nil:
@@ -129,6 +130,9 @@ func (s *Session) save(ctx context.Context) (shown bool, err error) {
 			s.turn(turnEnded) // by SetLifetime or SetIdle: its token opens nothing any more
 		default:
 			s.keepAlive() // the idle limit may be another now
+			if s.persistent() && s.rec.Lifetime != life {
+				s.turn(turnMoved) // no cookie outlives its session
+			}
 		}
 		return true, err
 	}
@@ -377,6 +381,9 @@ func (s *Session) begin(ctx context.Context) error {
 	err := s.insert(ctx, store.Record{Idle: s.view.idle, Lifetime: s.view.life, Data: data}, meta.Meta{}, store.Admission{})
 	if err == nil {
 		s.event(ctx, SessionCreated, "", nil)
+		if !s.rec.Live(s.storeNow()) {
+			s.turn(turnEnded) // by SetIdle: its token opens nothing any more
+		}
 	}
 	return err
 }

@@ -171,7 +171,11 @@ func (s *Session) writeToken(h http.Header) error {
 	}
 	if c := s.m.opts.Custom; c != nil {
 		own := text // newToken keeps its address
-		return s.custom(h, func() error { return c.Send(h, newToken(own), s.left()) })
+		life := s.left()
+		if s.rec.Expires().IsZero() {
+			life = 0
+		}
+		return s.custom(h, func() error { return c.Send(h, newToken(own), life) })
 	}
 	s.m.jar.Set(h, s.m.https(s.r), s.m.jar.Name, text, s.cookieLife())
 	return nil
@@ -238,6 +242,9 @@ func (s *Session) takeBack(h http.Header) {
 		return
 	}
 	s.undo(h)
+	if all := clearSiteData(s.m.opts.ClearSiteData); s.signedOut && s.standing.holds() && slices.Equal(h["Clear-Site-Data"], []string{all}) {
+		delete(h, "Clear-Site-Data") // it would take the new session's cookie along
+	}
 	if s.m.opts.Custom != nil || len(h["Set-Cookie"]) == 0 {
 		return
 	}

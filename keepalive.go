@@ -77,8 +77,9 @@ func (m *Manager) touchOn(ctx context.Context, t ticket) (rec store.Record, err 
 	whole := m.calls.Whole(ctx)
 	defer whole.Stop()
 	for range maxHops + 1 {
+		var now time.Time
 		err = m.calls.Do(whole, func(ctx context.Context) (err error) {
-			rec, _, err = m.store.Get(ctx, t.key)
+			rec, now, err = m.store.Get(ctx, t.key)
 			return err
 		})
 		if err != nil {
@@ -89,6 +90,11 @@ func (m *Manager) touchOn(ctx context.Context, t ticket) (rec store.Record, err 
 			return rec, err
 		}
 		switch {
+		case mt.Tail == nil && mt.Level > 0 && m.idled(&rec, now): // a touch would hide it
+			full, _ := meta.Decode(rec.Meta)
+			full.Level = 0
+			rec.Key, rec.Meta, rec.Writer, rec.Seen = t.key, full.Encode(), newWriter(), time.Time{}
+			return rec, m.calls.Do(whole, func(ctx context.Context) error { return m.store.Update(ctx, rec, rec.Version) })
 		case mt.Tail == nil:
 			rec.Key = t.key
 			return rec, m.calls.Do(whole, func(ctx context.Context) error { return m.store.Touch(ctx, rec, rec.Idle/4) })

@@ -304,8 +304,10 @@ func (s *Session) show(rec *store.Record, f meta.Facts, t ticket, now time.Time)
 
 // idled reports whether the session had no use for so long, when it was read, that its level is
 // gone. A touch alone would hide that from the next request.
-func (s *Session) idled() bool {
-	return s.m.opts.Assurance != 0 && s.m.opts.Idle > 0 && s.now.Sub(s.rec.Seen) > s.m.opts.Idle
+func (s *Session) idled() bool { return s.m.idled(&s.rec, s.now) }
+
+func (m *Manager) idled(rec *store.Record, now time.Time) bool {
+	return m.opts.Assurance != 0 && m.opts.Idle > 0 && now.Sub(rec.Seen) > m.opts.Idle
 }
 
 // lapse takes the level of the sign-in away, for good: the session was idle for too long.

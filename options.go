@@ -40,7 +40,7 @@ type Options struct {
 	// may find that its session ended. 0 means 10 min, at most Idle/2; at most 1 h.
 	LongestRequest time.Duration
 	// RenewAfter gives a signed-in session a new token when its present one is that old. 0 means 1
-	// h; Unlimited means never. At least RenewGrace. Only cookies are renewed unasked.
+	// h; Unlimited means never. At least RenewGrace. Bearer tokens are never renewed unasked.
 	RenewAfter time.Duration
 	// RenewGrace is how long the token before a renewal still leads to the session after the new
 	// one first came back from the client: for requests under way. 0 means 30 s, which is also the

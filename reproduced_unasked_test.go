@@ -187,8 +187,11 @@ func TestFullSealedSessionUnderALongerName(t *testing.T) {
 func TestCustomBesideACookie(t *testing.T) {
 	web := newWebRig(t, nil, sojourn.Options{Name: "web"})
 	api := newWebRig(t, nil, sojourn.Options{Name: "api", Custom: &sojourn.CustomTransport{
-		Receive:  func(r *http.Request) string { return r.Header.Get("X-Token") },
-		Send:     func(h http.Header, token sojourn.Token, _ time.Duration) error { h.Set("X-Token", token.Reveal()); return nil },
+		Receive: func(r *http.Request) string { return r.Header.Get("X-Token") },
+		Send: func(h http.Header, token sojourn.Token, _ time.Duration) error {
+			h.Set("X-Token", token.Reveal())
+			return nil
+		},
 		Delete:   func(h http.Header) error { h.Del("X-Token"); return nil },
 		Explicit: true,
 	}})

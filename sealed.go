@@ -50,6 +50,9 @@ func NewSealed(sealed *SealedOptions, opts *Options) (*Manager, error) {
 	if opts != nil && (opts.Bearer != nil || opts.Custom != nil) {
 		return nil, bad("sealed sessions travel in a cookie only: drop Bearer and Custom, or make a second manager for them")
 	}
+	if opts != nil && opts.MaxSessions > 0 && so.Store == nil {
+		return nil, bad("MaxSessions counts sessions in a store: set SealedOptions.Store, or drop it")
+	}
 	return newManager(so.Store, &so, opts)
 }
 

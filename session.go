@@ -19,7 +19,8 @@ import (
 )
 
 // Session is what a handler holds during one request. It may be used by several goroutines of that
-// request, until the handler returns.
+// request, until the handler returns. [Session.Commit] and [Session.Save], like the response's first
+// byte, write into the response's header, which no other goroutine may use meanwhile.
 //
 // Methods that read the session need it loaded, by [Manager.Load] or by a middleware such as
 // [Manager.RequireUser], and panic otherwise: a programming error that shows on the first try,
@@ -304,8 +305,12 @@ func (s *Session) SetLifetime(d time.Duration) error {
 func (s *Session) setLife(d time.Duration, f op) error {
 	s.ready()
 	defer s.mu.Unlock()
-	if d <= 0 || s.view.life > 0 && d > s.view.life {
-		return bad("limit %v is not within 0 and the session's lifetime %v", d, s.view.life)
+	most := s.view.life
+	if most == 0 {
+		most = store.MaxLife
+	}
+	if d <= 0 || d > most {
+		return bad("limit %v is not within 0 and the session's lifetime %v", d, most)
 	}
 	return s.apply(f)
 }

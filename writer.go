@@ -74,6 +74,9 @@ func (w *writer) WriteHeader(status int) {
 		}
 		return
 	}
+	if status < 100 || status > 999 {
+		w.w.WriteHeader(status) // net/http panics, and nothing has happened
+	}
 	if w.start(status) {
 		w.w.WriteHeader(status)
 	}
