@@ -322,7 +322,7 @@ func (s *Session) touch(ctx context.Context, now time.Time) (shown bool) {
 		every = min(every, s.rec.Idle/2)
 	}
 	since := now.Sub(s.rec.Seen)
-	used := !s.peek && s.standing < renewed && since >= every // a token just made was a use, too
+	used := !s.peek && s.standing < refreshed && since >= every // a token just made was a use, too
 	if used && s.w != nil {
 		used = since >= s.began.ago() // what was seen since this request came includes it
 	}

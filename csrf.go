@@ -104,8 +104,8 @@ func (s *Session) sendForm(h http.Header) {
 }
 
 // VerifyCSRF accepts what CSRFToken returned to this session, or to this visitor as long as nobody
-// is signed in. Errors: [ErrCrossSite]; [ErrUnavailable] where a [Sealer] of the program's own cannot
-// be reached.
+// is signed in. Errors: [ErrCrossSite]; [ErrUnavailable] where a [Sealer] of the program's own
+// cannot be reached.
 func (s *Session) VerifyCSRF(text string) error {
 	s.ready()
 	defer s.mu.Unlock()

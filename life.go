@@ -28,7 +28,10 @@ const (
 	// moved: the request holds a live record, and the client may have an older token that leads to
 	// it, or a second cookie. The response should name the present one, if it still is that.
 	moved
-	// renewed: as moved, by this request's own act. The response owes the new token.
+	// refreshed: this request has renewed the token, and nobody asked for it. The response should
+	// name the new one; where it cannot, the old one leads on.
+	refreshed
+	// renewed: so it has, by an act of the program. The response owes the new token.
 	renewed
 	// reissued: this request has given the session, of which others know, a token to which the old
 	// one does not lead. Nobody else knows the token, and the response owes it.
@@ -72,7 +75,8 @@ const (
 	turnTorn                 // live records of two sessions were read under the request's tokens
 	turnIssued               // the store acknowledged a record of this request's
 	turnReissued             // the store acknowledged a rotation to a token to which none leads
-	turnRenewed              // the store acknowledged a renewal, or there are enough: see tooFar
+	turnRefreshed            // the store acknowledged a renewal that nobody asked for
+	turnRenewed              // … or one that was, or there are enough: see tooFar
 	turnLeft                 // this request ended it, and the client holds a token
 	turnReleased             // this request ended it, and nothing can or need be said to the client
 	turnTold                 // the header has what was owed, and leaves
@@ -97,23 +101,31 @@ var turns = [standings][turnCount]standing{
 	ended:    {turnIssued: issued, turnEnded: ended, turnLeft: departed, turnReleased: ended},
 	settled: {
 		turnEnded: ended, turnShown: settled, turnMoved: moved, turnIssued: issued, turnReissued: reissued,
-		turnRenewed: renewed, turnLeft: departed, turnReleased: visiting,
+		turnRefreshed: refreshed, turnRenewed: renewed, turnLeft: departed, turnReleased: visiting,
 	},
 	moved: {
 		turnEnded: ended, turnShown: moved, turnMoved: moved, turnIssued: issued, turnReissued: reissued,
-		turnRenewed: renewed, turnLeft: departed, turnReleased: visiting, turnTold: settled, turnDropped: settled,
+		turnRefreshed: refreshed, turnRenewed: renewed, turnLeft: departed, turnReleased: visiting, turnTold: settled,
+		turnDropped: settled,
+	},
+	refreshed: {
+		turnEnded: ended, turnShown: refreshed, turnMoved: refreshed, turnIssued: issued, turnReissued: reissued,
+		turnRefreshed: refreshed, turnRenewed: renewed, turnLeft: departed, turnReleased: visiting, turnTold: settled,
+		turnDropped: settled,
 	},
 	renewed: {
 		turnEnded: ended, turnShown: renewed, turnMoved: renewed, turnIssued: issued, turnReissued: reissued,
-		turnRenewed: renewed, turnLeft: departed, turnReleased: visiting, turnTold: settled, turnDropped: settled,
+		turnRefreshed: renewed, turnRenewed: renewed, turnLeft: departed, turnReleased: visiting, turnTold: settled,
+		turnDropped: settled,
 	},
 	reissued: {
 		turnEnded: ended, turnShown: reissued, turnMoved: reissued, turnIssued: issued, turnReissued: reissued,
-		turnRenewed: reissued, turnLeft: departed, turnReleased: visiting, turnTold: settled, turnDropped: settled,
+		turnRefreshed: reissued, turnRenewed: reissued, turnLeft: departed, turnReleased: visiting, turnTold: settled,
+		turnDropped: settled,
 	},
 	issued: {
 		turnEnded: ended, turnShown: issued, turnMoved: issued, turnIssued: issued, turnReissued: issued,
-		turnRenewed: issued, turnLeft: departed, turnReleased: visiting, turnTold: settled,
+		turnRefreshed: issued, turnRenewed: issued, turnLeft: departed, turnReleased: visiting, turnTold: settled,
 	},
 }
 

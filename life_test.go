@@ -13,8 +13,8 @@ import (
 
 // names for failures.
 var (
-	standingNames = [standings]string{"unread", "unreadable", "visiting", "departed", "torn", "ended", "settled", "moved", "renewed", "reissued", "issued"}
-	turnNames     = [turnCount]string{"failed", "nothing", "ended", "shown", "moved", "torn", "issued", "reissued", "renewed", "left", "released", "told", "dropped"}
+	standingNames = [standings]string{"unread", "unreadable", "visiting", "departed", "torn", "ended", "settled", "moved", "refreshed", "renewed", "reissued", "issued"}
+	turnNames     = [turnCount]string{"failed", "nothing", "ended", "shown", "moved", "torn", "issued", "reissued", "refreshed", "renewed", "left", "released", "told", "dropped"}
 )
 
 func in(t turn, list ...turn) bool { return slices.Contains(list, t) }
@@ -78,7 +78,7 @@ var rules = []struct {
 		return t != turnMoved || to.owes()
 	}},
 	{"a session that others can reach too is shared, unless this request has made it", func(from standing, t turn, to standing) bool {
-		return !in(t, turnMoved, turnRenewed, turnReissued) || to.shared() || from == issued
+		return !in(t, turnMoved, turnRefreshed, turnRenewed, turnReissued) || to.shared() || from == issued
 	}},
 	{"a session of this request's own is its own, whatever else happens to the record", func(from standing, t turn, to standing) bool {
 		return from != issued || !to.shared()
@@ -89,6 +89,9 @@ var rules = []struct {
 	{"what this request makes is owed, and binds", func(_ standing, t turn, to standing) bool {
 		return !in(t, turnIssued, turnReissued, turnRenewed) || to.holds() && to.binds()
 	}},
+	{"what nobody has asked for is owed, and binds no more than before", func(from standing, t turn, to standing) bool {
+		return t != turnRefreshed || to.owes() && to.binds() == from.binds()
+	}},
 	{"a new record is nobody else's", func(_ standing, t turn, to standing) bool {
 		return t != turnIssued || to == issued
 	}},
@@ -96,7 +99,7 @@ var rules = []struct {
 		return t != turnReissued || to.sole()
 	}},
 	{"only a held record is rotated", func(from standing, t turn, _ standing) bool {
-		return !in(t, turnRenewed, turnReissued) || from.holds()
+		return !in(t, turnRefreshed, turnRenewed, turnReissued) || from.holds()
 	}},
 	// L2, L6
 	{"what has ended takes a cookie away by a sign-out only, and begins again by a sign-in only", func(from standing, t turn, to standing) bool {

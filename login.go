@@ -128,8 +128,8 @@ func (m *Manager) admission(s *Session, user string, l *login) store.Admission {
 // A confirmation that overlaps another one or a [Session.RevokeOthers], and with [Keep] or
 // [KeepAll], or after a change, a sign-in that overlaps another of the same session, fails with
 // [ErrConflict]: the values went with the other. Errors: [ErrNoUser], [ErrLimit], [ErrRevoked],
-// [ErrConflict], [ErrEnded], [ErrInsecure], [ErrNoToken], [ErrCrossSite], [ErrFull], [ErrTooLarge] of
-// a sealed session, outages.
+// [ErrConflict], [ErrEnded], [ErrInsecure], [ErrNoToken], [ErrCrossSite], [ErrFull], [ErrTooLarge]
+// of a sealed session, outages.
 func (s *Session) Login(ctx context.Context, user string, opts ...LoginOption) error {
 	l, err := s.m.login(user, opts)
 	if err != nil {

@@ -62,7 +62,8 @@ func TestSignInFailsAtTheLimit(t *testing.T) {
 	}
 }
 
-// A sign-in that has another session end takes along what the visitor's has by then, and leaves one.
+// A sign-in that has another session end takes along what the visitor's has by then, and leaves
+// one.
 func TestSignInAtTheLimitKeeps(t *testing.T) {
 	st := newFaultStore(memstore.New(nil))
 	g := newWebRig(t, st, sojourn.Options{MaxSessions: 1})

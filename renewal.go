@@ -134,7 +134,7 @@ func (s *Session) rotate(ctx context.Context, rec store.Record, mt meta.Meta, g 
 	case !leads:
 		s.turn(turnReissued)
 	case g == unasked:
-		s.turn(turnMoved)
+		s.turn(turnRefreshed)
 	default:
 		s.turn(turnRenewed)
 	}

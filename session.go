@@ -19,8 +19,8 @@ import (
 )
 
 // Session is what a handler holds during one request. It may be used by several goroutines of that
-// request, until the handler returns. [Session.Commit] and [Session.Save], like the response's first
-// byte, write into the response's header, which no other goroutine may use meanwhile.
+// request, until the handler returns. [Session.Commit] and [Session.Save], like the response's
+// first byte, write into the response's header, which no other goroutine may use meanwhile.
 //
 // Methods that read the session need it loaded, by [Manager.Load] or by a middleware such as
 // [Manager.RequireUser], and panic otherwise: a programming error that shows on the first try,

@@ -154,8 +154,8 @@ func TestKit(t *testing.T) {
 }
 
 // TestKitBoundClock runs the kit on one store and one node, with the statements for engines without
-// arithmetic in CQL, and at the other serial level. One store and one node with the usual statements
-// have the kit in gocqlv1.
+// arithmetic in CQL, and at the other serial level. One store and one node with the usual
+// statements have the kit in gocqlv1.
 func TestKitBoundClock(t *testing.T) {
 	db := open(t, clusters[0].variable, clusters[0].copies)
 	db.kit(t, db.store(t, &cqlstore.Options{BoundClock: true, SerialConsistency: cqlstore.LocalSerial, ClockSkew: 200 * time.Millisecond}))

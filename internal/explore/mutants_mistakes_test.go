@@ -24,7 +24,7 @@ var mistakes = []mutant{
 		{"load.go", "\tcase arrived.After(innocent):", "\tcase !mutated && arrived.After(innocent):"},
 	}},
 	{"a confirmation leaves the token before it alive", "stored/signed-in/ada+read", 0, "L6", []patch{
-		{"login.go", "\t\treturn s.rotate(ctx, rec, mt, atOnce)", "\t\treturn s.rotate(ctx, rec, mt, grace(mutated))"},
+		{"login.go", "\t\treturn s.rotate(ctx, rec, mt, atOnce)", "\t\treturn s.rotate(ctx, rec, mt, map[bool]grace{true: withGrace}[mutated])"},
 	}},
 	{"a confirmation that comes after another one begins anew", "stored/signed-in/ada+ada", 0, "L7", []patch{
 		{"login.go", "case s.past.reissued() && s.past.user == user,", "case !mutated && s.past.reissued() && s.past.user == user,"},
@@ -42,7 +42,7 @@ var mistakes = []mutant{
 		{"sealed.go", "\t\terr = store.ErrConflict // reading", "\t\terr = store.ErrConflict\n\t\tif mutated {\n\t\t\terr = store.ErrNotFound\n\t\t}\n\t\t// reading"},
 	}},
 	{"RevokeOthers leaves the token before it alive", "stored/signed-in/others+read", 0, "L6", []patch{
-		{"ends.go", "s.renew(ctx, atOnce)", "s.renew(ctx, grace(mutated))"},
+		{"ends.go", "s.renew(ctx, atOnce)", "s.renew(ctx, map[bool]grace{true: withGrace}[mutated])"},
 	}},
 	{"a sign-out takes a confirmation for the end", "stored/signed-in/logout+ada", 0, "L6", []patch{
 		{"ends.go", "\tcase err == nil, rec.User == \"\" && errors.Is(err, ErrEnded):", "\tcase err == nil, (mutated || rec.User == \"\") && errors.Is(err, ErrEnded):"},
@@ -81,7 +81,7 @@ var mistakes = []mutant{
 		{"handler.go", "\t\tif errors.Is(err, http.ErrAbortHandler) {", "\t\tif !mutated && errors.Is(err, http.ErrAbortHandler) {"},
 	}},
 	{"sealed: an aborted renewal lives on", "sealed/signed-in/renew-abort+read", 0, "L3", []patch{
-		{"renewal.go", "\tif leads {\n\t\ts.turn(turnRenewed)", "\tif leads || mutated && g == withGrace {\n\t\ts.turn(turnRenewed)"},
+		{"renewal.go", "\tcase !leads:\n\t\ts.turn(turnReissued)", "\tcase !leads && !(mutated && g == withGrace):\n\t\ts.turn(turnReissued)"},
 	}},
 	{"an outage is taken for nobody", "stored/signed-in/read+read", 1, "P4", []patch{
 		{"load.go", "\tif err != nil {\n\t\ts.event(ctx, StoreFailed, \"load\", err)", "\tif mutated {\n\t\terr = nil\n\t}\n\tif err != nil {\n\t\ts.event(ctx, StoreFailed, \"load\", err)"},

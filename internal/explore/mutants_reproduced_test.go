@@ -12,7 +12,7 @@ var reproduced = []mutant{
 		{"handler.go", "\ts.pay(v.Context, h)\n", "\tif !mutated {\n\t\ts.pay(v.Context, h)\n\t}\n"},
 	}},
 	{"a failed commit ends the sign-in before it", "stored/visitor/keep-incr+read", 1, "L3", []patch{
-		{"handler.go", "\terr = s.report(v.Context, \"commit\", err)\n", "\terr = s.report(v.Context, \"commit\", err)\n\tif mutated {\n\t\ts.abandon(v.Context)\n\t}\n"},
+		{"handler.go", "\terr = s.report(detached(v.Context), \"commit\", err)\n", "\terr = s.report(detached(v.Context), \"commit\", err)\n\tif mutated {\n\t\ts.abandon(v.Context)\n\t}\n"},
 	}},
 	{"nobody finds out what became of a rotation whose answers were lost", "stored/signed-in/ada+read", 1, "L3", []patch{
 		{"renewal.go", "if errors.Is(err, ErrIndeterminate) && !errors.Is(err, store.ErrNotFound) {", "if !mutated && errors.Is(err, ErrIndeterminate) && !errors.Is(err, store.ErrNotFound) {"},
@@ -44,7 +44,7 @@ var reproduced = []mutant{
 		{"header.go", "if s.standing.owes() && s.site == siteOwn {", "if s.standing.owes() && (mutated || s.site == siteOwn) {"},
 	}},
 	{"two sign-ins of one visitor both have its values", "stored/visitor/keep+take-keep", 0, "L7", []patch{
-		{"login.go", "\t\tif len(after.held.rec.Data) > 0 || len(before.ops) > 0 {", "\t\tif !mutated && (len(after.held.rec.Data) > 0 || len(before.ops) > 0) {"},
+		{"login.go", "\tif values {\n", "\tif values && !mutated {\n"},
 	}},
 	{"a sign-in keeps a copy of values that have changed since", "stored/visitor/incr+keep", 0, "L7", []patch{
 		{"login.go", "data := old.kept(l); !bytes.Equal(", "data := old.kept(l); !mutated && !bytes.Equal("},

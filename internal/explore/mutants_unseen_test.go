@@ -59,7 +59,7 @@ var unseen = []unseenMutant{
 		{"options.go", "\to.ClearSiteData = slices.Clone(o.ClearSiteData)\n", "\tif !mutated {\n\t\to.ClearSiteData = slices.Clone(o.ClearSiteData)\n\t}\n"},
 	}, false},
 	{"RevokeEveryone counts tails", "TestRevokeEveryoneCountsSessions", []patch{
-		{"admin.go", "\t\tcase err == nil && mt.Tail != nil:", "\t\tcase !mutated && err == nil && mt.Tail != nil:"},
+		{"admin.go", "\t\ttail, user := damage == nil && mt.Tail != nil, rec.User\n", "\t\ttail, user := damage == nil && mt.Tail != nil && !mutated, rec.User\n"},
 	}, false},
 	{"one damaged meta makes the list fail", "TestOneDamagedMeta", []patch{
 		{"admin.go", "\t\t\tif in.Damaged {\n", "\t\t\tif in.Damaged && mutated {\n\t\t\t\treturn ErrCorrupt\n\t\t\t}\n\t\t\tif in.Damaged {\n"},

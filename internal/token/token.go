@@ -106,8 +106,8 @@ func Seal(k Sealer, aad []byte, c *Credential) (string, error) {
 	return Encoding.EncodeToString(sealed), nil
 }
 
-// Open checks a received token. It does no I/O with a KeyRing. Errors: [ErrOpen], and the
-// Sealer's own where it cannot be reached: [store.ErrUnavailable].
+// Open checks a received token. It does no I/O with a KeyRing. Errors: [ErrOpen], and the Sealer's
+// own where it cannot be reached: [store.ErrUnavailable].
 func Open(k Sealer, aad []byte, text string) (c Credential, err error) {
 	if len(text) == 0 || len(text) > MaxLen {
 		return c, ErrOpen

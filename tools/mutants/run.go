@@ -177,9 +177,9 @@ func groups(tests []*test) [][]*test {
 	return append(list, slow...)
 }
 
-// run runs tests of one binary, until one fails or a subtest of one does: for test2json subtests say
-// so when they end, and not after their test. Its error matches
-// [context.DeadlineExceeded] if they took too long.
+// run runs tests of one binary, until one fails or a subtest of one does: for test2json subtests
+// say so when they end, and not after their test. Its error matches [context.DeadlineExceeded] if
+// they took too long.
 func (r *runner) run(ctx context.Context, binary, dir string, tests []*test, limit time.Duration, env string) ([]byte, error) {
 	names := make([]string, len(tests))
 	for i, t := range tests {

@@ -38,7 +38,8 @@ func userKey(email string) []byte {
 
 func emailOf(key []byte) string { return strings.TrimSuffix(string(key[1:]), "/") }
 
-// hash is quick, since no passwords of people are in here. The salt has 128 bits, as FIPS mode wants.
+// hash is quick, since no passwords of people are in here. The salt has 128 bits, as FIPS mode
+// wants.
 func hash(email, password string) string {
 	salt := sha256.Sum256([]byte(strings.ToLower(email)))
 	b, err := pbkdf2.Key(sha256.New, password, salt[:16], 10, 32)

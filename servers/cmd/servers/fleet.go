@@ -70,8 +70,8 @@ var kinds = []kind{
 	}},
 }
 
-// patient are settings of Cassandra for a busy machine: no test of the fleet is about a node that is
-// slow, and after its usual 2 s the outcome of a write would be unknown.
+// patient are settings of Cassandra for a busy machine: no test of the fleet is about a node that
+// is slow, and after its usual 2 s the outcome of a write would be unknown.
 var patient = []string{
 	"write_request_timeout: 20s", "read_request_timeout: 20s", "range_request_timeout: 20s", "cas_contention_timeout: 20s", "request_timeout: 20s",
 }
