@@ -67,20 +67,20 @@ func (s standing) binds() bool { return s == departed || s >= renewed }
 type turn uint8
 
 const (
-	turnFailed   turn = iota // reading it failed
-	turnNothing              // no record was found, and no trace of one
-	turnEnded                // it was found to have ended
-	turnShown                // its record was read under the token that is known
-	turnMoved                // its record was read under another token, or several cookies came
-	turnTorn                 // live records of two sessions were read under the request's tokens
-	turnIssued               // the store acknowledged a record of this request's
-	turnReissued             // the store acknowledged a rotation to a token to which none leads
-	turnRefreshed            // the store acknowledged a renewal that nobody asked for
-	turnRenewed              // … or one that was, or there are enough: see tooFar
-	turnLeft                 // this request ended it, and the client holds a token
-	turnReleased             // this request ended it, and nothing can or need be said to the client
-	turnTold                 // the header has what was owed, and leaves
-	turnDropped              // the present token was not sure enough to be sent
+	turnFailed    turn = iota // reading it failed
+	turnNothing               // no record was found, and no trace of one
+	turnEnded                 // it was found to have ended
+	turnShown                 // its record was read under the token that is known
+	turnMoved                 // its record was read under another token, or several cookies came
+	turnTorn                  // live records of two sessions were read under the request's tokens
+	turnIssued                // the store acknowledged a record of this request's
+	turnReissued              // the store acknowledged a rotation to a token to which none leads
+	turnRefreshed             // the store acknowledged a renewal that nobody asked for
+	turnRenewed               // … or one that was, or there are enough: see tooFar
+	turnLeft                  // this request ended it, and the client holds a token
+	turnReleased              // this request ended it, and nothing can or need be said to the client
+	turnTold                  // the header has what was owed, and leaves
+	turnDropped               // the present token was not sure enough to be sent
 
 	turnCount
 )
