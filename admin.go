@@ -183,22 +183,29 @@ func (m *Manager) RevokeEveryone(ctx context.Context) (n int, err error) {
 		return 0, opError("revoke", err)
 	}
 	done := make(map[string]bool)
-	for {
+	for range maxWalks {
 		ended, again, err := m.revokeAll(ctx, done)
 		n += ended
 		if err != nil {
 			return n, opError("revoke", err)
 		}
-		if !again || ended == 0 {
-			return n, nil
+		if !again {
+			break
 		}
 	}
+	return n, nil
 }
+
+// maxWalks bounds how often RevokeEveryone goes over the store for visitors who renew again and
+// again.
+const maxWalks = 5
 
 // revokeAll is one walk for [Manager.RevokeEveryone]. done are the users whose sessions have ended.
 // A walk may miss a session that is renewed meanwhile, but not what the renewal has left: that has
-// the user's name. Where it is a visitor's, which has none, the walk is to be done again.
+// the user's name. A visitor's has none: where one was left since about this walk began, the walk
+// is to be done again.
 func (m *Manager) revokeAll(ctx context.Context, done map[string]bool) (n int, again bool, err error) {
+	began := time.Now().Add(-m.opts.ClockSkew)
 	for rec, err := range m.store.All(ctx) {
 		if err != nil {
 			return n, again, err
@@ -211,7 +218,7 @@ func (m *Manager) revokeAll(ctx context.Context, done map[string]bool) (n int, a
 		switch {
 		case rec.Key.Tag == store.Reserved: // no session
 		case user == "" && tail:
-			again = true
+			again = again || len(mt.Tail) != len(markReplaced) && rec.Created.After(began)
 		case user == "":
 			if err := m.calls.Do(ctx, func(ctx context.Context) error { return m.store.Delete(ctx, rec.Key) }); err != nil {
 				return n, again, err

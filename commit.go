@@ -140,7 +140,7 @@ func (s *Session) save(ctx context.Context) (shown bool, err error) {
 		return false, nil // the client waits, and has waited for this store before
 	}
 	now := s.storeNow()
-	if s.renewalDue(now) && s.renewUnasked(s.whole(ctx)) {
+	if s.renewalDue(now) && s.seals() && s.renewUnasked(s.whole(ctx)) {
 		return true, nil
 	}
 	if !s.standing.holds() {
@@ -251,7 +251,7 @@ func (s *Session) update(ctx context.Context) error {
 	}
 	now := s.storeNow()
 	var late *notApplied // a rotation with the changes, which may yet be carried out
-	if s.renewalDue(now) {
+	if s.renewalDue(now) && s.seals() {
 		err := s.rotate(ctx, s.changed(), s.fullMeta(), unasked)
 		switch {
 		case err == nil, outrun(err):

@@ -63,7 +63,10 @@ func (s *Session) loadToLeave(ctx context.Context) error {
 		return err
 	}
 	var got received
-	_ = s.m.receive(s.r, &got) // as before
+	_ = s.m.receive(s.r, &got) // as before, unless a Sealer of the program's own has failed since
+	if got.outage != nil {
+		return s.refuse(got.outage)
+	}
 	s.unpack(&got.candidate)
 	s.err = nil
 	return s.look(ctx, &got, leaver)

@@ -2,6 +2,7 @@ package sojourn
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -33,11 +34,8 @@ func (s *Session) writeHeader(ctx context.Context, h http.Header) error {
 	s.vary(h)
 	s.takeBack(h)
 	if s.standing.owes() && s.site == siteOwn {
-		if err := s.tell(h); err != nil && s.standing.binds() {
-			s.abandon(ctx)
+		if err := s.tellIfAble(ctx, h); err != nil {
 			return err
-		} else if err != nil { // the client has a token that leads on
-			s.event(ctx, ChangeLost, "the client cannot be told of its new token", err)
 		}
 	}
 	if s.form != nil {
@@ -45,6 +43,28 @@ func (s *Session) writeHeader(ctx context.Context, h http.Header) error {
 	}
 	if s.stage == stageTold || s.form != nil || s.standing.holds() && !private(h["Cache-Control"]) {
 		h["Cache-Control"] = noStore
+	}
+	return nil
+}
+
+// tellIfAble is tell, and where that fails with a debt that does not bind, the header is as it was:
+// the client keeps what it has, which leads on.
+func (s *Session) tellIfAble(ctx context.Context, h http.Header) error {
+	if s.standing.binds() {
+		err := s.tell(h)
+		if err != nil {
+			s.abandon(ctx)
+		}
+		return err
+	}
+	was := h.Clone()
+	if err := s.tell(h); err != nil {
+		clear(h)
+		maps.Copy(h, was)
+		s.carried = nil
+		if !errors.As(err, new(*sealError)) { // else it was told
+			s.event(ctx, SealFailed, "send", err)
+		}
 	}
 	return nil
 }
@@ -181,10 +201,32 @@ func (s *Session) writeToken(h http.Header) error {
 	return nil
 }
 
-// sealFailed tells of a failure of the program's own Sealer.
+// seals reports whether a token could be sealed now, and tells of it where it could not: a renewal
+// that nobody asked for waits until then. A KeyRing never fails.
+func (s *Session) seals() bool {
+	if _, ring := s.m.keys.(*KeyRing); ring {
+		return true
+	}
+	_, err := s.m.sealToken(s.ticket())
+	if err != nil {
+		_ = s.sealFailed("token", err)
+	}
+	return err == nil
+}
+
+// A sealError is the failure of the program's own Sealer, which is not the store's.
+type sealError struct {
+	what string
+	err  error
+}
+
+func (e *sealError) Error() string { return fmt.Sprintf("sojourn: seal %s: %v", e.what, e.err) }
+func (e *sealError) Unwrap() error { return e.err }
+
+// sealFailed tells of it.
 func (s *Session) sealFailed(what string, err error) error {
 	s.event(s.r.Context(), SealFailed, what, err)
-	return fmt.Errorf("sojourn: seal %s: %w", what, err)
+	return &sealError{what, err}
 }
 
 func (s *Session) removeToken(h http.Header) error {

@@ -62,6 +62,8 @@ func (s *Session) stillRuns(ctx context.Context, soon time.Duration) time.Durati
 	switch left := rec.Idle - rec.Idle/4; {
 	case errors.Is(err, store.ErrNotFound):
 		return 0
+	case errors.Is(err, store.ErrConflict): // another request has used it meanwhile
+		return soon
 	case err != nil:
 		s.m.event(ctx, StoreFailed, handle, user, "touch", err)
 		return soon

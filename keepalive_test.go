@@ -61,16 +61,18 @@ func TestKeepAliveOfTheLastMoment(t *testing.T) {
 	last := &lastMoment{Store: memstore.New(nil)}
 	g := newWebRig(t, last, sojourn.Options{})
 	cookie := g.login("")
-	last.left = 2 * time.Microsecond
-	var all sync.WaitGroup
-	for range 4 {
-		all.Go(func() {
-			for range 2000 {
-				g.serve(rigRequest("GET", cookie), func(_ http.ResponseWriter, r *http.Request) { must(g.m.Load(r)) })
-			}
-		})
+	for left := time.Microsecond; left < 200*time.Microsecond; left += left/2 + 1 {
+		last.left = left
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				for range 500 {
+					g.serve(rigRequest("GET", cookie), func(_ http.ResponseWriter, r *http.Request) { must(g.m.Load(r)) })
+				}
+			})
+		}
+		all.Wait()
 	}
-	all.Wait()
 }
 
 // lastMoment shows each user's session with so much left of its idle limit; 0 is what there is.

@@ -29,7 +29,7 @@ const (
 	// it, or a second cookie. The response should name the present one, if it still is that.
 	moved
 	// refreshed: this request has renewed the token, and nobody asked for it. The response should
-	// name the new one; where it cannot, the old one leads on.
+	// name the new one; where it cannot, the old one leads on for RenewGraceMost.
 	refreshed
 	// renewed: so it has, by an act of the program. The response owes the new token.
 	renewed

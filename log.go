@@ -18,7 +18,7 @@ var logged = map[EventName]struct {
 }{
 	StoreFailed:      {slog.LevelError, "sojourn: the session store failed"},
 	KeysDiffer:       {slog.LevelError, "sojourn: processes on one session store have different keys"},
-	SealFailed:       {slog.LevelError, "sojourn: the keys do not seal"},
+	SealFailed:       {slog.LevelError, "sojourn: a token could not be sealed, opened or sent"},
 	SessionDamaged:   {slog.LevelError, "sojourn: the record of a session is damaged"},
 	ChangeLost:       {slog.LevelWarn, "sojourn: a request's changes of its session were not written"},
 	InsecureRefused:  {slog.LevelWarn, "sojourn: no session over plain HTTP"},

@@ -218,7 +218,7 @@ func (s *Session) signIn(ctx context.Context, user string, l *login) error {
 		}
 	}
 	before := s.snapshot()
-	unheld := s.crowds(user)
+	unheld := s.crowds()
 	if unheld {
 		if err := s.endUnheld(ctx); err != nil {
 			return err
@@ -280,14 +280,14 @@ func (s *Session) retireOrUndo(ctx context.Context, before snapshot, l *login) (
 	return err
 }
 
-// crowds reports whether a sign-in of user is to end sessions that no request with these tokens can
-// use, and that would count towards the user's limit. They end first, so that the sign-in is not
-// refused for them and evicts no other.
-func (s *Session) crowds(user string) bool {
+// crowds reports whether a sign-in is to end sessions that no request with these tokens can use,
+// and that may count towards the user's limit. They end first, so that the sign-in is not refused
+// for them and evicts no other, and so that none ends for a sign-in that then fails.
+func (s *Session) crowds() bool {
 	if s.m.opts.MaxSessions == 0 || s.standing.holds() {
 		return false
 	}
-	return s.standing == torn || s.past.reissued() && s.past.user == user
+	return s.standing == torn || s.past.reissued()
 }
 
 // A snapshot is all that a request knows of a session, while it has two of them.

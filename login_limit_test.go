@@ -83,3 +83,23 @@ func TestSignInAtTheLimitKeeps(t *testing.T) {
 		t.Errorf("%d sessions; the phone's user is %q", n, g.user(phone))
 	}
 }
+
+// L7: nor does it where the request's own token leads to a session that goes on without it, another
+// user's.
+func TestSignInFailsBesideAnotherUsers(t *testing.T) {
+	st := newFaultStore(memstore.New(nil))
+	g := newWebRig(t, st, sojourn.Options{MaxSessions: 1, Timeout: 200 * time.Millisecond})
+	phone := g.login("")
+	bob := g.loginAs("bob", "")
+	g.loginAs("bob", bob) // confirms, and the old token leads nowhere
+	st.setBefore(fail(store.ErrUnavailable), opRevoke)
+	g.do(bob, func(s *sojourn.Session) {
+		if err := s.Login(t.Context(), "ada"); !sojourn.IsOutage(err) {
+			t.Errorf("sign-in: %v", err)
+		}
+	})
+	st.heal()
+	if g.user(phone) != "ada" {
+		t.Error("the phone is signed out")
+	}
+}

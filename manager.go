@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"net/http"
 	"time"
 
@@ -95,10 +96,16 @@ func (m *Manager) setKeys() (err error) {
 		return bad("Keys do not seal: %w", err)
 	}
 	if back, err := token.Open(m.keys, m.aad.cookie, text); err != nil || back != c {
+		if errors.Is(err, ErrUnavailable) {
+			return bad("Keys do not open: %w", err)
+		}
 		return bad("Keys do not open what they seal (or tokens exceed %d characters)", token.MaxLen)
 	}
-	if _, err := token.Open(m.keys, m.aad.bearer, text); err == nil {
+	switch _, err := token.Open(m.keys, m.aad.bearer, text); {
+	case err == nil:
 		return bad("Keys ignore the associated data")
+	case errors.Is(err, ErrUnavailable):
+		return bad("Keys do not open: %w", err)
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ const (
 	ValueDropped          EventName = "session_value_dropped"    // a stored value did not decode; Reason names it
 	SessionDamaged        EventName = "session_damaged"          // its record was damaged and is removed, or left out of a list; nobody can use it
 	StoreFailed           EventName = "session_store_failed"     // the store answered with an error: an outage, ErrFull or ErrCorrupt
-	SealFailed            EventName = "session_seal_failed"      // a Sealer of the program's own failed; Reason says at what
+	SealFailed            EventName = "session_seal_failed"      // a Sealer of the program's own, or the Send of a CustomTransport, failed; Reason says at what
 	ChangeLost            EventName = "session_change_lost"      // a request's changes were not written, for a reason that is not the store's; Reason says which
 	KeysDiffer            EventName = "session_keys_differ"      // processes on one store have other keys: ErrKeys
 )
@@ -97,5 +97,8 @@ func concern(err error) EventName {
 
 // storeFailed reports whether err is the store's, and not what the program or the request did.
 func storeFailed(err error) bool {
+	if errors.As(err, new(*sealError)) {
+		return false
+	}
 	return outage(err) || errors.Is(err, ErrFull) || errors.Is(err, ErrCorrupt)
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -146,10 +147,16 @@ func TestUnaskedFailsNoRead(t *testing.T) {
 				}
 				time.Sleep(2 * time.Minute)
 			}
-			if g.seen(sojourn.ChangeLost) == 0 || name != "custom" && g.seen(sojourn.SealFailed) == 0 {
-				t.Errorf("%s: nobody hears", name)
+			if g.seen(sojourn.SealFailed) == 0 || g.seen(sojourn.ChangeLost)+g.seen(sojourn.StoreFailed) > 0 {
+				t.Errorf("%s: %d failures are told, %d changes lost", name, g.seen(sojourn.SealFailed), g.seen(sojourn.ChangeLost))
 			}
-			k.seals.Store(nil)
+			if name == "custom" {
+				return // what it cannot send leads on for a while only
+			}
+			time.Sleep(time.Hour)
+			if k.seals.Store(nil); g.user(cookie) != "ada" {
+				t.Errorf("%s: she is signed out", name)
+			}
 		})
 	}
 }
@@ -256,7 +263,8 @@ func TestOutageAfterHangingUp(t *testing.T) {
 // cursor walks as an engine does whose cursor follows keys: it misses what is renewed meanwhile.
 type cursor struct {
 	store.Store
-	meanwhile func()
+	before    func() // after a walk has its keys
+	meanwhile func() // after its first record
 }
 
 func (c *cursor) All(ctx context.Context) iter.Seq2[store.Record, error] {
@@ -268,6 +276,9 @@ func (c *cursor) All(ctx context.Context) iter.Seq2[store.Record, error] {
 				return
 			}
 			keys = append(keys, rec.Key)
+		}
+		if c.before != nil {
+			c.before()
 		}
 		for _, k := range keys {
 			rec, _, err := c.Get(ctx, k)
@@ -308,5 +319,109 @@ func TestRevokeEveryoneAmongRenewals(t *testing.T) {
 				t.Errorf("after %d sessions ended number %d lives", n, i)
 			}
 		})
+	}
+}
+
+// L2: a renewal that cannot be sealed leaves the cookie of the former name where it is, and the
+// session alive.
+func TestFormerNameDuringAnOutage(t *testing.T) {
+	fails := errors.New("connection refused")
+	for name, rig := range map[string]func(sojourn.Options) *webRig{
+		"stored": func(o sojourn.Options) *webRig { return newWebRig(t, memstoreOf(t), o) },
+		"sealed": func(o sojourn.Options) *webRig {
+			return newSealedRig(t, sojourn.SealedOptions{Store: memstoreOf(t)}, o)
+		},
+	} {
+		k := newKeyService(t)
+		old := sojourn.CookieOptions{Name: "sid", InsecureName: true}
+		now := sojourn.CookieOptions{Former: []sojourn.FormerCookie{{Name: "sid", Until: time.Now().Add(time.Hour)}}}
+		cookie := rig(sojourn.Options{Keys: k, Cookie: old}).login("")
+		g := rig(sojourn.Options{Keys: k, Cookie: now})
+		k.seals.Store(&fails)
+		w := g.serve(rigRequest("GET", cookie), func(_ http.ResponseWriter, r *http.Request) {
+			if s := must(g.m.Load(r)); s.User() != "ada" {
+				t.Errorf("%s: user %q", name, s.User())
+			}
+		})
+		if w.Code != http.StatusOK || len(w.Result().Cookies()) > 0 {
+			t.Errorf("%s: status %d, cookies %q", name, w.Code, w.Header()["Set-Cookie"])
+		}
+		k.seals.Store(nil)
+		if g.user(cookie) != "ada" {
+			t.Errorf("%s: she is signed out", name)
+		}
+	}
+}
+
+var shared sync.Map // a store for each test and its rigs
+
+// memstoreOf returns the store that all rigs of a test share.
+func memstoreOf(t *testing.T) store.Store {
+	st, _ := shared.LoadOrStore(t.Name(), memstore.New(nil))
+	return st.(store.Store)
+}
+
+// L6: nobody is told of a sign-out that the key service's outage has kept from ending anything.
+func TestSignOutOfSeveralDuringAnOutage(t *testing.T) {
+	k := newKeyService(t)
+	g := newWebRig(t, nil, sojourn.Options{Keys: k})
+	two := g.loginAs("ada", "") + "; " + g.loginAs("eve", "")
+	g.serve(rigRequest("POST", two), func(_ http.ResponseWriter, r *http.Request) {
+		s := must(g.m.Load(r))
+		k.opens.Store(&errKeyService)
+		defer k.opens.Store(nil)
+		if err := s.Logout(r.Context()); !sojourn.IsOutage(err) {
+			t.Errorf("sign-out: %v", err)
+		}
+	})
+	for _, user := range []string{"ada", "eve"} {
+		if n := len(must(g.m.Sessions(t.Context(), user))); n != 1 {
+			t.Errorf("%s has %d sessions", user, n)
+		}
+	}
+}
+
+// A sign-in whose token the key service does not seal is no failure of the store.
+func TestSignInThatIsNotSealed(t *testing.T) {
+	k := newKeyService(t)
+	g := newWebRig(t, nil, sojourn.Options{Keys: k})
+	k.seals.Store(&errKeyService)
+	w := g.do("", func(s *sojourn.Session) { rigOK(t, s.Login(t.Context(), "ada")) })
+	if w.Code != http.StatusServiceUnavailable || g.seen(sojourn.SealFailed) == 0 || g.seen(sojourn.StoreFailed) > 0 {
+		t.Errorf("status %d; %d failures to seal and %d of the store are told", w.Code, g.seen(sojourn.SealFailed), g.seen(sojourn.StoreFailed))
+	}
+	if n := len(must(g.m.Sessions(t.Context(), "ada"))); n > 0 {
+		t.Errorf("%d sessions that nobody can open", n)
+	}
+}
+
+// RevokeEveryone walks again for a visitor alone who has renewed, and ends where new ones come all
+// the time.
+func TestRevokeEveryoneEnds(t *testing.T) {
+	st := &cursor{Store: memstore.New(nil)}
+	g := newWebRig(t, st, sojourn.Options{})
+	visitor := func() string {
+		return rigCookies(g.do("", func(s *sojourn.Session) { rigOK(t, rigNote.Set(s, "x")) }))
+	}
+	cookie := visitor()
+	st.before = func() {
+		st.before = nil
+		cookie = rigCookies(g.do(cookie, func(s *sojourn.Session) { rigOK(t, s.Renew(t.Context())) }))
+	}
+	n, err := g.m.RevokeEveryone(t.Context())
+	rigOK(t, err)
+	g.do(cookie, func(s *sojourn.Session) {
+		if s.Exists() {
+			t.Errorf("after %d sessions ended the visitor's lives", n)
+		}
+	})
+	walks := 0
+	st.before = func() {
+		walks++
+		g.login(visitor(), sojourn.KeepAll()) // leaves the mark of a visitor's session
+		visitor()
+	}
+	if _, err := g.m.RevokeEveryone(t.Context()); err != nil || walks > 5 {
+		t.Errorf("%d walks, %v", walks, err)
 	}
 }

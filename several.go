@@ -62,7 +62,10 @@ type sightings struct {
 func (s *Session) endTorn(ctx context.Context) error {
 	defer s.restore(s.snapshot())
 	var got received
-	_ = s.m.receive(s.r, &got) // as before
+	_ = s.m.receive(s.r, &got) // as before, unless a Sealer of the program's own has failed since
+	if got.outage != nil || !got.genuine {
+		return got.outage
+	}
 	for _, c := range append(got.more, got.candidate) {
 		s.unpack(&c)
 		a, err := s.find(ctx, c.ticket, leaver, nil)

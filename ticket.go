@@ -51,7 +51,7 @@ func (m *Manager) successor(t ticket, nonce []byte) ticket {
 	return next
 }
 
-// openToken checks a received token, of a cookie or of a bearer. Errors: those of the Sealer.
+// openToken checks a received token, of a cookie or of a bearer. Errors: token.Open's.
 func (m *Manager) openToken(text string, bearer bool) (t ticket, err error) {
 	aad, cache := m.aad.cookie, &m.opened.cookie
 	if bearer {

@@ -35,7 +35,9 @@ type CustomTransport struct {
 	// Send puts the token into the response's header, in place of one that is there: it may be
 	// called again for the same response. What it has added to the fields of the header is taken
 	// out again, and what it replaced is put back, if the session ends or goes on before the header
-	// leaves. life is the session's remaining life, 0 for unlimited.
+	// leaves. life is the session's remaining life, 0 for unlimited. Where it fails for a renewal
+	// that nobody asked for, the page goes without the token, and the old one leads on for
+	// Options.RenewGraceMost.
 	Send func(h http.Header, token Token, life time.Duration) error
 	// Delete takes the token away from the client.
 	Delete func(h http.Header) error
@@ -165,8 +167,8 @@ func (got *received) add(c candidate, err error) {
 	got.more = append(got.more, c)
 }
 
-// receive finds and opens the request's token, without I/O. Only ErrAmbiguous is an error; a token
-// that does not open is none.
+// receive finds and opens the request's token, without I/O of ours. Only ErrAmbiguous is an error;
+// a token that does not open is none, and one of which a Sealer cannot tell is got.outage.
 func (m *Manager) receive(r *http.Request, got *received) error {
 	if !m.secure(r) {
 		if came := m.carries(r); came != fromNowhere {

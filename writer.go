@@ -3,6 +3,7 @@ package sojourn
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -74,8 +75,8 @@ func (w *writer) WriteHeader(status int) {
 		}
 		return
 	}
-	if status < 100 || status > 999 {
-		w.w.WriteHeader(status) // net/http panics, and nothing has happened
+	if status < 100 || status > 999 { // as net/http does, before anything is committed
+		panic(fmt.Sprintf("sojourn: WriteHeader of %d, which is no status", status))
 	}
 	if w.start(status) {
 		w.w.WriteHeader(status)
