@@ -18,7 +18,7 @@ var reproduced = []mutant{
 		{"renewal.go", "if errors.Is(err, ErrIndeterminate) && !errors.Is(err, store.ErrNotFound) {", "if !mutated && errors.Is(err, ErrIndeterminate) && !errors.Is(err, store.ErrNotFound) {"},
 	}},
 	{"a full store fails a page that only reads, once its renewal is due", "stored/due/read+read", 1, "L4", []patch{
-		{"commit.go", "\tif s.renewalDue(now) && s.renewUnasked(", "\tif mutated && s.renewalDue(now) {\n\t\treturn true, s.renew(detached(ctx), withGrace)\n\t}\n\tif s.renewalDue(now) && s.renewUnasked("},
+		{"commit.go", "\tif s.renewalDue(now) && s.seals() && s.renewUnasked(", "\tif mutated && s.renewalDue(now) {\n\t\treturn true, s.renew(detached(ctx), withGrace)\n\t}\n\tif s.renewalDue(now) && s.seals() && s.renewUnasked("},
 	}},
 	{"a full store fails a page that changes something, once its renewal is due", "stored/due/incr+read", 1, "L4", []patch{
 		{"commit.go", "\t\ts.event(ctx, StoreFailed, \"renew\", err) // next time", "\t\tif mutated {\n\t\t\treturn err\n\t\t}\n\t\ts.event(ctx, StoreFailed, \"renew\", err) // next time"},
