@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -62,7 +63,7 @@ func TestKeepAliveOfTheLastMoment(t *testing.T) {
 	g := newWebRig(t, last, sojourn.Options{})
 	cookie := g.login("")
 	for left := time.Microsecond; left < 200*time.Microsecond; left += left/2 + 1 {
-		last.left = left
+		last.left.Store(int64(left))
 		var all sync.WaitGroup
 		for range 4 {
 			all.Go(func() {
@@ -78,13 +79,13 @@ func TestKeepAliveOfTheLastMoment(t *testing.T) {
 // lastMoment shows each user's session with so much left of its idle limit; 0 is what there is.
 type lastMoment struct {
 	store.Store
-	left time.Duration
+	left atomic.Int64
 }
 
 func (l *lastMoment) Get(ctx context.Context, k store.Key) (store.Record, time.Time, error) {
 	rec, now, err := l.Store.Get(ctx, k)
-	if err == nil && l.left > 0 {
-		rec.Seen = now.Add(l.left - rec.Idle)
+	if left := time.Duration(l.left.Load()); err == nil && left > 0 {
+		rec.Seen = now.Add(left - rec.Idle)
 	}
 	return rec, now, err
 }
