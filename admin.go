@@ -271,7 +271,7 @@ func (m *Manager) IssueBearer(r *http.Request, user string, opts ...LoginOption)
 	text, err := m.sealBearer(s.ticket())
 	if err != nil {
 		s.erase(ctx, s.rec.Key)
-		return Token{}, Info{}, opError("login", s.sealFailed("token", err))
+		return Token{}, Info{}, opError("login", s.sealFailed("seal token", err))
 	}
 	s.event(ctx, SessionCreated, "bearer", nil)
 	return newToken(text), m.info(&s.rec, s.storeNow()), nil

@@ -116,7 +116,7 @@ func (s *Session) VerifyCSRF(text string) error {
 	if s.standing.holds() {
 		plain, err := s.m.keys.Open(nil, sealed, s.m.aad.csrf)
 		if errors.Is(err, ErrUnavailable) {
-			return s.openFailed("csrf", err)
+			return opError("csrf", s.sealFailed("open csrf token", err))
 		}
 		if err == nil && subtle.ConstantTimeCompare(plain, s.csrfPlain()) == 1 {
 			return nil
@@ -126,17 +126,11 @@ func (s *Session) VerifyCSRF(text string) error {
 	switch {
 	case s.rec.User != "":
 	case errors.Is(err, ErrUnavailable):
-		return s.openFailed("csrf", err)
+		return opError("csrf", s.sealFailed("open csrf token", err))
 	case s.ownForm(id, time.Since(made)):
 		return nil
 	}
 	return ErrCrossSite
-}
-
-// openFailed tells that the program's own Sealer could not say whether a text is one of ours.
-func (s *Session) openFailed(what string, err error) error {
-	s.event(s.r.Context(), SealFailed, what, err)
-	return opError("open "+what, err)
 }
 
 // unversioned decodes a CSRF token and takes its version away. It returns nil for what is none.

@@ -65,7 +65,7 @@ func (s *Session) loadToLeave(ctx context.Context) error {
 	var got received
 	_ = s.m.receive(s.r, &got) // as before, unless a Sealer of the program's own has failed since
 	if got.outage != nil {
-		return s.refuse(got.outage)
+		return s.refuse(s.sealFailed("open token", got.outage))
 	}
 	s.unpack(&got.candidate)
 	s.err = nil

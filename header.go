@@ -187,7 +187,7 @@ func (s *Session) cookieLife() time.Duration {
 func (s *Session) writeToken(h http.Header) error {
 	text, err := s.m.sealToken(s.ticket())
 	if err != nil {
-		return s.sealFailed("token", err)
+		return s.sealFailed("seal token", err)
 	}
 	if c := s.m.opts.Custom; c != nil {
 		own := text // newToken keeps its address
@@ -209,24 +209,24 @@ func (s *Session) seals() bool {
 	}
 	_, err := s.m.sealToken(s.ticket())
 	if err != nil {
-		_ = s.sealFailed("token", err)
+		_ = s.sealFailed("seal token", err)
 	}
 	return err == nil
 }
 
 // A sealError is the failure of the program's own Sealer, which is not the store's.
 type sealError struct {
-	what string
-	err  error
+	act string
+	err error
 }
 
-func (e *sealError) Error() string { return fmt.Sprintf("sojourn: seal %s: %v", e.what, e.err) }
+func (e *sealError) Error() string { return fmt.Sprintf("sojourn: %s: %v", e.act, e.err) }
 func (e *sealError) Unwrap() error { return e.err }
 
 // sealFailed tells of it.
-func (s *Session) sealFailed(what string, err error) error {
-	s.event(s.r.Context(), SealFailed, what, err)
-	return &sealError{what, err}
+func (s *Session) sealFailed(act string, err error) error {
+	s.event(s.r.Context(), SealFailed, act, err)
+	return &sealError{act, err}
 }
 
 func (s *Session) removeToken(h http.Header) error {
@@ -252,7 +252,7 @@ func (s *Session) Token() (Token, error) {
 	}
 	text, err := seal(s.ticket())
 	if err != nil {
-		return Token{}, s.sealFailed("token", err)
+		return Token{}, s.sealFailed("seal token", err)
 	}
 	return newToken(text), nil
 }

@@ -77,8 +77,7 @@ func (s *Session) load(ctx context.Context) error {
 		return s.refuse(err)
 	}
 	if got.outage != nil {
-		s.event(ctx, SealFailed, "open", got.outage)
-		return s.refuse(got.outage)
+		return s.refuse(s.sealFailed("open token", got.outage))
 	}
 	if s.got.reissue {
 		s.event(ctx, SeveralTokens, "cookie", nil)

@@ -103,3 +103,25 @@ func TestSignInFailsBesideAnotherUsers(t *testing.T) {
 		t.Error("the phone is signed out")
 	}
 }
+
+// Where the store fails after the visitor's session has ended, that one is gone, as
+// Options.RefuseAtLimit says, and none of the user's is.
+func TestSignInFailsHalfwayAtTheLimit(t *testing.T) {
+	st := newFaultStore(memstore.New(nil))
+	g := newWebRig(t, st, sojourn.Options{MaxSessions: 1, Timeout: 200 * time.Millisecond})
+	phone := g.login("")
+	laptop := rigCookies(g.do("", func(s *sojourn.Session) { rigOK(t, rigNote.Set(s, "x")) }))
+	st.setAfter(once(func() { st.setBefore(fail(store.ErrUnavailable), opCreate) }), opRotate)
+	g.do(laptop, func(s *sojourn.Session) {
+		if err := s.Login(t.Context(), "ada"); !sojourn.IsOutage(err) || s.Exists() {
+			t.Errorf("sign-in: %v; there is a session: %v", err, s.Exists())
+		}
+	})
+	if g.seen(sojourn.StoreFailed) == 0 {
+		t.Error("nobody hears")
+	}
+	st.heal()
+	if n := len(must(g.m.Sessions(t.Context(), "ada"))); n != 1 || g.user(phone) != "ada" {
+		t.Errorf("%d sessions; the phone's user is %q", n, g.user(phone))
+	}
+}

@@ -373,6 +373,9 @@ func TestSignOutOfSeveralDuringAnOutage(t *testing.T) {
 		if err := s.Logout(r.Context()); !sojourn.IsOutage(err) {
 			t.Errorf("sign-out: %v", err)
 		}
+		if g.seen(sojourn.SealFailed) != 1 || g.seen(sojourn.StoreFailed) != 0 {
+			t.Errorf("%d failures to open are told, and %d of the store", g.seen(sojourn.SealFailed), g.seen(sojourn.StoreFailed))
+		}
 	})
 	for _, user := range []string{"ada", "eve"} {
 		if n := len(must(g.m.Sessions(t.Context(), user))); n != 1 {
@@ -423,5 +426,15 @@ func TestRevokeEveryoneEnds(t *testing.T) {
 	}
 	if _, err := g.m.RevokeEveryone(t.Context()); err != nil || walks > 5 {
 		t.Errorf("%d walks, %v", walks, err)
+	}
+}
+
+// A key service that cannot be reached when the manager is made is named as the cause.
+func TestKeyServiceOutageAtStart(t *testing.T) {
+	k := newKeyService(t)
+	k.opens.Store(&errKeyService)
+	_, err := sojourn.New(memstore.New(nil), &sojourn.Options{Keys: k})
+	if !errors.Is(err, sojourn.ErrOptions) || !errors.Is(err, sojourn.ErrUnavailable) {
+		t.Errorf("%v", err)
 	}
 }

@@ -84,7 +84,7 @@ func (s *Session) writeSealed(h http.Header, life time.Duration) error {
 	cred := m.credential(s.ticket())
 	raw, err := m.keys.Seal([]byte{token.Version}, sealed.Encode(&cred, &rec), m.aad.sealed)
 	if err != nil {
-		return s.sealFailed("session", err)
+		return s.sealFailed("seal session", err)
 	}
 	n := m.jar.SetChunks(h, m.https(s.r), token.Encoding.EncodeToString(raw), m.sealed.Chunks, life)
 	if n == 0 {

@@ -63,8 +63,11 @@ func (s *Session) endTorn(ctx context.Context) error {
 	defer s.restore(s.snapshot())
 	var got received
 	_ = s.m.receive(s.r, &got) // as before, unless a Sealer of the program's own has failed since
-	if got.outage != nil || !got.genuine {
-		return got.outage
+	switch {
+	case got.outage != nil:
+		return s.sealFailed("open token", got.outage)
+	case !got.genuine:
+		return nil
 	}
 	for _, c := range append(got.more, got.candidate) {
 		s.unpack(&c)
